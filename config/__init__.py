@@ -1,0 +1,1 @@
+"""Settings: read once, typed, frozen, validated together."""

@@ -1,0 +1,80 @@
+"""What each setting is, and where its value came from: the table behind ``sluice config``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from config.settings import OTS_NAMES, OTS_PREFIX, PREFIX, Settings
+
+MASK = "********"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of ``sluice config``."""
+
+    name: str
+    value: str
+    source: str
+    meaning: str
+
+
+def rows(settings: Settings, env_file: Path = Path(".env")) -> list[Row]:
+    """Every setting with its value (secrets masked), its source and its meaning, in the order of definition."""
+    in_file = (
+        {key.upper() for key, value in dotenv_values(env_file).items() if value}
+        if env_file.is_file()
+        else set()
+    )
+    table = []
+    for field, info in Settings.model_fields.items():
+        name = field.upper()
+        table.append(
+            Row(
+                name=PREFIX + name,
+                value=shown(getattr(settings, field)),
+                source=_source(name, in_file),
+                meaning=info.description or "",
+            )
+        )
+    return table
+
+
+def shown(value: object) -> str:
+    """A value as text fit for a screen: passwords in URLs and API keys are masked."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(MASK for _ in value)
+    if isinstance(value, SecretStr):
+        return masked_url(value.get_secret_value())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def masked_url(url: str) -> str:
+    """``url`` with its password masked, its query dropped, the rest left for the operator to recognise."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if at:
+        name, colon, _ = user.partition(":")
+        user = f"{name}:{MASK}" if colon else MASK
+    return urlunsplit((parts.scheme, f"{user}{at}{host}", parts.path, "", ""))
+
+
+def _source(name: str, in_file: set[str]) -> str:
+    keys = [PREFIX + name] + ([OTS_PREFIX + name] if name in OTS_NAMES else [])
+    # pydantic-settings reads the whole environment before the file, and the first alias before the second.
+    in_environment = {key.upper() for key, value in os.environ.items() if value}
+    for place, names in (("environment", in_environment), (".env", in_file)):
+        for key in keys:
+            if key in names:
+                return f"{place} ({key})" if key.startswith(OTS_PREFIX) else place
+    return "default"

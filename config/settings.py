@@ -1,0 +1,278 @@
+"""The one settings object: environment variables with the prefix ``SLUICE_``, a ``.env`` file, defaults.
+
+The first six names are also accepted with OpenTextShield's prefix ``OTS_``; a ``SLUICE_`` value wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "SLUICE_"
+OTS_PREFIX = "OTS_"
+OTS_NAMES = (
+    "MAX_BATCH_SIZE",
+    "BATCH_WAIT_MS",
+    "MAX_TEXT_LENGTH",
+    "USE_FP16",
+    "BATCHING_ENABLED",
+    "MBERT_MODEL_PATH",
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED_MODEL = ROOT / "models" / "sms-mini"
+
+REDIS_SCHEMES = ("redis", "rediss", "redis+socket")
+AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
+SOCKET_PATH_LIMIT = 100  # bytes; Linux allows 107 in sun_path, redis-server's own temporary name needs some
+
+Batching = Literal["dynamic", "static", "none"]
+
+
+class SettingsError(ValueError):
+    """A wrong value or an impossible combination; ``str()`` is one line that names what to set."""
+
+
+def _state_dir() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "sluice"
+
+
+def _both(name: str) -> AliasChoices:
+    """Accept ``SLUICE_NAME`` first, then OpenTextShield's ``OTS_NAME``."""
+    return AliasChoices(f"{PREFIX}{name}", f"{OTS_PREFIX}{name}")
+
+
+class Settings(BaseSettings):
+    """Every setting of Sluice, frozen after validation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    # Batching
+    max_batch_size: int = Field(
+        64, ge=1, le=4096, validation_alias=_both("MAX_BATCH_SIZE"), description="most messages in one batch"
+    )
+    batch_wait_ms: float = Field(
+        5,
+        ge=0,
+        le=60_000,
+        validation_alias=_both("BATCH_WAIT_MS"),
+        description="longest time, ms, that a message waits for others before its batch runs",
+    )
+    max_text_length: int = Field(
+        96,
+        ge=8,
+        le=4096,
+        validation_alias=_both("MAX_TEXT_LENGTH"),
+        description="tokens of one message that the model reads; the rest is cut off",
+    )
+    use_fp16: bool = Field(
+        True, validation_alias=_both("USE_FP16"), description="half precision on CUDA; no effect on a CPU"
+    )
+    batching_enabled: bool = Field(
+        True, validation_alias=_both("BATCHING_ENABLED"), description="false is the same as BATCHING=none"
+    )
+    mbert_model_path: Path | None = Field(
+        None,
+        validation_alias=_both("MBERT_MODEL_PATH"),
+        description="an OpenTextShield .pth checkpoint to serve in place of MODEL",
+    )
+    batching: Batching = Field(
+        "dynamic", description="dynamic: by tokens, at once when idle; static: N or timeout; none: one by one"
+    )
+    max_batch_tokens: int = Field(
+        0,
+        ge=0,
+        le=4_194_304,
+        description="most tokens in one batch, padding counted; 0: no limit but the size",
+    )
+
+    # Model
+    model: str = Field(
+        str(SHIPPED_MODEL),
+        min_length=1,
+        description="a model folder, a hub id, or simulated:?batch_ms=3&message_us=20",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:N; auto takes CUDA if present",
+    )
+    model_threads: int = Field(
+        0, ge=0, le=1024, description="CPU threads of the model; 0: the library's choice"
+    )
+
+    # Broker and results
+    broker_url: SecretStr | None = Field(
+        None, description="redis://, rediss://, redis+socket:// or amqp://; empty: the embedded Redis"
+    )
+    result_backend: SecretStr | None = Field(
+        None, description="a Redis URL; empty: the broker's Redis, else the embedded one"
+    )
+    result_ttl_s: int = Field(86_400, ge=1, description="seconds that results and jobs are kept")
+    queue_type: Literal["quorum", "classic"] = Field(
+        "quorum", description="RabbitMQ queue type; no effect on Redis"
+    )
+    state_dir: Path = Field(
+        default_factory=_state_dir,
+        description="folder of the embedded Redis: its socket and append-only file",
+    )
+
+    # Web
+    host: str = Field("127.0.0.1", min_length=1, description="address the web server binds")
+    port: int = Field(8000, ge=1, le=65_535, description="port the web server binds")
+    flower_port: int = Field(5555, ge=1, le=65_535, description="port of Flower under `sluice up`")
+    web_threads: int = Field(128, ge=1, le=4096, description="requests that one web process holds at once")
+    sync_wait_s: float = Field(
+        10, gt=0, le=600, description="seconds POST /predict/ waits before it answers 202"
+    )
+    max_queue_depth: int = Field(
+        100_000, ge=1, description="messages waiting in the broker above which new ones get 429"
+    )
+    max_text_chars: int = Field(5_000, ge=1, le=1_000_000, description="longest text accepted, in characters")
+    max_job_messages: int = Field(10_000, ge=1, le=1_000_000, description="most messages in one POST /jobs")
+    max_body_bytes: int = Field(8_388_608, ge=1024, description="largest request body accepted, in bytes")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="comma-separated keys; when set, requests need X-API-Key or Authorization: Bearer"
+    )
+
+    # Running
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe level logged"
+    )
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(SecretStr(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("broker_url", "result_backend")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        allowed = REDIS_SCHEMES + (AMQP_SCHEMES if info.field_name == "broker_url" else ())
+        scheme = urlsplit(value.get_secret_value()).scheme
+        if scheme not in allowed:
+            raise ValueError(f"the scheme {scheme or '(none)'!r} is not one of {', '.join(allowed)}")
+        return value
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        given = self.model_fields_set
+        if not self.batching_enabled and "batching" in given and self.batching != "none":
+            raise ValueError(
+                f"BATCHING_ENABLED=false contradicts BATCHING={self.batching}: remove one of them"
+            )
+        if self.mbert_model_path is not None and "model" in given:
+            raise ValueError("MODEL and MBERT_MODEL_PATH both name a model: set only one of them")
+        if 0 < self.max_batch_tokens < self.max_text_length:
+            raise ValueError(
+                f"MAX_BATCH_TOKENS={self.max_batch_tokens} is less than MAX_TEXT_LENGTH={self.max_text_length}:"
+                " a full-length message would never fit into a batch"
+            )
+        if self.sync_wait_s > self.result_ttl_s:
+            raise ValueError(
+                f"SYNC_WAIT_S={self.sync_wait_s:g} is more than RESULT_TTL_S={self.result_ttl_s}:"
+                " a result would be gone before its caller stops waiting"
+            )
+        if len(os.fsencode(self.redis_socket)) > SOCKET_PATH_LIMIT:
+            raise ValueError(
+                f"STATE_DIR makes a socket path of {len(os.fsencode(self.redis_socket))} bytes, over the"
+                f" limit of {SOCKET_PATH_LIMIT}: choose a shorter folder"
+            )
+        return self
+
+    @property
+    def batching_mode(self) -> Batching:
+        """The mode in force, with ``BATCHING_ENABLED`` taken into account."""
+        return self.batching if self.batching_enabled else "none"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Unix socket of the embedded Redis."""
+        return self.state_dir.expanduser() / "redis.sock"
+
+    @property
+    def embedded_url(self) -> str:
+        return f"redis+socket://{self.redis_socket}"
+
+    @property
+    def broker(self) -> str:
+        """Broker URL in force, credentials included: never log it."""
+        return self.broker_url.get_secret_value() if self.broker_url else self.embedded_url
+
+    @property
+    def backend(self) -> str:
+        """Result backend URL in force, credentials included: never log it."""
+        if self.result_backend:
+            return self.result_backend.get_secret_value()
+        return self.embedded_url if self.uses_amqp else self.broker
+
+    @property
+    def uses_amqp(self) -> bool:
+        return urlsplit(self.broker).scheme in AMQP_SCHEMES
+
+    @property
+    def uses_embedded(self) -> bool:
+        """Whether any part of the service needs the embedded Redis."""
+        return self.embedded_url in (self.broker, self.backend)
+
+
+def read(**overrides: object) -> Settings:
+    """Read and validate the settings.
+
+    Args:
+        overrides: values by field name that win over the environment, for tests and command-line options.
+
+    Raises:
+        SettingsError: one line with every wrong setting and what is wrong with it.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        raise SettingsError(_one_line(exc)) from None
+    except UnicodeDecodeError as exc:
+        raise SettingsError(f".env is not UTF-8 text: {exc.reason} at byte {exc.start}") from None
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """The settings of this process, read once."""
+    return read()
+
+
+def _one_line(exc: ValidationError) -> str:
+    parts = []
+    for error in exc.errors(include_url=False):
+        message = error["msg"].removeprefix("Value error, ")
+        name = str(error["loc"][0]) if error["loc"] else ""
+        if name and not name.startswith((PREFIX, OTS_PREFIX)):
+            name = PREFIX + name.upper()
+        parts.append(f"{name}: {message}" if name else message)
+    return "; ".join(parts)

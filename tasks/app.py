@@ -1,0 +1,104 @@
+"""The Celery app, made from the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+from config.settings import Settings
+from tasks.envelope import QUEUES
+from tasks.task import Classify
+
+#: Redis only: seconds after which an unacknowledged envelope of a *dead* worker goes back to its queue. A live
+#: worker renews its hold (worker/consumer/acks.py), so this bounds recovery, not the time a batch may take.
+VISIBILITY_TIMEOUT_S = 60
+
+EXCHANGE_NAME = "sluice"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """A Celery app for ``settings``: two queues, one task, JSON only, acks after the stored result."""
+    app = Celery("sluice", amqp="tasks.amqp:PrivateAMQP", fixups=[], loader="app")
+    app.conf.update(_conf(settings))
+    app.register_task(Classify())
+    app.steps["worker"].add("worker.consumer.steps:Pipeline")
+    app.steps["consumer"].add("worker.consumer.steps:Lanes")
+    app.sluice_settings = settings
+    return app
+
+
+def settings_of(app: Celery) -> Settings:
+    """The settings that ``app`` was made from."""
+    settings: Settings = app.sluice_settings
+    return settings
+
+
+def _queue(name: str, settings: Settings) -> Queue:
+    if not settings.uses_amqp:
+        return Queue(name, Exchange(EXCHANGE_NAME, type="direct"), routing_key=name)
+    # Celery's delayed delivery (countdown, eta) on quorum queues works through topic exchanges only.
+    exchange = Exchange(EXCHANGE_NAME, type="topic", durable=True)
+    return Queue(
+        name, exchange, routing_key=name, durable=True, queue_arguments={"x-queue-type": settings.queue_type}
+    )
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    if settings.uses_amqp:
+        # A 202 promises that the message is safe: wait for RabbitMQ's confirmation of each envelope.
+        return {"confirm_publish": True}
+    return {
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "unacked_restore_throttle": 1,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
+
+
+def _conf(settings: Settings) -> dict[str, Any]:
+    interactive = QUEUES["interactive"]
+    return {
+        "broker_url": settings.broker,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": _transport_options(settings),
+        "broker_heartbeat": 30,
+        "result_backend": "tasks.backend:ListeningFreeRedis+" + _plain_redis(settings.backend),
+        "result_expires": settings.result_ttl_s,
+        "result_extended": False,  # extended results would hold the texts
+        "result_accept_content": ["json"],
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_queues": [_queue(name, settings) for name in QUEUES.values()],
+        "task_default_queue": interactive,
+        "task_default_exchange": EXCHANGE_NAME,
+        "task_default_exchange_type": "topic" if settings.uses_amqp else "direct",
+        "task_default_routing_key": interactive,
+        "task_create_missing_queues": False,
+        "task_acks_late": True,
+        "task_send_sent_event": False,
+        "worker_pool": "solo",
+        "worker_concurrency": 1,
+        "worker_prefetch_multiplier": prefetch_envelopes(settings),
+        "worker_enable_prefetch_count_reduction": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": False,
+        "worker_log_color": False,
+        "worker_redirect_stdouts": False,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }
+
+
+def prefetch_envelopes(settings: Settings) -> int:
+    """Envelopes of one message each that a worker holds: enough for the running, the next and two filling batches."""
+    return 4 * settings.max_batch_size
+
+
+def _plain_redis(url: str) -> str:
+    """Celery splits a backend URL at its first ``+``: the socket scheme goes in without ``redis+``."""
+    return url.removeprefix("redis+")

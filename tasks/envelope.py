@@ -1,0 +1,126 @@
+"""The envelope: what one Celery task message carries, and what its result holds. JSON only.
+
+Arguments of the task::
+
+    classify("text")                                     one message
+    classify(["text", {"id": "m1", "text": "…"}, …])     1..N messages
+
+Result: for one text a *label entry*, for a list a list of entries in input order. An entry is either::
+
+    {"id"?, "label", "probability", "model", "version"}
+    {"id"?, "error": {"code", "message"}}
+
+A single text that fails makes the task fail; in a list the failure stays in its entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.errors import InvalidInput
+
+TASK_NAME = "tasks.classify"
+
+#: Queue per lane; the names that Flower and ``celery -Q`` show.
+QUEUES = {"interactive": "sluice.interactive", "bulk": "sluice.bulk"}
+LANES = tuple(QUEUES)
+
+#: Messages per envelope that our own clients cut jobs and archives into.
+ENVELOPE_MESSAGES = 256
+#: Most messages an envelope of any client may hold.
+MAX_ENVELOPE_MESSAGES = 10_000
+
+#: Header: the Redis list on which a waiting process wants the answers.
+REPLY_HEADER = "sluice_reply"
+#: Header: how many messages the sender already holds back for its next envelope.
+MORE_HEADER = "sluice_more"
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text to classify; ``error`` is set instead when the item could not be read."""
+
+    text: str
+    id: str | None = None
+    error: InvalidInput | None = None
+
+
+def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
+    """What may be shown of a call: its name and message count, never a text."""
+    payload = args[0] if args else (kwargs or {}).get("messages")
+    count = len(payload) if isinstance(payload, (list, tuple)) else 1
+    return f"classify({count} message{'' if count == 1 else 's'})"
+
+
+def parse(args: Any, kwargs: Any, max_text_chars: int) -> tuple[list[Message], bool]:
+    """Read the arguments of a task message.
+
+    Returns:
+        The messages, and whether the call was for a single text (its result is then one entry, not a list).
+
+    Raises:
+        InvalidInput: the call as a whole makes no sense; nothing of it can be classified.
+    """
+    kwargs = kwargs if isinstance(kwargs, dict) else {}
+    unknown = sorted(set(kwargs) - {"messages"})
+    given = list(args) if isinstance(args, (list, tuple)) else [args]
+    if "messages" in kwargs:
+        given.append(kwargs["messages"])
+    if unknown or len(given) != 1:
+        raise InvalidInput(
+            "classify takes one argument, messages: a text or a list of texts or {id, text} objects",
+            {"field": "messages", "arguments": len(given), "unknown": unknown[:5]},
+        )
+    payload = given[0]
+    if isinstance(payload, (str, dict)):
+        message = read_message(payload, max_text_chars, "messages")
+        if message.error:
+            raise message.error
+        return [message], True
+    if not isinstance(payload, list):
+        raise InvalidInput(
+            f"messages must be a text or a list, not {type(payload).__name__}", {"field": "messages"}
+        )
+    if not 1 <= len(payload) <= MAX_ENVELOPE_MESSAGES:
+        raise InvalidInput(
+            f"messages must hold 1 to {MAX_ENVELOPE_MESSAGES} items, not {len(payload)}",
+            {"field": "messages", "limit": MAX_ENVELOPE_MESSAGES},
+        )
+    return [read_message(item, max_text_chars, f"messages[{i}]") for i, item in enumerate(payload)], False
+
+
+def read_message(item: Any, max_text_chars: int, field: str) -> Message:
+    """One item of the list; what is wrong with it goes into ``error``."""
+    identity, text, path = None, item, field
+    if isinstance(item, dict):
+        identity, text, path = item.get("id"), item.get("text"), f"{field}.text"
+        if identity is not None and not isinstance(identity, str):
+            identity = str(identity)
+    if not isinstance(text, str):
+        return _bad(identity, f"{path} must be a string, not {type(text).__name__}", {"field": path})
+    if not text.strip():
+        return _bad(identity, f"{path} must not be empty or blank", {"field": path, "limit": 1})
+    if len(text) > max_text_chars:
+        message = f"{path} has {len(text)} characters, over the limit of {max_text_chars}"
+        return _bad(identity, message, {"field": path, "limit": max_text_chars})
+    return Message(text, identity)
+
+
+def _bad(identity: str | None, message: str, details: dict[str, Any]) -> Message:
+    return Message("", identity, InvalidInput(message, details))
+
+
+def labelled(message_id: str | None, label: str, probability: float, model: str, version: str) -> Entry:
+    """The entry of a classified message; ``probability`` is that of ``label``, 0..1."""
+    entry: Entry = {"label": label, "probability": probability, "model": model, "version": version}
+    return {"id": message_id, **entry} if message_id is not None else entry
+
+
+def failed(message_id: str | None, code: str, message: str) -> Entry:
+    """The entry of a message that got no label."""
+    entry: Entry = {"error": {"code": code, "message": message}}
+    return {"id": message_id, **entry} if message_id is not None else entry

@@ -1,0 +1,140 @@
+"""The error tree. Each class carries its HTTP status, a stable code and whether trying again can help.
+
+No message of these classes ever holds the text of an SMS.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class SluiceError(Exception):
+    """Base of every error that a caller may see.
+
+    Args:
+        message: one sentence for a person.
+        details: machine-readable facts, such as the field and the limit.
+        retry_after_s: seconds after which trying again makes sense.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, message: str, details: dict[str, Any] | None = None, *, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+        self.retry_after_s = retry_after_s
+
+
+class BadRequest(SluiceError):
+    """The request cannot be read: broken JSON, a bad header."""
+
+    status = 400
+    code = "bad_request"
+
+
+class Unauthorized(SluiceError):
+    status = 401
+    code = "unauthorized"
+
+
+class NotFound(SluiceError):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(SluiceError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class Conflict(SluiceError):
+    """An Idempotency-Key was used before with another body."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(SluiceError):
+    status = 413
+    code = "too_large"
+
+
+class UnsupportedMediaType(SluiceError):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class InvalidInput(SluiceError):
+    """A field has a wrong type or is outside its limit; ``details`` names field and limit."""
+
+    status = 422
+    code = "invalid_input"
+
+
+class QueueFull(SluiceError):
+    status = 429
+    code = "queue_full"
+    retryable = True
+
+
+class ModelFailed(SluiceError):
+    """The model could not classify this one message; its batch is not concerned."""
+
+    status = 500
+    code = "model_failed"
+
+
+class BrokerUnavailable(SluiceError):
+    status = 503
+    code = "broker_unavailable"
+    retryable = True
+
+
+class BackendUnavailable(SluiceError):
+    status = 503
+    code = "backend_unavailable"
+    retryable = True
+
+
+class Revoked(SluiceError):
+    """Cancelled or expired before the model saw it."""
+
+    status = 410
+    code = "revoked"
+
+
+class TooManyDeliveries(SluiceError):
+    """The envelope came back from dead workers too often and was given up."""
+
+    status = 500
+    code = "too_many_deliveries"
+
+
+class ModelUnavailable(SluiceError):
+    """The model cannot be had; raised at start, the message names what to set."""
+
+    status = 503
+    code = "model_unavailable"
+
+
+class ServiceNotRunning(SluiceError):
+    """No embedded service answers and no broker URL is set."""
+
+    status = 503
+    code = "service_not_running"
+    retryable = True
+
+
+BY_CODE: dict[str, type[SluiceError]] = {
+    cls.code: cls for cls in (InvalidInput, ModelFailed, Revoked, TooManyDeliveries)
+}
+
+
+def from_code(code: str, message: str) -> SluiceError:
+    """The error that a stored ``{"code", "message"}`` entry stands for."""
+    return BY_CODE.get(code, SluiceError)(message)
