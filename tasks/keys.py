@@ -1,0 +1,36 @@
+"""Every Redis key of Sluice that is not Celery's own."""
+
+from __future__ import annotations
+
+#: Sorted set: worker host name → time of its last status.
+WORKERS = "sluice:workers"
+
+
+def reply(address: str) -> str:
+    """List: replies for one waiting process."""
+    return f"sluice:reply:{address}"
+
+
+def worker(hostname: str) -> str:
+    """String: the JSON status of one worker."""
+    return f"sluice:worker:{hostname}"
+
+
+def job(job_id: str) -> str:
+    """String: the JSON description of a job, written when it is accepted."""
+    return f"sluice:job:{job_id}"
+
+
+def progress(job_id: str) -> str:
+    """Hash: envelope id → ``"done failed finished_at"``, written with the envelope's result."""
+    return f"sluice:progress:{job_id}"
+
+
+def attempts(envelope_id: str) -> str:
+    """Counter: how often an envelope was delivered again after a worker had it."""
+    return f"sluice:attempts:{envelope_id}"
+
+
+def idempotency(digest: str) -> str:
+    """String: what an ``Idempotency-Key`` (hashed with its API key) was answered with."""
+    return f"sluice:idempotency:{digest}"

@@ -1,0 +1,104 @@
+"""Puts envelopes on the broker. One publisher per thread: it holds a connection and is not shared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from kombu.pools import producers
+
+from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
+from tasks.errors import BrokerUnavailable
+
+RETRY_POLICY = {"max_retries": 2, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
+RETRY_AFTER_S = 2.0
+
+
+class Publisher:
+    """Publishes envelopes over one connection of Celery's producer pool.
+
+    Args:
+        app: the Celery app.
+        retry_policy: kombu's retry policy for a lost connection; the default gives up within about a second.
+    """
+
+    def __init__(self, app: Celery, retry_policy: dict[str, Any] | None = None) -> None:
+        self._app = app
+        self._retry_policy = retry_policy or RETRY_POLICY
+        self._producer: Any = None
+
+    def publish(
+        self,
+        messages: Sequence[str | dict[str, str | None]],
+        *,
+        lane: str = "interactive",
+        envelope_id: str | None = None,
+        reply_to: str | None = None,
+        more: int = 0,
+        group_id: str | None = None,
+        group_index: int | None = None,
+    ) -> str:
+        """Send one envelope; returns its id, which is the Celery task id.
+
+        Args:
+            messages: texts, or ``{"id", "text"}`` objects, 1..``MAX_ENVELOPE_MESSAGES``.
+            lane: ``interactive`` or ``bulk``.
+            reply_to: address of a ``ReplyListener`` that wants the answers batch by batch.
+            more: messages the sender already has for its next envelope; the worker then waits for them.
+            group_id: the Celery group (the job) this envelope belongs to.
+
+        Raises:
+            BrokerUnavailable: the broker did not take it; whether it arrived is unknown only if the connection
+                broke while RabbitMQ was confirming.
+        """
+        envelope_id = envelope_id or str(uuid4())
+        headers: dict[str, Any] = {}
+        if reply_to:
+            headers[REPLY_HEADER] = reply_to
+        if more:
+            headers[MORE_HEADER] = more
+        amqp = self._app.amqp
+        message = amqp.as_task_v2(
+            envelope_id, TASK_NAME, (list(messages),), {}, group_id=group_id, group_index=group_index
+        )
+        try:
+            producer = self._acquire()
+            with producer.connection._reraise_as_library_errors():
+                amqp.send_task_message(
+                    producer,
+                    TASK_NAME,
+                    message,
+                    queue=QUEUES[lane],
+                    headers=headers,
+                    retry=True,
+                    retry_policy=self._retry_policy,
+                )
+        except (OperationalError, OSError) as exc:
+            self.close()
+            raise BrokerUnavailable(
+                f"the broker cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
+            ) from exc
+        return envelope_id
+
+    def close(self) -> None:
+        """Give the connection back; the next ``publish`` takes another."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _acquire(self) -> Any:
+        if self._producer is None:
+            self._producer = producers[self._app.connection_for_write()].acquire(block=True, timeout=5)
+        return self._producer

@@ -1,0 +1,69 @@
+"""Receives the replies of workers for one waiting process.
+
+A worker appends, per batch, one reply with all answers of that batch to the process's Redis list; one thread pops
+them. A list, not pub/sub: nothing is lost while the listener reconnects.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from uuid import uuid4
+
+import orjson
+import redis
+
+from tasks import keys
+from tasks.envelope import Entry
+from tasks.redis_client import connect
+
+log = logging.getLogger(__name__)
+
+#: Seconds a reply list outlives its last reply: the time a listener may take to reconnect.
+REPLY_TTL_S = 120
+POP_TIMEOUT_S = 1
+RECONNECT_WAIT_S = 0.5
+
+Answers = list[tuple[int, Entry]]
+
+
+class ReplyListener:
+    """One thread that calls ``on_answers(envelope_id, [(index, entry), …])`` for every reply.
+
+    Args:
+        backend_url: Redis URL of the result backend.
+        on_answers: called in the listener's thread; must be quick and must not raise.
+    """
+
+    def __init__(self, backend_url: str, on_answers: Callable[[str, Answers], None]) -> None:
+        self.address = uuid4().hex
+        self._url = backend_url
+        self._on_answers = on_answers
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sluice-replies", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=POP_TIMEOUT_S + 2)
+
+    def _run(self) -> None:
+        client = connect(self._url, socket_timeout=POP_TIMEOUT_S + 5)
+        key = keys.reply(self.address)
+        while not self._stopping.is_set():
+            try:
+                popped = client.blpop([key], timeout=POP_TIMEOUT_S)
+            except redis.RedisError as exc:
+                log.warning("waiting for replies: the result backend is away (%s)", type(exc).__name__)
+                self._stopping.wait(RECONNECT_WAIT_S)
+                continue
+            if popped is not None:
+                self._dispatch(popped[1])
+        client.close()
+
+    def _dispatch(self, payload: bytes) -> None:
+        for envelope_id, answers in orjson.loads(payload).items():
+            self._on_answers(envelope_id, answers)

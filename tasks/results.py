@@ -1,0 +1,91 @@
+"""Reads stored results and worker statuses, many per round trip, without subscriptions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import redis
+from celery import Celery
+
+from tasks import keys
+from tasks.envelope import Entry, failed
+from tasks.errors import BackendUnavailable
+
+RETRY_AFTER_S = 2.0
+#: Seconds after its last status when a worker counts as gone.
+WORKER_TTL_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the backend holds of one envelope; ``state`` is Celery's (PENDING when nothing is stored)."""
+
+    state: str
+    result: Any = None
+    finished_at: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.state in ("SUCCESS", "FAILURE", "REVOKED")
+
+    def entries(self, count: int) -> list[Entry]:
+        """The envelope's entries in order; a failed or revoked envelope gives ``count`` equal error entries."""
+        if self.state == "SUCCESS":
+            return self.result if isinstance(self.result, list) else [self.result]
+        if self.state == "REVOKED":
+            return [failed(None, "revoked", "cancelled or expired before the model saw it")] * count
+        return [failed(None, "model_failed", _exception_text(self.result))] * count
+
+
+class ResultReader:
+    """Reads what workers stored. Thread-safe: redis-py's client is."""
+
+    def __init__(self, app: Celery, client: redis.Redis) -> None:
+        self._backend = app.backend
+        self._client = client
+
+    def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
+        """The stored state of each envelope, in order, in one round trip.
+
+        Raises:
+            BackendUnavailable: the result backend does not answer.
+        """
+        if not envelope_ids:
+            return []
+        names = [self._backend.get_key_for_task(one) for one in envelope_ids]
+        values: list[bytes | None] = self._ask("mget", names)
+        return [_stored(value) for value in values]
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The statuses of the workers that have a model loaded and were heard of lately."""
+        since = time.time() - WORKER_TTL_S
+        names = self._ask("zrangebyscore", keys.WORKERS, since, "+inf")
+        values = self._ask("mget", [keys.worker(name.decode()) for name in names]) if names else []
+        return [orjson.loads(value) for value in values if value]
+
+    def _ask(self, command: str, *args: Any) -> Any:
+        try:
+            return getattr(self._client, command)(*args)
+        except redis.RedisError as exc:
+            raise BackendUnavailable(
+                f"the result backend cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
+            ) from exc
+
+
+def _stored(value: bytes | None) -> Stored:
+    if value is None:
+        return Stored("PENDING")
+    meta = orjson.loads(value)
+    return Stored(meta["status"], meta.get("result"), meta.get("date_done"))
+
+
+def _exception_text(result: Any) -> str:
+    """The message inside Celery's stored exception."""
+    message = result.get("exc_message") if isinstance(result, dict) else None
+    if isinstance(message, (list, tuple)):
+        message = message[0] if message else None
+    return str(message or "the message could not be classified")
