@@ -1,0 +1,50 @@
+"""What the worker asks of a classifier. Importing this module imports no model library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The facts of one set of weights that callers are shown with every answer."""
+
+    name: str
+    version: str
+    architecture: str
+    author: str
+    last_training: str
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """A loaded model. `encode` belongs to the batcher thread, everything else to the model thread."""
+
+    info: ModelInfo
+    labels: tuple[str, ...]
+    device: str
+    """Where it runs, as torch writes it: "cpu", "cuda:0"."""
+    precision: str
+    """"float32" or "float16"."""
+    padded: bool
+    """True: a batch costs (longest message) * (messages), so batches should be cut length-sorted."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Turns texts into token ids, special tokens included, each cut to the text limit.
+
+        Never raises for a `str`, whatever it holds.
+        """
+
+    def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
+        """Turns encoded messages into probabilities, shaped (messages, labels)."""
+
+    def warm_up(self, max_batch: int) -> None:
+        """Runs batches of up to `max_batch` messages, so that the first real one meets no set-up cost."""
+
+    def is_out_of_memory(self, exc: BaseException) -> bool:
+        """Whether a smaller batch might succeed where `exc` was raised."""
+
+    def is_fatal(self, exc: BaseException) -> bool:
+        """Whether the device is lost, so that only a new process can go on."""

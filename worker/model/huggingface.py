@@ -1,0 +1,68 @@
+"""Any Hugging Face sequence classifier, from a folder, the hub's cache or the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+from tasks.errors import ModelUnavailable
+from worker.model.card import model_info
+from worker.model.encoder import TextEncoder
+from worker.model.hub import source
+from worker.model.labels import read_labels
+from worker.model.torch_classifier import TorchClassifier, choose_device
+
+if TYPE_CHECKING:
+    from worker.model.loader import ModelSettings
+
+
+def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
+    """Loads the model and the fast tokenizer of `spec`; nothing of it is executed as code.
+
+    Raises ModelUnavailable when it cannot be had, is damaged, or is no classifier.
+    """
+    device = choose_device(settings.device)
+    name, options = source(spec)
+    try:
+        config = AutoConfig.from_pretrained(name, **options)
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            name, dtype="float32", output_loading_info=True, **options
+        )
+    except Exception as error:  # the libraries raise a dozen kinds for a damaged or absent file
+        raise ModelUnavailable(
+            f"The model {spec!r} cannot be loaded ({_first_line(error)}): set SLUICE_MODEL to a complete model folder."
+        ) from error
+    if report["missing_keys"] or report["mismatched_keys"]:
+        raise ModelUnavailable(
+            f"The model {spec!r} has no trained classification head or lacks weights: "
+            "set SLUICE_MODEL to a trained classifier."
+        )
+    labels = read_labels(config.id2label)
+    folder = Path(name) if Path(name).is_dir() else None
+    encoder = text_encoder(tokenizer, settings.max_text_length, config)
+    info = model_info(spec, folder, config.to_dict())
+    return TorchClassifier(model, encoder, labels, info, device, settings.use_fp16)
+
+
+def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncoder:
+    """The encoder over a library tokenizer, its limit cut to the positions the model has.
+
+    Raises ModelUnavailable for a tokenizer without a fast backend.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelUnavailable(
+            "The model has no fast tokenizer (tokenizer.json): set SLUICE_MODEL to another."
+        )
+    positions = int(getattr(config, "max_position_embeddings", None) or max_text_length)
+    pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else pad_id
+    backend = tokenizer.backend_tokenizer
+    return TextEncoder(backend, min(max_text_length, positions), int(pad_id), int(unknown_id))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__

@@ -1,0 +1,80 @@
+"""Chooses and loads the classifier that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from tasks.errors import ModelUnavailable
+from worker.model.base import Classifier
+from worker.model.simulated import SCHEME, SimulatedClassifier, parse_options
+
+CHECKPOINT_SUFFIXES = (".pth", ".pt")
+
+
+class ModelSettings(Protocol):
+    """The settings that decide which model runs, where, and on how much of a text."""
+
+    @property
+    def model(self) -> str:
+        """A folder, a hub id, an OpenTextShield checkpoint or `simulated:?…`."""
+
+    @property
+    def mbert_model_path(self) -> str | None:
+        """An OpenTextShield checkpoint, or the folder of one; wins over `model`."""
+
+    @property
+    def max_text_length(self) -> int:
+        """Tokens of a text that are read, special tokens included."""
+
+    @property
+    def use_fp16(self) -> bool:
+        """Half precision, on CUDA only."""
+
+    @property
+    def device(self) -> str:
+        """ "auto", "cpu", "cuda" or "cuda:N"."""
+
+
+def load(settings: ModelSettings) -> Classifier:
+    """Loads the classifier. A simulated one wins, then `mbert_model_path`, then `model`.
+
+    Raises ModelUnavailable with one sentence that names the setting to change.
+    """
+    if settings.model.startswith(SCHEME):
+        return SimulatedClassifier(parse_options(settings.model), settings.max_text_length)
+    checkpoint = find_checkpoint(settings)
+    if checkpoint is not None:
+        from worker.model.opentextshield import load_opentextshield
+
+        return load_opentextshield(checkpoint, settings)
+    from worker.model.huggingface import load_huggingface
+
+    return load_huggingface(settings.mbert_model_path or settings.model, settings)
+
+
+def find_checkpoint(settings: ModelSettings) -> Path | None:
+    """The `.pth` file to load, or None when the settings name a model folder or a hub id.
+
+    Raises ModelUnavailable when `mbert_model_path` names nothing that can be loaded.
+    """
+    if not settings.mbert_model_path:
+        path = Path(settings.model)
+        return path if path.suffix in CHECKPOINT_SUFFIXES and path.is_file() else None
+    path = Path(settings.mbert_model_path).expanduser()
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ModelUnavailable(
+            f"There is no checkpoint at {path}: set SLUICE_MBERT_MODEL_PATH to an existing .pth file, or unset it."
+        )
+    found = sorted(file for file in path.iterdir() if file.suffix in CHECKPOINT_SUFFIXES)
+    if len(found) > 1:
+        raise ModelUnavailable(
+            f"{path} holds {len(found)} checkpoints: set SLUICE_MBERT_MODEL_PATH to one of them."
+        )
+    if not found and not (path / "config.json").is_file():
+        raise ModelUnavailable(
+            f"{path} holds no .pth checkpoint and no config.json: set SLUICE_MBERT_MODEL_PATH to a .pth file."
+        )
+    return found[0] if found else None
