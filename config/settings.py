@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     batching_enabled: bool = Field(
         True, validation_alias=_both("BATCHING_ENABLED"), description="false is the same as BATCHING=none"
     )
-    mbert_model_path: Path | None = Field(
+    mbert_model_path: str | None = Field(
         None,
         validation_alias=_both("MBERT_MODEL_PATH"),
         description="an OpenTextShield .pth checkpoint to serve in place of MODEL",

@@ -40,9 +40,7 @@ def _queue(name: str, settings: Settings) -> Queue:
         return Queue(name, Exchange(EXCHANGE_NAME, type="direct"), routing_key=name)
     # Celery's delayed delivery (countdown, eta) on quorum queues works through topic exchanges only.
     exchange = Exchange(EXCHANGE_NAME, type="topic", durable=True)
-    return Queue(
-        name, exchange, routing_key=name, durable=True, queue_arguments={"x-queue-type": settings.queue_type}
-    )
+    return Queue(name, exchange, routing_key=name, durable=True, queue_arguments={"x-queue-type": settings.queue_type})
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:

@@ -32,6 +32,9 @@ ENVELOPE_MESSAGES = 256
 #: Most messages an envelope of any client may hold.
 MAX_ENVELOPE_MESSAGES = 10_000
 
+#: Longest message id.
+MAX_ID_CHARS = 200
+
 #: Header: the Redis list on which a waiting process wants the answers.
 REPLY_HEADER = "sluice_reply"
 #: Header: how many messages the sender already holds back for its next envelope.
@@ -82,9 +85,7 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> tuple[list[Message], b
             raise message.error
         return [message], True
     if not isinstance(payload, list):
-        raise InvalidInput(
-            f"messages must be a text or a list, not {type(payload).__name__}", {"field": "messages"}
-        )
+        raise InvalidInput(f"messages must be a text or a list, not {type(payload).__name__}", {"field": "messages"})
     if not 1 <= len(payload) <= MAX_ENVELOPE_MESSAGES:
         raise InvalidInput(
             f"messages must hold 1 to {MAX_ENVELOPE_MESSAGES} items, not {len(payload)}",
@@ -98,8 +99,9 @@ def read_message(item: Any, max_text_chars: int, field: str) -> Message:
     identity, text, path = None, item, field
     if isinstance(item, dict):
         identity, text, path = item.get("id"), item.get("text"), f"{field}.text"
-        if identity is not None and not isinstance(identity, str):
-            identity = str(identity)
+        if identity is not None and not _is_id(identity):
+            message = f"{field}.id must be a string of 1 to {MAX_ID_CHARS} characters"
+            return _bad(None, message, {"field": f"{field}.id", "limit": MAX_ID_CHARS})
     if not isinstance(text, str):
         return _bad(identity, f"{path} must be a string, not {type(text).__name__}", {"field": path})
     if not text.strip():
@@ -108,6 +110,13 @@ def read_message(item: Any, max_text_chars: int, field: str) -> Message:
         message = f"{path} has {len(text)} characters, over the limit of {max_text_chars}"
         return _bad(identity, message, {"field": path, "limit": max_text_chars})
     return Message(text, identity)
+
+
+def _is_id(value: Any) -> bool:
+    """Whether ``value`` can name a message: a short string that UTF-8 can carry (no lone surrogates)."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARS:
+        return False
+    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _bad(identity: str | None, message: str, details: dict[str, Any]) -> Message:

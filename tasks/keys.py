@@ -34,3 +34,8 @@ def attempts(envelope_id: str) -> str:
 def idempotency(digest: str) -> str:
     """String: what an ``Idempotency-Key`` (hashed with its API key) was answered with."""
     return f"sluice:idempotency:{digest}"
+
+
+def message_ids(job_id: str) -> str:
+    """String: the JSON list of the message ids that a job's caller gave."""
+    return f"sluice:ids:{job_id}"

@@ -12,9 +12,7 @@ from redis.retry import Retry
 CONNECT_TIMEOUT_S = 5.0
 
 
-def connect(
-    url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, **options: Any
-) -> redis.Redis:
+def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, **options: Any) -> redis.Redis:
     """A client for ``redis://``, ``rediss://`` or ``redis+socket:///path?virtual_host=0``; connects on first use."""
     if url.startswith("redis+socket://"):
         parts = urlsplit(url)

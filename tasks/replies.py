@@ -64,6 +64,6 @@ class ReplyListener:
                 self._dispatch(popped[1])
         client.close()
 
-    def _dispatch(self, payload: bytes) -> None:
+    def _dispatch(self, payload: bytes | str) -> None:
         for envelope_id, answers in orjson.loads(payload).items():
             self._on_answers(envelope_id, answers)

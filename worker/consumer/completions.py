@@ -1,0 +1,79 @@
+"""What the main thread does for the pipeline: states, events and acks, batch by batch."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import signals
+from celery.exceptions import TaskRevokedError
+from celery.utils.log import get_logger
+from celery.worker.state import task_ready
+
+from tasks.errors import Revoked
+from worker.consumer.acks import Acker
+from worker.message import Finished, Received, Started
+from worker.pipeline import Pipeline
+
+log = get_logger(__name__)
+
+
+class Completions:
+    """Takes the pipeline's notes in order. Main thread only."""
+
+    def __init__(self, pipeline: Pipeline, connection_errors: tuple[type[BaseException], ...]) -> None:
+        self._pipeline = pipeline
+        self._acker = Acker(connection_errors)
+
+    def take(self) -> None:
+        """Handle every note that is there; acknowledge all finished envelopes together."""
+        notes = self._pipeline.notes
+        finished: list[Finished] = []
+        while notes:
+            note = notes.popleft()
+            if isinstance(note, Started):
+                self._announce(note.envelopes)
+            else:
+                finished.append(note)
+        if finished:
+            self._acknowledge([note.envelope for note in finished])
+            for note in finished:
+                self._finish(note)
+
+    def _announce(self, envelopes: list[Received]) -> None:
+        pid = os.getpid()
+        for envelope in envelopes:
+            if envelope.started is not None and self._current(envelope):
+                envelope.request.on_accepted(pid, envelope.started)
+
+    def _acknowledge(self, envelopes: list[Received]) -> None:
+        """Envelopes of an earlier connection cannot be acknowledged: their copies will be, when they come."""
+        requests = [envelope.request for envelope in envelopes if self._current(envelope)]
+        requests = [request for request in requests if not request.acknowledged]
+        self._acker.acknowledge(request.message for request in requests)
+        for request in requests:
+            request.acknowledged = True
+
+    def _finish(self, note: Finished) -> None:
+        request = note.envelope.request
+        task_ready(request, successful=note.state == "SUCCESS")
+        if note.state == "SUCCESS":
+            request.send_event("task-succeeded", result=note.summary, runtime=note.runtime_s)
+            log.debug("%s[%s] done in %.3f s: %s", request.argsrepr, request.id, note.runtime_s, note.summary)
+        elif note.state == "REVOKED":
+            self._revoked(request, note)
+        else:
+            request.send_event("task-failed", exception=repr(note.error), traceback="")
+            log.warning("%s[%s] failed: %s", request.argsrepr, request.id, note.error)
+
+    def _revoked(self, request: Any, note: Finished) -> None:
+        expired = isinstance(note.error, Revoked) and "expired" in note.error.message
+        request._already_revoked = True
+        request.send_event("task-revoked", terminated=False, signum=None, expired=expired)
+        signals.task_revoked.send(
+            sender=request.task, request=request._context, terminated=False, signum=None, expired=expired
+        )
+        log.info("%s[%s] dropped: %s", request.argsrepr, request.id, note.error or TaskRevokedError())
+
+    def _current(self, envelope: Received) -> bool:
+        return envelope.generation == self._pipeline.generation

@@ -1,0 +1,80 @@
+"""The bulk lane's own consumer, on a channel and a prefetch window of its own.
+
+With one window for both queues a backfill would fill it, and interactive messages would wait at the broker. So
+Celery's task consumer takes the interactive queue only, and this step consumes ``bulk`` beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import bootsteps
+from celery.utils.log import get_logger
+from celery.worker.control import inspect_command
+from kombu import Consumer
+from kombu.common import ignore_errors
+
+from tasks.app import VISIBILITY_TIMEOUT_S
+from tasks.envelope import QUEUES
+from worker.consumer.acks import renew
+
+log = get_logger(__name__)
+
+#: Bulk envelopes (of a few hundred messages each) held at once: the model always has the next one at hand.
+BULK_PREFETCH = 8
+RENEW_INTERVAL_S = VISIBILITY_TIMEOUT_S / 4
+
+
+class Lanes(bootsteps.StartStopStep):
+    """Consumes the bulk queue, and keeps this worker's hold on what it has of both (Redis)."""
+
+    label = "Lanes"
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, c: Any, **options: Any) -> None:
+        super().__init__(c, **options)
+        c.bulk_consumer = None
+        queues = c.app.amqp.queues
+        self._queue = queues.consume_from.get(QUEUES["bulk"])
+        if self._queue is not None:
+            queues.deselect([self._queue.name])
+
+    def start(self, c: Any) -> None:
+        if self._queue is not None:
+            channel = c.connection.channel()
+            channel.basic_qos(0, BULK_PREFETCH, False)
+            c.bulk_consumer = Consumer(
+                channel,
+                queues=[self._queue],
+                accept=["json"],
+                on_decode_error=c.on_decode_error,
+                on_message=c.create_task_handler(),
+            )
+            c.bulk_consumer.consume()
+        c.timer.call_repeatedly(RENEW_INTERVAL_S, self._renew, (c,))
+
+    def stop(self, c: Any) -> None:
+        if c.bulk_consumer:
+            ignore_errors(c, c.bulk_consumer.cancel)
+
+    def shutdown(self, c: Any) -> None:
+        """Close the channel: what is not acknowledged goes back to the broker."""
+        consumer, c.bulk_consumer = c.bulk_consumer, None
+        if consumer:
+            ignore_errors(c, consumer.channel.close)
+
+    def info(self, c: Any) -> dict[str, Any]:
+        return {"bulk_prefetch_count": BULK_PREFETCH if c.bulk_consumer else 0}
+
+    def _renew(self, c: Any) -> None:
+        if c.task_consumer:
+            renew(c.task_consumer.channel)
+        if c.bulk_consumer:
+            renew(c.bulk_consumer.channel)
+
+
+@inspect_command(alias="dump_active_queues")
+def active_queues(state: Any) -> list[dict[str, Any]]:
+    """Celery's command of this name, with the bulk lane's queue told too."""
+    consumers = [state.consumer.task_consumer, state.consumer.bulk_consumer]
+    return [dict(queue.as_dict(recurse=True)) for one in consumers if one for queue in one.queues]

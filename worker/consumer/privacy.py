@@ -1,0 +1,33 @@
+"""Keeps message bodies out of Celery's logs.
+
+Celery logs the whole body of a message it cannot read or has no task for. Such a message may hold SMS.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from celery.worker.consumer import consumer as celery_consumer
+
+#: Celery's log formats that print a message body, and what is logged in their place.
+REDACTED = {
+    celery_consumer.UNKNOWN_FORMAT: "Received and deleted a message that is no task message.",
+    celery_consumer.UNKNOWN_TASK_ERROR: "Received and deleted a message for a task that is not registered here.",
+    celery_consumer.INVALID_TASK_ERROR: "Received and deleted an invalid task message.",
+    celery_consumer.MESSAGE_DECODE_ERROR: "Deleted a message that cannot be decoded.",
+}
+
+
+class BodyFilter(logging.Filter):
+    """Replaces records that would print a message body; the traceback goes too, it quotes arguments."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg in REDACTED:
+            record.msg, record.args = REDACTED[record.msg], ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def install() -> None:
+    """Put the filter on the logger of Celery's consumer."""
+    celery_consumer.logger.addFilter(BodyFilter())

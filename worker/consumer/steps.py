@@ -1,0 +1,108 @@
+"""Celery bootsteps: where the pipeline starts and ends in the life of the worker process."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NoReturn
+
+from celery import bootsteps
+from celery.utils.log import get_logger
+from celery.worker import state as worker_state
+
+from tasks.app import prefetch_envelopes, settings_of
+from tasks.errors import ModelUnavailable
+from worker.consumer import privacy
+from worker.consumer.completions import Completions
+from worker.consumer.lanes import Lanes
+from worker.model.loader import load
+from worker.pipeline import Pipeline as ThreadPipeline
+
+__all__ = ("Lanes", "Pipeline")
+
+log = get_logger(__name__)
+
+EX_SOFTWARE = 70
+EX_CONFIG = 78
+
+
+class Pipeline(bootsteps.StartStopStep):
+    """Loads and warms the model before the first message is taken; drains on a warm shutdown."""
+
+    label = "Sluice"
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, w: Any, **options: Any) -> None:
+        super().__init__(w, **options)
+        w.sluice = None
+        self._death: str | None = None
+        self._scheduled = False
+        # One prefetch window, whatever -c says: the pool runs none of our messages.
+        w.concurrency, w.prefetch_multiplier = 1, prefetch_envelopes(settings_of(w.app))
+
+    def start(self, w: Any) -> None:
+        privacy.install()
+        self._check(w)
+        settings = settings_of(w.app)
+        try:
+            classifier = load(settings)
+        except ModelUnavailable as exc:
+            stop_at_start(str(exc))
+        w.sluice = ThreadPipeline(
+            w.app, settings, classifier, w.hostname, wake=lambda: self._wake(w), on_death=lambda why: self._die(w, why)
+        )
+        self._completions = Completions(w.sluice, w._conninfo.connection_errors)
+        w.sluice.start()
+
+    def stop(self, w: Any) -> None:
+        """Warm shutdown, on the main thread: the broker connection is still open, nothing new comes in."""
+        if w.sluice is None:
+            return
+        if self._death is None:
+            w.sluice.drain()
+        # Here and not through the hub: what the hub runs at its close cannot schedule anything more.
+        self._completions.take()
+        if w.consumer and w.consumer.event_dispatcher:
+            w.consumer.event_dispatcher.flush()
+
+    def terminate(self, w: Any) -> None:
+        """Cold shutdown: acknowledge what is stored, leave the rest to the broker."""
+        if w.sluice is not None:
+            self._completions.take()
+
+    def info(self, w: Any) -> dict[str, Any]:
+        return {"sluice": w.sluice.status() if w.sluice else None}
+
+    def _check(self, w: Any) -> None:
+        if w.hub is None:
+            stop_at_start("the broker must be Redis or RabbitMQ: set SLUICE_BROKER_URL")
+        if not w.pool_cls.__module__.endswith(".solo"):
+            stop_at_start(
+                "the model runs in the worker's own process, so Celery's pool must be solo: leave -P out, or -P solo"
+            )
+
+    def _wake(self, w: Any) -> None:
+        """From any thread. One pending call is enough for any number of notes."""
+        if not self._scheduled:
+            self._scheduled = True
+            w.hub.call_soon(self._take)
+
+    def _take(self) -> None:
+        self._scheduled = False  # before reading: a note that comes from now on schedules anew
+        self._completions.take()
+
+    def _die(self, w: Any, reason: str) -> None:
+        """From the dying thread: stop the process, and say why as the last word."""
+        self._death = reason
+        log.critical("stopping the worker: %s", reason)
+        worker_state.should_stop = EX_SOFTWARE
+        w.hub.call_soon(lambda: None)
+
+
+def stop_at_start(message: str) -> NoReturn:
+    """End the process with one clear line.
+
+    Raises:
+        SystemExit: always; Celery's worker turns it into its exit code.
+    """
+    logging.getLogger("sluice").critical("%s", message)
+    raise SystemExit(EX_CONFIG)

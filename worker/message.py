@@ -1,0 +1,150 @@
+"""What the worker's threads hand to each other. Who may touch what is said at each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.envelope import Entry, Message
+from tasks.errors import SluiceError
+
+
+@dataclass(slots=True, eq=False)
+class Received:
+    """One envelope on its way through the worker.
+
+    The main thread makes it and gives it away. From then on the batcher alone writes ``started``, the deliver thread
+    alone ``answers`` and ``left``; ``request`` belongs to the main thread, the others read its constants only.
+    """
+
+    request: Any
+    messages: list[Message]
+    single: bool
+    bulk: bool
+    arrived: float
+    generation: int
+    reply_to: str | None = None
+    more: int = 0
+    redelivered: bool = False
+    refused: SluiceError | None = None
+    answers: list[Entry | None] = field(default_factory=list)
+    left: int = 0
+    started: float | None = None
+
+    def __post_init__(self) -> None:
+        self.left = len(self.messages)
+        self.answers = [None] * self.left
+
+    @property
+    def id(self) -> str:
+        """Celery task id."""
+        return str(self.request.id)
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One tokenised message, on its way to the model."""
+
+    envelope: Received
+    index: int
+    ids: list[int]
+
+    @property
+    def tokens(self) -> int:
+        return len(self.ids)
+
+    @property
+    def arrived(self) -> float:
+        return self.envelope.arrived
+
+    @property
+    def bulk(self) -> bool:
+        return self.envelope.bulk
+
+
+# To the batcher
+
+
+@dataclass(slots=True)
+class ModelFree:
+    """The model has finished a batch; ``limit`` is set when it must be given smaller ones from now on."""
+
+    limit: int | None = None
+
+
+@dataclass(slots=True)
+class NewConnection:
+    """The broker connection was made anew: what came over an older one will be delivered again."""
+
+    generation: int
+
+
+@dataclass(slots=True)
+class NotStored:
+    """These envelopes were delivered before, but no result of theirs is stored: they run."""
+
+    envelopes: list[Received]
+
+
+@dataclass(slots=True)
+class Drain:
+    """Finish the envelopes that the model has begun, forget the others, then end."""
+
+
+# To the deliver thread
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch's messages: probabilities shaped (labels,), or the error, of each.
+
+    ``model_s`` is the time in the model, seconds; ``tokens`` counts real tokens. A batch of zero seconds never was
+    in the model: its messages were refused before.
+    """
+
+    places: list[tuple[Received, int]]
+    results: list[list[float] | SluiceError]
+    model_s: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(slots=True)
+class Dropped:
+    """An envelope that does not run: revoked, expired, unreadable."""
+
+    envelope: Received
+    error: SluiceError
+
+
+@dataclass(slots=True)
+class Check:
+    """An envelope that was delivered before: is its result stored already?"""
+
+    envelope: Received
+
+
+# To the deliver thread and to the main thread
+
+
+@dataclass(slots=True)
+class Started:
+    """The first message of each of these envelopes enters the model."""
+
+    envelopes: list[Received]
+
+
+# To the main thread
+
+
+@dataclass(slots=True)
+class Finished:
+    """The envelope's result is stored: it can be acknowledged.
+
+    ``state`` is Celery's; ``summary`` is what may be shown of the result (label counts, no text).
+    """
+
+    envelope: Received
+    state: str
+    summary: str
+    runtime_s: float
+    error: SluiceError | None = None

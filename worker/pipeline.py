@@ -1,0 +1,184 @@
+"""Wires the three threads to each other and to the main thread, and takes them down again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+from celery.worker import state as worker_state
+
+from config.settings import Settings
+from tasks.redis_client import connect
+from worker.batching.former import Limits
+from worker.batching.policy import Policy
+from worker.calibrate import Cost, measure
+from worker.message import Drain, Item, NewConnection, Received
+from worker.model.base import Classifier
+from worker.results import ResultStore
+from worker.stats import Stats
+from worker.threads.batcher import Batcher
+from worker.threads.deliver import Deliver
+from worker.threads.model import ModelThread
+
+log = logging.getLogger(__name__)
+
+#: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
+DRAIN_LIMIT_S = 30.0
+
+
+class Pipeline:
+    """The worker behind the hub: ``accept`` envelopes, get notes back through ``notes``.
+
+    Args:
+        wake: called from any thread when ``notes`` has grown; must be safe and cheap.
+        on_death: called from a dying thread with the reason.
+    """
+
+    def __init__(
+        self,
+        app: Celery,
+        settings: Settings,
+        classifier: Classifier,
+        hostname: str,
+        *,
+        wake: Callable[[], None],
+        on_death: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.classifier = classifier
+        self.hostname = hostname
+        self.cost = self._warm_up()
+        self.generation = 0
+        self.stats = Stats()
+        self.notes: deque[Any] = deque()
+        self._wake = wake
+        self._on_death = on_death
+        self._build(app)
+
+    def _warm_up(self) -> Cost:
+        began = time.monotonic()
+        self.classifier.warm_up(self.settings.max_batch_size)
+        cost = measure(self.classifier, self.settings.max_batch_size)
+        log.info(
+            "model %s %s warm on %s (%s) after %.1f s: a batch costs %.2f ms + %.1f µs a token",
+            self.classifier.info.name,
+            self.classifier.info.version,
+            self.classifier.device,
+            self.classifier.precision,
+            time.monotonic() - began,
+            cost.a_s * 1e3,
+            cost.b_s * 1e6,
+        )
+        return cost
+
+    def _build(self, app: Celery) -> None:
+        settings = self.settings
+        client = connect(settings.backend)
+        self._deliver = Deliver(
+            ResultStore(app, client, self.hostname, settings.result_ttl_s),
+            self.classifier,
+            self.stats,
+            to_main=self._to_main,
+            to_batcher=self._to_batcher,
+            status=self.status,
+            on_death=self._on_death,
+        )
+        self._model = ModelThread(
+            self.classifier,
+            to_batcher=self._to_batcher,
+            to_deliver=self._deliver.inbox.put,
+            on_death=self._on_death,
+        )
+        self._batcher = Batcher(
+            self.classifier,
+            Policy(settings.batching_mode, settings.batch_wait_ms / 1000),
+            self._limits(),
+            to_model=self._to_model,
+            to_deliver=self._deliver.inbox.put,
+            to_main=self._to_main,
+            revoked=revoked,
+            on_death=self._on_death,
+        )
+
+    def _limits(self) -> Limits:
+        settings = self.settings
+        return Limits(
+            messages=1 if settings.batching_mode == "none" else settings.max_batch_size,
+            tokens=settings.max_batch_tokens,
+            padded=self.classifier.padded,
+            overhead_tokens=self.cost.overhead_tokens,
+        )
+
+    def start(self) -> None:
+        for thread in (self._deliver, self._model, self._batcher):
+            thread.start()
+
+    def accept(self, envelope: Received) -> None:
+        """Hand an envelope over; never blocks. The broker's prefetch window bounds how many are here."""
+        self._batcher.inbox.put(envelope)
+
+    def new_connection(self) -> int:
+        """Start the next generation of deliveries; older ones will come again and are forgotten."""
+        self.generation += 1
+        self._batcher.inbox.put(NewConnection(self.generation))
+        return self.generation
+
+    def drain(self, limit_s: float = DRAIN_LIMIT_S) -> None:
+        """Finish and store what the model has begun; then end the threads. At most ``limit_s`` plus a moment."""
+        ends = time.monotonic() + limit_s
+        self._batcher.inbox.put(Drain())
+        for thread in (self._batcher, self._model):
+            thread.join(max(0.0, ends - time.monotonic()))
+        if self._batcher.is_alive() or self._model.is_alive():
+            log.warning("not finished after %.0f s: the messages in the model go back to the broker", limit_s)
+        self._deliver.join(max(1.0, ends - time.monotonic()) if not self._model.is_alive() else 1.0)
+        if self._deliver.is_alive():
+            self._deliver.hurry()
+            self._deliver.join(6.0)
+
+    def status(self) -> dict[str, Any]:
+        """What other processes may know of this worker."""
+        info = self.classifier.info
+        return {
+            "hostname": self.hostname,
+            "pid": os.getpid(),
+            "state": "ready",
+            "model": {
+                "name": info.name,
+                "version": info.version,
+                "architecture": info.architecture,
+                "author": info.author,
+                "last_training": info.last_training,
+            },
+            "labels": list(self.classifier.labels),
+            "device": self.classifier.device,
+            "precision": self.classifier.precision,
+            "batching": self.settings.batching_mode,
+            "cost": {"batch_ms": round(self.cost.a_s * 1e3, 4), "token_us": round(self.cost.b_s * 1e6, 4)},
+            "queue": {"buffered": self._batcher.buffered},
+            "at": time.time(),
+            **self.stats.snapshot(),
+        }
+
+    def _to_model(self, batch: list[Item] | None) -> None:
+        self._model.inbox.put(batch)
+
+    def _to_batcher(self, note: Any) -> None:
+        self._batcher.inbox.put(note)
+
+    def _to_main(self, note: Any) -> None:
+        self.notes.append(note)
+        self._wake()
+
+
+def revoked(envelope: Received) -> str | None:
+    """Why an envelope must not run any more, or None. Reads only; safe from any thread."""
+    request = envelope.request
+    if request.expires is not None and time.time() > request.expires.timestamp():
+        return "expired"
+    return "revoked" if request.id in worker_state.revoked else None

@@ -1,0 +1,197 @@
+"""The result store: Celery's own key format, one pipeline per batch.
+
+Celery writes each result with a GET and a transaction of SETEX and PUBLISH. Here the SET and PUBLISH of all envelopes
+of a batch, the replies to waiting web processes and the progress of jobs go in one round trip. The guard that the GET
+gave (a repeated run must not overwrite a success) is kept where it can matter: for redelivered envelopes, which are
+looked up before they run. Results that start further work (links, chains, chords) go through Celery's own code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import redis
+from celery import Celery
+from celery.canvas import maybe_signature
+
+from tasks import keys
+from tasks.envelope import Entry
+from tasks.errors import SluiceError
+from tasks.replies import REPLY_TTL_S
+from tasks.results import WORKER_TTL_S
+from worker.message import Received
+
+#: Deliveries after which an envelope is given up: it takes its workers down with it.
+MAX_DELIVERIES = 5
+
+
+@dataclass(slots=True)
+class Stored:
+    """What is to be stored for one envelope that is complete."""
+
+    envelope: Received
+    state: str
+    result: Any = None
+    error: SluiceError | None = None
+
+    def counts(self) -> tuple[int, int]:
+        """Messages with a label and messages with an error."""
+        messages = len(self.envelope.messages)
+        if self.state != "SUCCESS":
+            return 0, messages
+        entries = self.result if isinstance(self.result, list) else [self.result]
+        wrong = sum("error" in entry for entry in entries)
+        return messages - wrong, wrong
+
+    def summary(self) -> str:
+        """The result as events and logs may show it: counts, no text."""
+        if self.state != "SUCCESS":
+            return self.error.code if self.error else self.state.lower()
+        entries = self.result if isinstance(self.result, list) else [self.result]
+        counts = Counter(entry.get("label", "error") for entry in entries)
+        return ", ".join(f"{count} {label}" for label, count in counts.most_common())
+
+
+@dataclass(slots=True)
+class Answered:
+    """Answers for waiting processes: address → envelope id → ``[(index, entry), …]``."""
+
+    replies: dict[str, dict[str, list[tuple[int, Entry]]]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.replies)
+
+    def add(self, envelope: Received, index: int, entry: Entry) -> None:
+        if envelope.reply_to:
+            self.replies.setdefault(envelope.reply_to, {}).setdefault(envelope.id, []).append((index, entry))
+
+
+class ResultStore:
+    """Writes results, replies, progress and the worker's status. One thread's.
+
+    Args:
+        app: the Celery app; its backend gives key names and encodings.
+        client: Redis client of the result backend.
+        hostname: Celery node name of this worker.
+        ttl_s: seconds results are kept.
+    """
+
+    max_deliveries = MAX_DELIVERIES
+
+    def __init__(self, app: Celery, client: redis.Redis, hostname: str, ttl_s: int) -> None:
+        self._app = app
+        self._backend = app.backend
+        self._client = client
+        self._hostname = hostname
+        self._ttl_s = ttl_s
+
+    def write(self, done: Sequence[Stored], answered: Answered, started: Sequence[Received]) -> bool:
+        """Store and reply in one round trip; returns True.
+
+        Raises:
+            redis.RedisError: nothing or a part was written; writing again is safe.
+        """
+        pipe = self._client.pipeline(transaction=False)
+        for envelope in started:
+            key = self._backend.get_key_for_task(envelope.id)
+            pipe.set(key, self._meta(envelope, "STARTED", None), ex=self._ttl_s, nx=True)
+        for stored in done:
+            self._add(pipe, stored)
+        for address, answers in answered.replies.items():
+            pipe.rpush(keys.reply(address), orjson.dumps(answers))
+            pipe.expire(keys.reply(address), REPLY_TTL_S)
+        pipe.execute()
+        for stored in done:
+            self._follow_up(stored)
+        return True
+
+    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[str | None, int]]:
+        """For each envelope its stored final state, if it has one, and how often it has come back."""
+        pipe = self._client.pipeline(transaction=False)
+        for envelope in envelopes:
+            pipe.get(self._backend.get_key_for_task(envelope.id))
+            pipe.incr(keys.attempts(envelope.id))
+            pipe.expire(keys.attempts(envelope.id), self._ttl_s)
+        answers = pipe.execute()
+        verdicts = []
+        for value, attempts in zip(answers[0::3], answers[1::3], strict=True):
+            state = orjson.loads(value)["status"] if value else None
+            verdicts.append((state if state in ("SUCCESS", "FAILURE", "REVOKED") else None, attempts))
+        return verdicts
+
+    def report(self, status: dict[str, Any]) -> None:
+        """Publish this worker's status; it vanishes by itself some seconds after the last report."""
+        pipe = self._client.pipeline(transaction=False)
+        now = time.time()
+        pipe.set(keys.worker(self._hostname), orjson.dumps(status), ex=WORKER_TTL_S)
+        pipe.zadd(keys.WORKERS, {self._hostname: now})
+        pipe.zremrangebyscore(keys.WORKERS, "-inf", now - WORKER_TTL_S)
+        pipe.execute()
+
+    def forget_worker(self) -> None:
+        pipe = self._client.pipeline(transaction=False)
+        pipe.delete(keys.worker(self._hostname))
+        pipe.zrem(keys.WORKERS, self._hostname)
+        pipe.execute()
+
+    def _add(self, pipe: Any, stored: Stored) -> None:
+        envelope, request = stored.envelope, stored.envelope.request
+        if not request.ignore_result:
+            key = self._backend.get_key_for_task(envelope.id)
+            result = stored.result
+            if stored.error is not None:
+                result = self._backend.prepare_exception(stored.error)
+            value = self._meta(envelope, stored.state, result)
+            pipe.set(key, value, ex=self._ttl_s)
+            pipe.publish(key, value)
+        if request.group:
+            good, bad = stored.counts()
+            pipe.hset(keys.progress(request.group), envelope.id, f"{good} {bad} {time.time():.3f}")
+            pipe.expire(keys.progress(request.group), self._ttl_s)
+
+    def _meta(self, envelope: Received, state: str, result: Any) -> bytes:
+        """The value under Celery's result key, as ``AsyncResult`` of any Celery client reads it."""
+        request = envelope.request
+        meta = {
+            "status": state,
+            "result": result,
+            "traceback": None,
+            "children": [],
+            "date_done": None if state == "STARTED" else self._app.now().isoformat(),
+            "task_id": envelope.id,
+        }
+        if request.group:
+            meta["group_id"] = request.group
+        if request.parent_id:
+            meta["parent_id"] = request.parent_id
+        return orjson.dumps(meta)
+
+    def _follow_up(self, stored: Stored) -> None:
+        """Start what the client hung on this result, by Celery's own means."""
+        request = stored.envelope.request
+        embed = request.embedded
+        if not (embed.get("chord") or embed.get("callbacks") or embed.get("errbacks") or embed.get("chain")):
+            return
+        context = request._context
+        if stored.state == "FAILURE":
+            self._backend.mark_as_failure(stored.envelope.id, stored.error, request=context)
+        elif stored.state == "REVOKED":
+            self._backend.mark_as_revoked(stored.envelope.id, str(stored.error), request=context)
+        else:
+            self._backend.mark_as_done(stored.envelope.id, stored.result, request=context)
+            self._call_links(stored, embed)
+
+    def _call_links(self, stored: Stored, embed: dict[str, Any]) -> None:
+        request = stored.envelope.request
+        origin = {"parent_id": request.id, "root_id": request.root_id}
+        for callback in embed.get("callbacks") or ():
+            maybe_signature(callback, app=self._app).apply_async((stored.result,), **origin)
+        chain = list(embed.get("chain") or ())
+        if chain:
+            following = maybe_signature(chain.pop(), app=self._app)
+            following.apply_async((stored.result,), chain=chain, **origin)

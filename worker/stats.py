@@ -1,0 +1,61 @@
+"""Batching statistics of one worker. Written by the deliver thread, read by others as finished snapshots."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from statistics import median
+from typing import Any
+
+from tasks.errors import SluiceError
+from worker.message import Outcome
+from worker.results import Stored
+
+#: Batches that "lately" means in sizes and rates.
+RECENT = 256
+
+
+class Stats:
+    """Counters since the start, and sizes and times of the last batches."""
+
+    def __init__(self) -> None:
+        self._since = time.time()
+        self._counters = dict.fromkeys(
+            ("messages", "batches", "envelopes", "errors", "revoked", "failed_envelopes", "tokens"), 0
+        )
+        self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
+        self._busy_s = 0.0
+
+    def batch(self, outcome: Outcome) -> None:
+        """Count a batch; messages refused before the model count as errors only."""
+        self._counters["errors"] += sum(isinstance(result, SluiceError) for result in outcome.results)
+        if not outcome.model_s:
+            return
+        self._counters["batches"] += 1
+        self._counters["messages"] += len(outcome.places)
+        self._counters["tokens"] += outcome.tokens
+        self._busy_s += outcome.model_s
+        self._recent.append((len(outcome.places), outcome.model_s))
+
+    def envelope(self, stored: Stored) -> None:
+        self._counters["envelopes"] += 1
+        self._counters["revoked"] += stored.state == "REVOKED"
+        self._counters["failed_envelopes"] += stored.state == "FAILURE"
+
+    def snapshot(self) -> dict[str, Any]:
+        """Counters, recent batch sizes, and ``rate``: messages/s the model reached lately while it was busy."""
+        recent = list(self._recent)
+        sizes = [size for size, _ in recent]
+        seconds = sum(spent for _, spent in recent)
+        return {
+            "counters": dict(self._counters),
+            "batch": {
+                "mean_size": round(sum(sizes) / len(sizes), 2) if sizes else 0,
+                "p50_size": median(sizes) if sizes else 0,
+                "max_size": max(sizes, default=0),
+                "mean_ms": round(1000 * seconds / len(recent), 3) if recent else 0,
+            },
+            "rate": round(sum(sizes) / seconds, 1) if seconds else 0.0,
+            "busy_s": round(self._busy_s, 3),
+            "since": self._since,
+        }

@@ -1,0 +1,191 @@
+"""The deliver thread: owns the result-store connection. Stores and replies, then hands completions to main."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from queue import Empty, Queue
+from typing import Any
+
+import redis
+
+from tasks.envelope import Entry, failed, labelled
+from tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
+from worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
+from worker.model.base import Classifier
+from worker.results import Answered, ResultStore, Stored
+from worker.stats import Stats
+from worker.threads.guard import GuardedThread
+
+log = logging.getLogger(__name__)
+
+#: Notes that may wait for this thread; a full queue holds the model up, and so the broker.
+QUEUE_LIMIT = 32
+STATUS_INTERVAL_S = 2.0
+BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 5.0
+
+
+class Deliver(GuardedThread):
+    """Stores results, answers waiting web processes and reports the worker's status.
+
+    Args:
+        store: the result store; used in this thread only.
+        classifier: for the labels and names in the answers.
+        stats: written in this thread only.
+        to_main: gets ``Finished`` for each envelope whose result is stored.
+        to_batcher: gets the redelivered envelopes that must run.
+        status: the worker's status as others may read it, made from the stats.
+    """
+
+    def __init__(
+        self,
+        store: ResultStore,
+        classifier: Classifier,
+        stats: Stats,
+        *,
+        to_main: Callable[[Any], None],
+        to_batcher: Callable[[Any], None],
+        status: Callable[[], dict[str, Any]],
+        on_death: Callable[[str], None],
+    ) -> None:
+        super().__init__("deliver", on_death)
+        self.inbox: Queue[Any] = Queue(QUEUE_LIMIT)
+        self._store = store
+        self._labels = classifier.labels
+        self._model, self._version = classifier.info.name, classifier.info.version
+        self._stats = stats
+        self._to_main, self._to_batcher = to_main, to_batcher
+        self._status = status
+        self._status_due = 0.0
+        self._hurry = False
+
+    def hurry(self) -> None:
+        """Give up waiting for a result store that is away; what is not stored goes back to the broker."""
+        self._hurry = True
+
+    def work(self) -> None:
+        while True:
+            notes = self._notes()
+            if notes:
+                self._deliver([note for note in notes if note is not None])
+            if time.monotonic() >= self._status_due:
+                self._report()
+            if notes and notes[-1] is None:
+                break
+        with contextlib.suppress(redis.RedisError):
+            self._store.forget_worker()
+
+    def _notes(self) -> list[Any]:
+        """Everything that waits, at least one note unless the status is due first."""
+        notes = []
+        try:
+            notes.append(self.inbox.get(timeout=max(0.01, self._status_due - time.monotonic())))
+            while notes[-1] is not None and len(notes) < QUEUE_LIMIT:
+                notes.append(self.inbox.get_nowait())
+        except Empty:
+            pass
+        return notes
+
+    def _deliver(self, notes: list[Any]) -> None:
+        """One pipeline for all notes, then their completions."""
+        answered, done, started = Answered(), [], []
+        for note in notes:
+            match note:
+                case Outcome():
+                    done += self._record(note, answered)
+                case Dropped():
+                    done.append(self._drop(note, answered))
+                case Started():
+                    started += note.envelopes
+        if done or answered or started:
+            stored = self._patiently(lambda: self._store.write(done, answered, started))
+            if stored:
+                self._complete(done)
+        checks = [note.envelope for note in notes if isinstance(note, Check)]
+        if checks:
+            self._check(checks)
+
+    def _record(self, outcome: Outcome, answered: Answered) -> list[Stored]:
+        """Write a batch's answers into their envelopes; returns the envelopes that are complete now."""
+        self._stats.batch(outcome)
+        complete = []
+        for (envelope, index), result in zip(outcome.places, outcome.results, strict=True):
+            entry = self._entry(envelope.messages[index].id, result)
+            envelope.answers[index] = entry
+            envelope.left -= 1
+            answered.add(envelope, index, entry)
+            if not envelope.left:
+                complete.append(_stored(envelope))
+        return complete
+
+    def _entry(self, message_id: str | None, result: list[float] | SluiceError) -> Entry:
+        if isinstance(result, SluiceError):
+            return failed(message_id, result.code, result.message)
+        probability = max(result)
+        return labelled(message_id, self._labels[result.index(probability)], probability, self._model, self._version)
+
+    def _drop(self, note: Dropped, answered: Answered) -> Stored:
+        envelope, error = note.envelope, note.error
+        for index, message in enumerate(envelope.messages):
+            answered.add(envelope, index, failed(message.id, error.code, error.message))
+        return Stored(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
+
+    def _complete(self, done: list[Stored]) -> None:
+        now = time.monotonic()
+        for stored in done:
+            self._stats.envelope(stored)
+            runtime = now - (stored.envelope.started or now)
+            self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
+
+    def _check(self, envelopes: list[Received]) -> None:
+        """Redelivered envelopes: those with a stored result are complete, those that came too often fail."""
+        verdicts = self._patiently(lambda: self._store.redelivered(envelopes))
+        if verdicts is None:
+            return
+        run, given_up = [], []
+        for envelope, (state, attempts) in zip(envelopes, verdicts, strict=True):
+            if state is not None:
+                self._to_main(Finished(envelope, state, "stored before", 0.0))
+            elif attempts > self._store.max_deliveries:
+                message = f"given up after {attempts} deliveries: workers stopped while they had it"
+                given_up.append(Dropped(envelope, TooManyDeliveries(message)))
+            else:
+                run.append(envelope)
+        if run:
+            self._to_batcher(NotStored(run))
+        if given_up:
+            self._deliver(given_up)
+
+    def _report(self) -> None:
+        self._status_due = time.monotonic() + STATUS_INTERVAL_S
+        try:
+            self._store.report(self._status())
+        except redis.RedisError as exc:
+            log.warning("the result store is away (%s): no status written", type(exc).__name__)
+
+    def _patiently(self, action: Callable[[], Any]) -> Any:
+        """Run ``action`` until the store takes it, with back-off; None once hurried, so that nothing is acked."""
+        wait = BACKOFF_FIRST_S
+        while True:
+            try:
+                return action()
+            except redis.RedisError as exc:
+                if self._hurry:
+                    log.error("the result store is away (%s): results not stored, messages go back", type(exc).__name__)
+                    return None
+                log.warning("the result store is away (%s): next try in %.1f s", type(exc).__name__, wait)
+                time.sleep(wait)
+                wait = min(BACKOFF_MOST_S, wait * 2)
+
+
+def _stored(envelope: Received) -> Stored:
+    """The stored form of a complete envelope; a single text that failed is a failed task."""
+    answers = [answer for answer in envelope.answers if answer is not None]
+    if not envelope.single:
+        return Stored(envelope, "SUCCESS", answers)
+    if "error" in answers[0]:
+        error = answers[0]["error"]
+        return Stored(envelope, "FAILURE", error=from_code(error["code"], error["message"]))
+    return Stored(envelope, "SUCCESS", answers[0])
