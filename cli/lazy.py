@@ -1,0 +1,64 @@
+"""A click group that imports a command only when it is run or asked for its own help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+OWN_PACKAGES = ("bench", "cli", "config", "tasks", "training", "web", "worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a command lives (``module:attribute``) and its line in the group's help."""
+
+    path: str
+    summary: str
+    hidden: bool = False
+
+
+class LazyGroup(click.Group):
+    """Starts fast: the group's help needs no module of any command.
+
+    Args:
+        targets: the commands by name, in the order in which the help lists them.
+    """
+
+    def __init__(self, *args: Any, targets: Mapping[str, Target], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._targets = targets
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._targets)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = self._targets.get(cmd_name)
+        if target is None:
+            return None
+        module, attribute = target.path.split(":")
+        try:
+            command: click.Command = getattr(import_module(module), attribute)
+        except ModuleNotFoundError as exc:
+            if exc.name and exc.name.partition(".")[0] in OWN_PACKAGES:
+                raise
+            raise click.ClickException(
+                f"`sluice {cmd_name}` needs the Python package {exc.name}, which is not installed"
+            ) from exc
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        lines = [(name, target.summary) for name, target in self._targets.items() if not target.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(lines)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self._targets and not args[0].startswith("-"):
+            known = ", ".join(name for name, target in self._targets.items() if not target.hidden)
+            ctx.fail(f"no such command {args[0]!r}; the commands are {known}")
+        return super().resolve_command(ctx, args)

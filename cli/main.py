@@ -1,0 +1,110 @@
+"""``sluice``: the entry point of every command, and the one place that turns errors into exit statuses.
+
+Exit statuses: 0 done; 1 it could not be done; 2 wrong settings or usage; 130 stopped by Ctrl-C, 143 by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cli.lazy import LazyGroup, Target
+
+FAILED = 1
+WRONG_SETTINGS = 2
+INTERRUPTED = 130
+
+TARGETS = {
+    "up": Target("cli.up.command:up", "Run the whole service: web, worker, Flower, on an embedded Redis."),
+    "web": Target("cli.web:web", "Run the web front end alone."),
+    "worker": Target("cli.worker:worker", "Run one worker alone."),
+    "predict": Target("cli.predict:predict", "Classify texts from the shell."),
+    "backfill": Target("cli.backfill.command:backfill", "Classify an archive, CSV to CSV."),
+    "train": Target("cli.train:train", "Train a classifier on a CSV."),
+    "evaluate": Target("cli.evaluate:evaluate", "Score a classifier on a CSV."),
+    "config": Target("cli.config:config", "Show every setting, its value, source and meaning."),
+    "flower": Target("cli.flower:flower", "Run Flower alone.", hidden=True),
+}
+
+EXAMPLES = """
+Examples:
+
+\b
+  sluice up                                   the service on http://127.0.0.1:8000
+  sluice predict "You won a prize, call now"  one answer, from the running service
+  sluice backfill in.csv -o out.csv           an archive, with a progress bar
+  sluice config                               what is set, and where
+
+Settings are environment variables with the prefix SLUICE_, or lines of a .env file.
+"""
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"sluice {version('sluice')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    targets=TARGETS,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def sluice() -> None:
+    """Classify SMS as ham, spam or phishing, in batches."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; returns the exit status. Errors that have a reason end as one line on stderr."""
+    try:
+        status = sluice.main(args=list(argv), prog_name="sluice", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.ctx.get_help())
+        return 0
+    except click.UsageError as exc:
+        exc.show()
+        return exc.exit_code
+    except click.ClickException as exc:
+        return complain(exc.format_message(), exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return complain("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; keep Python's own flush at exit from complaining too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as exc:
+        return _explain(exc)
+
+
+def complain(message: str, status: int) -> int:
+    """One line on stderr; returns ``status``."""
+    click.echo(f"sluice: {message}", err=True)
+    return status
+
+
+def _explain(exc: Exception) -> int:
+    """The exit status of an error that has a reason, which is printed; anything else is a defect and raises."""
+    from config.settings import SettingsError
+    from tasks.errors import SluiceError
+
+    if isinstance(exc, SettingsError):
+        return complain(str(exc), WRONG_SETTINGS)
+    if isinstance(exc, SluiceError):
+        return complain(exc.message, FAILED)
+    raise exc
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Where commands print: rich consoles for people, and logging that does not tear a progress bar."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Columns of a table that goes into a file or a pipe, where the terminal's width is unknown.
+PLAIN_WIDTH = 140
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """A console on stdout or stderr; no markup is read from what is printed, and no SMS is ever highlighted."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal and shutil.get_terminal_size((0, 0)).columns == 0:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints records above a running progress bar, in one line each and without stack traces."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._console.print(f"sluice: {record.getMessage()}", style="yellow", soft_wrap=True)
+        except Exception:
+            self.handleError(record)
+
+
+def log_to(console: Console, level: int = logging.WARNING) -> None:
+    """Send the warnings of every library to ``console``."""
+    logging.basicConfig(level=level, handlers=[ConsoleHandler(console)], force=True)

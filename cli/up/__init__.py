@@ -1,0 +1,1 @@
+"""``sluice up``: the whole service as one process tree."""

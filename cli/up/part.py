@@ -1,0 +1,75 @@
+"""A part of the service: one child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.processes import ends_with_parent
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Part:
+    """One child process and how long it may take to stop.
+
+    Attributes:
+        name: what its lines are marked with.
+        arguments: of ``sluice``.
+        grace_s: seconds between SIGTERM and SIGKILL.
+        process: the child, once started.
+    """
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    grace_s: float = 10.0
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start the child in a session of its own, so that the terminal's Ctrl-C reaches the supervisor only."""
+        self.process = subprocess.Popen(
+            # -P: a module in the working directory must not pass for one of ours.
+            [sys.executable, "-P", "-m", "cli.main", *self.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            start_new_session=True,
+            preexec_fn=ends_with_parent(),  # noqa: PLW1509  no other thread runs yet
+        )
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def terminate(self) -> None:
+        if self.process is not None and self.running:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End the child and every process that it started."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def ending(self) -> str:
+        """How the child ended, in words."""
+        status = self.process.returncode if self.process else None
+        if status is None:
+            return "is running"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"stopped with exit status {status}"
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

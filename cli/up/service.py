@@ -1,0 +1,123 @@
+"""The service as ``sluice up`` runs it: which parts, what the operator sees, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import click
+
+from cli import embedded
+from cli.up.part import Part
+from cli.up.readiness import Readiness
+from cli.up.supervisor import Supervisor
+from config.settings import Settings
+from tasks.errors import SluiceError
+
+COLOURS = {"web": "cyan", "worker": "green", "flower": "magenta", "redis": "blue", "sluice": "yellow"}
+#: Web first, so that waiting callers get their answers; Redis last, so that everybody can store.
+STOP_ORDER = ("web", "worker", "flower", "redis")
+WORKER_GRACE_S = 60.0
+REMIND_EVERY_S = 30.0
+
+
+def serve(settings: Settings, *, flower: bool, worker: bool) -> int:
+    """Run the parts until somebody asks for a stop; returns the exit status.
+
+    Raises:
+        SluiceError: a port is taken, or the embedded Redis cannot run.
+    """
+    require_free(settings.host, settings.port, "SLUICE_PORT")
+    if flower:
+        require_free(settings.host, settings.flower_port, "SLUICE_FLOWER_PORT")
+    supervisor = Supervisor(write_line)
+    supervisor.catch_signals()
+    try:
+        _start(supervisor, settings, flower=flower, worker=worker)
+        return _watch(supervisor, settings, flower=flower, worker=worker)
+    finally:
+        supervisor.stop(STOP_ORDER)
+
+
+def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: bool) -> None:
+    if settings.uses_embedded:
+        redis = embedded.start(settings, output=subprocess.PIPE)
+        if redis is None:
+            write_line("sluice", f"using the Redis that runs in {settings.redis_socket.parent} already")
+        else:
+            supervisor.adopt(Part("redis", grace_s=15, process=redis))
+    if worker:
+        supervisor.start(Part("worker", ("worker",), grace_s=WORKER_GRACE_S))
+    supervisor.start(Part("web", ("web",), grace_s=settings.sync_wait_s + 5))
+    if flower:
+        supervisor.start(Part("flower", ("flower",), grace_s=5))
+
+
+def _watch(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: bool) -> int:
+    """Pass the output on until somebody asks for a stop (0) or a part ends (1)."""
+    readiness = Readiness(reachable(settings.host), settings.port, "/readyz" if worker else "/healthz")
+    readiness.start()
+    announced, reminded = False, time.monotonic()
+    while not supervisor.stops_asked:
+        supervisor.pump()
+        part = supervisor.ended()
+        if part is not None and not supervisor.stops_asked:
+            supervisor.pump(0)
+            write_line("sluice", f"{part.name} {part.ending()}; stopping the rest")
+            return 1
+        if not announced and readiness.ready:
+            announced = True
+            announce(settings, flower=flower)
+        elif not announced and time.monotonic() - reminded > REMIND_EVERY_S:
+            reminded = time.monotonic()
+            write_line("sluice", f"not ready yet: {readiness.missing}")
+    write_line("sluice", "stopping: answers first, then the worker, then the rest (Ctrl-C again to hurry)")
+    return 0
+
+
+def announce(settings: Settings, *, flower: bool) -> None:
+    """Say that the service is ready, and where."""
+    base = f"http://{_bracketed(reachable(settings.host))}"
+    write_line("sluice", "ready")
+    write_line("sluice", f"  messages  {base}:{settings.port}/  (API: {base}:{settings.port}/docs)")
+    if flower:
+        write_line("sluice", f"  Flower    {base}:{settings.flower_port}/")
+    write_line("sluice", "  Ctrl-C stops all")
+
+
+def write_line(name: str, line: str) -> None:
+    """One line of a part's output, marked with its name; in colour on a terminal."""
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    mark = click.style(f"{name:>6} |", fg=COLOURS.get(name)) if coloured else f"{name:>6} |"
+    try:
+        sys.stdout.write(f"{mark} {line}\n")
+        sys.stdout.flush()
+    except (BrokenPipeError, UnicodeEncodeError):
+        return  # nobody reads; the service goes on
+
+
+def require_free(host: str, port: int, setting: str) -> None:
+    """Fail before anything starts when ``port`` is taken.
+
+    Raises:
+        SluiceError: the address cannot be bound; names the setting to change.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise SluiceError(f"cannot listen on {host}:{port} ({exc.strerror}): set {setting}") from exc
+
+
+def reachable(host: str) -> str:
+    """The address at which this machine reaches a server that binds ``host``."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

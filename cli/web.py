@@ -1,0 +1,28 @@
+"""``sluice web``: the HTTP front end."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(
+    epilog="""
+Examples:
+
+\b
+  sluice web
+  SLUICE_HOST=0.0.0.0 SLUICE_PORT=9000 sluice web
+"""
+)
+def web() -> int:
+    """Run the web front end on SLUICE_HOST and SLUICE_PORT.
+
+    It needs no worker to start: /readyz says what is missing. SIGTERM or Ctrl-C lets waiting callers get their
+    answers first.
+    """
+    from config.settings import current
+
+    settings = current()
+    from web.server import serve
+
+    return serve(settings) or 0
