@@ -10,7 +10,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -25,6 +24,8 @@ from tasks.errors import ServiceNotRunning, SluiceError
 
 START_TIMEOUT_S = 60.0  # a large append-only file takes seconds to load
 POLL_S = 0.02
+LOCK_FILE = "redis.lock"
+LOG_FILE = "redis.log"
 
 
 class NoRedisServer(SluiceError):
@@ -80,18 +81,12 @@ def require_running(settings: Settings) -> None:
         )
 
 
-def start(
-    settings: Settings,
-    *,
-    output: int | IO[bytes] | None = None,
-    pump: Callable[[], None] = lambda: None,
-) -> subprocess.Popen[bytes] | None:
-    """Start the embedded Redis as a child of this process and wait until it answers.
+def start(settings: Settings, give_up: Callable[[], bool] = lambda: False) -> subprocess.Popen[bytes] | None:
+    """Start the embedded Redis as a child of this process and wait until it answers. It logs to ``redis.log``.
 
     Args:
         settings: its folder and socket.
-        output: where stdout and stderr of the server go.
-        pump: called while waiting, for a caller with other things to watch.
+        give_up: asked while waiting; true ends the wait with an error.
 
     Returns:
         The child, which the caller has to stop; None when one answers on the socket already (not ours to stop).
@@ -102,19 +97,19 @@ def start(
     """
     folder = private_folder(settings)
     deadline = time.monotonic() + START_TIMEOUT_S
-    with (folder / "redis.lock").open("w") as lock:
+    with (folder / LOCK_FILE).open("w") as lock:
         while not _try_lock(lock):
             if is_running(settings.redis_socket):
                 return None
-            _wait(deadline, f"another Redis holds {folder} and does not answer", pump)
+            _wait(deadline, f"another Redis holds {folder} and does not answer", give_up)
         if is_running(settings.redis_socket):
             return None  # one that somebody started by hand, without our lock
-        child = _launch(find_server(), settings, lock, output)
+        child = _launch(find_server(), settings, lock)
     while not is_running(settings.redis_socket):
         if child.poll() is not None:
-            raise SluiceError(f"the embedded Redis in {folder} stopped at once, with status {child.returncode}")
+            raise SluiceError(f"the embedded Redis stopped at once: {_last_line(folder / LOG_FILE)}")
         try:
-            _wait(deadline, f"the embedded Redis in {folder} does not answer", pump)
+            _wait(deadline, f"the embedded Redis in {folder} does not answer", give_up)
         except SluiceError:
             stop(child)
             raise
@@ -159,19 +154,20 @@ def command(binary: Path, settings: Settings) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
+        "logfile": LOG_FILE,
         "loglevel": "warning",
     }
     return [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
-def _launch(binary: Path, settings: Settings, lock: IO[str], output: int | IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _launch(binary: Path, settings: Settings, lock: IO[str]) -> subprocess.Popen[bytes]:
     # A socket left behind by a killed server refuses connections; we hold the lock, so nobody listens on it.
     settings.redis_socket.unlink(missing_ok=True)
     return subprocess.Popen(
         command(binary, settings),
         stdin=subprocess.DEVNULL,
-        stdout=output if output is not None else sys.stderr,
-        stderr=subprocess.STDOUT if output is not None else None,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
         pass_fds=(lock.fileno(),),
         preexec_fn=ends_with_parent(),  # noqa: PLW1509  no other thread runs yet
@@ -186,8 +182,17 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-def _wait(deadline: float, problem: str, pump: Callable[[], None]) -> None:
+def _wait(deadline: float, problem: str, give_up: Callable[[], bool]) -> None:
     if time.monotonic() > deadline:
         raise SluiceError(f"{problem} after {START_TIMEOUT_S:.0f} s")
-    pump()
+    if give_up():
+        raise SluiceError("stopped while the embedded Redis was starting")
     time.sleep(POLL_S)
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return f"it left no log in {log}"
+    return next((line for line in reversed(lines) if line.strip()), f"{log} is empty")

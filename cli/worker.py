@@ -31,7 +31,7 @@ def worker(celery_args: tuple[str, ...]) -> int:
     require_running(settings)
     import warnings
 
-    from celery.platforms import SecurityWarning
+    from celery.exceptions import SecurityWarning
 
     # Celery warns about root because of pickle, which this app neither sends nor accepts.
     warnings.simplefilter("ignore", SecurityWarning)

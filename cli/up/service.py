@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import time
 
@@ -44,11 +43,12 @@ def serve(settings: Settings, *, flower: bool, worker: bool) -> int:
 
 def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: bool) -> None:
     if settings.uses_embedded:
-        redis = embedded.start(settings, output=subprocess.PIPE)
+        redis = embedded.start(settings, give_up=lambda: supervisor.stops_asked > 0)
         if redis is None:
             write_line("sluice", f"using the Redis that runs in {settings.redis_socket.parent} already")
         else:
             supervisor.adopt(Part("redis", grace_s=15, process=redis))
+            write_line("sluice", f"embedded Redis in {settings.redis_socket.parent}")
     if worker:
         supervisor.start(Part("worker", ("worker",), grace_s=WORKER_GRACE_S))
     supervisor.start(Part("web", ("web",), grace_s=settings.sync_wait_s + 5))
