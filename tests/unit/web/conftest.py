@@ -1,0 +1,104 @@
+"""A real Redis on a unix socket of the test run, a gateway on it and a worker without a model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+import redis
+from celery import Celery
+from flask import Flask
+from flask.testing import FlaskClient
+
+from config.settings import Settings, read
+from tasks.app import make_celery
+from tests.harness.process import Child, wait_for
+from tests.unit.web.fake_gateway import FakeGateway
+from tests.unit.web.fake_worker import FakeWorker
+from web.app import create_app
+from web.gateway import Gateway
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed")
+    folder = Path(mkdtemp(prefix="sl-"))  # short: a socket's path has little room
+    path = folder / "r.sock"
+    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    server = Child([binary, *options], folder / "log")
+    wait_for(path.exists, "the Redis socket")
+    yield f"redis+socket://{path}"
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[redis.Redis]:
+    """The Redis under the test, emptied before it."""
+    client = redis.Redis(unix_socket_path=redis_url.removeprefix("redis+socket://"))
+    client.flushdb()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def settings(redis_url: str, store: redis.Redis, tmp_path: Path) -> Settings:
+    return read(_env_file=None, broker_url=redis_url, state_dir="~/sluice-test", sync_wait_s=5, result_ttl_s=600)
+
+
+@pytest.fixture
+def celery_app(settings: Settings) -> Celery:
+    return make_celery(settings)
+
+
+@pytest.fixture
+def worker(celery_app: Celery, settings: Settings) -> Iterator[FakeWorker]:
+    fake = FakeWorker(celery_app, settings)
+    fake.start()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def make_gateway(celery_app: Celery) -> Iterator[Callable[[Settings], Gateway]]:
+    made: list[Gateway] = []
+
+    def make(settings: Settings) -> Gateway:
+        made.append(Gateway(settings, celery_app))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.hurry()
+        gateway.close()
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[[Settings], Gateway], settings: Settings) -> Gateway:
+    return make_gateway(settings)
+
+
+@pytest.fixture
+def fake() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def plain_settings() -> Settings:
+    """Settings that name no server: for routes on a gateway that answers by itself."""
+    return read(_env_file=None, max_text_chars=100, max_job_messages=50, max_body_bytes=20_000)
+
+
+@pytest.fixture
+def flask_app(plain_settings: Settings, fake: FakeGateway) -> Flask:
+    return create_app(plain_settings, fake)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def client(flask_app: Flask) -> FlaskClient:
+    return flask_app.test_client()

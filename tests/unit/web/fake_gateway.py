@@ -1,0 +1,71 @@
+"""A gateway that answers by itself, for tests of the routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.envelope import Entry, labelled
+from tasks.errors import NotFound, SluiceError
+from web.gateway import JobStatus, JobSubmission, Pending, ResultPage
+from web.gateway.jobstore import Claim, Job
+
+MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
+
+
+class FakeGateway:
+    """Remembers what it was asked; raises ``error`` when set; answers 202 when ``late``."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.late = False
+        self.entry: Entry = labelled("token", "spam", 0.75, "fake", "7")
+        self.asked: list[tuple[Any, ...]] = []
+        self.status = JobStatus("job-1", "done", 2, 2, 0, 1_700_000_000.0, 1_700_000_001.5)
+        self.entries: list[Entry] = [{"id": "0", "label": "ham"}, {"id": "1", "label": "spam"}]
+        self.alive: list[dict[str, Any]] = [{"hostname": "w", "state": "ready", "model": MODEL, "rate": 10.0}]
+        self.why: dict[str, str | None] = {"broker": None, "backend": None}
+
+    def _asked(self, *what: Any) -> None:
+        self.asked.append(what)
+        if self.error is not None:
+            raise self.error
+
+    def classify(self, text: str, wait_s: float) -> Entry | Pending:
+        self._asked("classify", text, wait_s)
+        return Pending("env.token") if self.late else self.entry
+
+    def submit_job(self, messages: Any, lane: str, wait_s: float = 0, claim: Claim | None = None) -> JobSubmission:
+        self._asked("submit_job", messages, lane, wait_s, claim)
+        queued = JobStatus("job-1", "queued", len(messages), 0, 0, time.time(), None)
+        return JobSubmission(self.status, self.entries) if wait_s and not self.late else JobSubmission(queued)
+
+    def job(self, job_id: str) -> JobStatus:
+        self._asked("job", job_id)
+        if job_id != self.status.id:
+            raise NotFound("there is no such job, or its results have expired", {"field": "id"})
+        return self.status
+
+    def job_results(self, job_id: str, offset: int, limit: int) -> ResultPage:
+        status = self.job(job_id)
+        job = Job(status.id, status.total, status.created_at, "bulk", [("e", status.total)])
+        return ResultPage(status, offset, self.entries[offset : offset + limit], job)
+
+    def stream_results(self, page: ResultPage) -> Iterator[list[Entry]]:
+        yield from ()
+
+    def cancel(self, job_id: str) -> JobStatus:
+        return self.job(job_id)
+
+    def workers(self) -> list[dict[str, Any]]:
+        return self.alive
+
+    def depth(self, lane: str | None = None) -> int:
+        return 4
+
+    def reasons(self) -> dict[str, str | None]:
+        return dict(self.why)
+
+
+__all__ = ["FakeGateway", "SluiceError"]

@@ -1,0 +1,112 @@
+"""A worker without a model, for the web tests: consumes envelopes, answers, stores results, in one thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any
+
+import orjson
+from celery import Celery
+from kombu import Connection
+
+from config.settings import Settings
+from tasks import keys
+from tasks.envelope import QUEUES, REPLY_HEADER, Entry, failed, labelled
+from tasks.redis_client import connect
+
+MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
+
+
+def label_of(text: str) -> str:
+    return "spam" if "win" in text else "ham"
+
+
+class FakeWorker:
+    """Answers every message at once, unless told otherwise.
+
+    Attributes:
+        replying: send replies to waiting processes.
+        storing: store results.
+        paused: leave envelopes in the broker.
+        envelopes: message counts of the envelopes taken, in order.
+    """
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self._app = app
+        self._backend = app.backend
+        self._client = connect(settings.backend)
+        self._ttl_s = settings.result_ttl_s
+        self.replying = self.storing = True
+        self.paused = threading.Event()
+        self.envelopes: list[int] = []
+        self.headers: list[dict[str, Any]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fake-worker", daemon=True)
+
+    def start(self) -> None:
+        self.report("ready")
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(5)
+
+    def report(self, state: str) -> None:
+        status = {
+            "hostname": "fake@host",
+            "state": state,
+            "model": MODEL,
+            "rate": 100.0,
+            "counters": {"messages": 10, "batches": 4},
+            "queue": {"buffered": 3},
+        }
+        self._client.set(keys.worker("fake@host"), orjson.dumps(status))
+        self._client.zadd(keys.WORKERS, {"fake@host": time.time() + 3600})
+
+    def _run(self) -> None:
+        queues = [queue for queue in self._app.conf.task_queues if queue.name in QUEUES.values()]
+        with self._app.connection_for_read() as connection:
+            while not self._stopping.is_set():
+                if self.paused.is_set():
+                    time.sleep(0.01)
+                else:
+                    self._consume(connection, queues)
+
+    def _consume(self, connection: Connection, queues: list[Any]) -> None:
+        with connection.Consumer(queues, callbacks=[self._take], accept=["json"], prefetch_count=1):
+            while not self._stopping.is_set() and not self.paused.is_set():
+                try:
+                    connection.drain_events(timeout=0.05)
+                except socket.timeout:  # noqa: UP041 - kombu raises this name
+                    continue
+
+    def _take(self, body: Any, message: Any) -> None:
+        texts, headers = body[0][0], message.headers
+        entries = [self._entry(item) for item in texts]
+        self.envelopes.append(len(entries))
+        self.headers.append(dict(headers))
+        if self.storing:
+            self._store(headers, entries)
+        if self.replying and headers.get(REPLY_HEADER):
+            reply = orjson.dumps({headers["id"]: list(enumerate(entries))})
+            self._client.rpush(keys.reply(headers[REPLY_HEADER]), reply)
+        message.ack()
+
+    def _store(self, headers: dict[str, Any], entries: list[Entry]) -> None:
+        meta = self._backend._get_result_meta(entries, "SUCCESS", None, None)
+        meta["task_id"] = headers["id"]
+        self._client.set(self._backend.get_key_for_task(headers["id"]), self._backend.encode(meta), ex=self._ttl_s)
+        if headers.get("group"):
+            bad = sum("error" in entry for entry in entries)
+            progress = f"{len(entries) - bad} {bad} {time.time()}"
+            self._client.hset(keys.progress(headers["group"]), headers["id"], progress)
+
+    def _entry(self, item: Any) -> Entry:
+        identity, text = (item.get("id"), item["text"]) if isinstance(item, dict) else (None, item)
+        if not text.strip():
+            return failed(identity, "invalid_input", "must not be empty or blank")
+        if "boom" in text:
+            return failed(identity, "model_failed", "the model failed")
+        return labelled(identity, label_of(text), 0.875, MODEL["name"], MODEL["version"])

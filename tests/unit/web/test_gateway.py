@@ -1,0 +1,274 @@
+"""The gateway on a real Redis, against a worker without a model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+from celery import Celery
+from celery.result import GroupResult
+
+from config.settings import Settings
+from tasks import keys
+from tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, QueueFull
+from tests.harness.process import wait_for
+from tests.unit.web.fake_worker import FakeWorker, label_of
+from web.gateway import Gateway, Pending
+
+
+def test_a_message_gets_its_own_answer(gateway: Gateway, worker: FakeWorker) -> None:
+    entry = gateway.classify("you win", 5)
+    assert not isinstance(entry, Pending)
+    assert (entry["label"], entry["probability"], entry["model"]) == ("spam", 0.875, "fake")
+
+
+def test_many_at_once_share_envelopes_and_get_their_own_answers(gateway: Gateway, worker: FakeWorker) -> None:
+    texts = [f"win {i}" if i % 3 == 0 else f"text {i}" for i in range(300)]
+    with ThreadPoolExecutor(64) as pool:
+        entries = list(pool.map(lambda text: gateway.classify(text, 10), texts))
+    assert [entry["label"] for entry in entries] == [label_of(text) for text in texts]  # type: ignore[index]
+    assert sum(worker.envelopes) == 300
+    assert len(worker.envelopes) < 300
+
+
+def test_nothing_is_kept_of_answered_messages(gateway: Gateway, worker: FakeWorker) -> None:
+    for _ in range(5):
+        gateway.classify("hello", 5)
+    assert len(gateway._running().registry) == 0
+
+
+def test_an_error_is_the_message_s_own(gateway: Gateway, worker: FakeWorker) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        good, bad = pool.submit(gateway.classify, "hello", 5), pool.submit(gateway.classify, "boom", 5)
+        assert bad.result()["error"]["code"] == "model_failed"  # type: ignore[index]
+        assert good.result()["label"] == "ham"  # type: ignore[index]
+
+
+def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
+    gateway: Gateway, worker: FakeWorker
+) -> None:
+    worker.paused.set()
+    with ThreadPoolExecutor(8) as pool:
+        late = list(pool.map(lambda text: gateway.classify(text, 0.3), ["you win", "hello", "boom"]))
+    assert all(isinstance(one, Pending) for one in late)
+    ids = [one.id for one in late if isinstance(one, Pending)]
+    assert [gateway.job(one).state for one in ids] == ["queued"] * 3
+    assert len(gateway._running().registry) == 0
+    worker.paused.clear()
+    wait_for(lambda: all(gateway.job(one).finished for one in ids), "the answers", 5)
+    assert [gateway.job(one).state for one in ids] == ["done", "done", "failed"]
+    labels = [gateway.job_results(one, 0, 10).entries[0].get("label") for one in ids]
+    assert labels == ["spam", "ham", None]
+
+
+def test_the_id_of_a_neighbour_cannot_be_made_from_one_s_own(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.paused.set()
+    pending = gateway.classify("hello", 0)
+    assert isinstance(pending, Pending)
+    envelope, token = pending.id.split(".")
+    assert len(token) >= 20
+    for guess in (envelope, f"{envelope}.0", f"{envelope}.{token[:-1]}"):
+        with pytest.raises(NotFound):
+            gateway.job(guess)
+
+
+def test_a_lost_reply_is_found_in_the_store(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.replying = False
+    entry = gateway.classify("you win", 0.5)
+    assert not isinstance(entry, Pending)
+    assert entry["label"] == "spam"
+
+
+def test_a_waiter_beyond_an_unanswered_envelope_is_unhurt(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.replying = worker.storing = False
+    assert isinstance(gateway.classify("lost", 0.2), Pending)
+    worker.replying = worker.storing = True
+    assert gateway.classify("found", 5)["label"] == "ham"  # type: ignore[index]
+
+
+def test_the_queue_has_a_limit(make_gateway: Callable[[Settings], Gateway], settings: Settings) -> None:
+    gateway = make_gateway(settings.model_copy(update={"max_queue_depth": 5}))
+    accepted = 0
+    with pytest.raises(QueueFull) as full:
+        for _ in range(20):
+            gateway.classify("hello", 0)
+            accepted += 1
+    assert accepted == 5
+    assert full.value.retry_after_s
+    assert gateway.submit_job(["bulk still has room"], "bulk").status.state == "queued"
+
+
+def test_depth_is_read_from_the_broker(gateway: Gateway) -> None:
+    gateway.submit_job(["x"] * 600, "bulk")
+    wait_for(lambda: gateway._running().sampler._envelopes["bulk"] == 3, "a look at the broker", 5)
+    assert 500 <= gateway.depth("bulk") <= 800
+    assert gateway.depth("interactive") == 0
+
+
+def test_a_job_runs_and_any_celery_client_can_restore_it(
+    gateway: Gateway, worker: FakeWorker, celery_app: Celery
+) -> None:
+    texts = [f"win {i}" if i % 2 else f"text {i}" for i in range(600)]
+    job_id = gateway.submit_job(texts, "bulk").status.id
+    status = wait_for(lambda: (one := gateway.job(job_id)).finished and one, "the job", 10)
+    assert (status.state, status.total, status.done, status.failed) == ("done", 600, 600, 0)  # type: ignore[attr-defined]
+    page = gateway.job_results(job_id, 250, 20)
+    assert [entry["id"] for entry in page.entries] == [str(i) for i in range(250, 270)]
+    assert [entry["label"] for entry in page.entries] == [label_of(text) for text in texts[250:270]]
+    group = GroupResult.restore(job_id, app=celery_app)
+    assert group is not None
+    assert [len(one) for one in group.get(timeout=5)] == [256, 256, 88]
+    assert [one["group"] for one in worker.headers] == [job_id] * 3
+    assert [one["group_index"] for one in worker.headers] == [0, 1, 2]
+
+
+def test_a_job_can_be_awaited(gateway: Gateway, worker: FakeWorker) -> None:
+    messages = [{"id": "a", "text": "you win"}, {"id": "b", "text": "boom"}]
+    submission = gateway.submit_job(messages, "interactive", wait_s=5)
+    assert submission.entries is not None
+    assert [(one["id"], one.get("label")) for one in submission.entries] == [("a", "spam"), ("b", None)]
+    assert (submission.status.state, submission.status.done, submission.status.failed) == ("done", 2, 1)
+    assert len(gateway._running().registry) == 0
+
+
+def test_a_job_whose_replies_are_lost_is_found_in_the_store(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.replying = False
+    submission = gateway.submit_job(["you win"], "interactive", wait_s=0.5)
+    assert submission.entries is not None
+    assert submission.entries[0]["label"] == "spam"
+
+
+def test_results_come_as_far_as_they_are_finished(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.paused.set()
+    job_id = gateway.submit_job(["hello"] * 300, "bulk").status.id
+    assert gateway.job(job_id).state == "queued"
+    assert gateway.job_results(job_id, 0, 10).entries == []
+    first = gateway._running().store.get(job_id).envelopes[0][0]
+    worker._store({"id": first, "group": job_id}, [{"label": "ham"}] * 256)
+    assert gateway.job(job_id).state == "running"
+    page = gateway.job_results(job_id, 250, 20)
+    assert len(page.entries) == 6
+    assert page.next_offset == 256
+
+
+def test_cancelling_twice_is_cancelling_once(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.paused.set()
+    messages = [{"id": f"m{i}", "text": "hello"} for i in range(300)]
+    job_id = gateway.submit_job(messages, "bulk").status.id
+    assert gateway.cancel(job_id) == gateway.cancel(job_id)
+    status = gateway.job(job_id)
+    assert (status.state, status.done, status.failed) == ("cancelled", 300, 300)
+    entries = gateway.job_results(job_id, 255, 2).entries
+    assert [(one["id"], one["error"]["code"]) for one in entries] == [("m255", "revoked"), ("m256", "revoked")]
+
+
+def test_a_finished_job_cannot_be_cancelled(gateway: Gateway, worker: FakeWorker) -> None:
+    job_id = gateway.submit_job(["hello"], "interactive", wait_s=5).status.id
+    assert gateway.cancel(job_id).state == "done"
+
+
+def test_cancelling_one_message_leaves_its_neighbours(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.paused.set()
+    parts = gateway._running()
+    publisher, gate = parts.commit._publisher, threading.Event()
+    publish = publisher.publish
+    publisher.publish = lambda *args, **options: (gate.wait(5), publish(*args, **options))[1]  # type: ignore[method-assign]
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(gateway.classify, "first", 0)
+        wait_for(lambda: parts.commit.held() == 0 and len(parts.registry) == 1, "the first envelope", 5)
+        others = [pool.submit(gateway.classify, "other", 0) for _ in range(2)]
+        wait_for(lambda: parts.commit.held() == 2, "the others to wait", 5)
+        gate.set()
+        first.result()
+        one, two = (other.result().id for other in others)  # type: ignore[union-attr]
+    assert one.split(".")[0] == two.split(".")[0]
+    assert gateway.cancel(one).state == "cancelled"
+    worker.paused.clear()
+    wait_for(lambda: gateway.job(two).finished, "the neighbour", 5)
+    assert gateway.job(two).state == "done"
+    assert gateway.job(one).state == "cancelled"
+    assert gateway.job_results(one, 0, 1).entries[0]["error"]["code"] == "revoked"
+
+
+def test_an_unknown_job_is_not_found(gateway: Gateway) -> None:
+    with pytest.raises(NotFound):
+        gateway.job("00000000-0000-0000-0000-000000000000")
+
+
+def test_an_error_of_the_broker_reaches_the_envelope_s_callers_and_no_others(
+    gateway: Gateway, worker: FakeWorker
+) -> None:
+    parts = gateway._running()
+    publish = parts.commit._publisher.publish
+
+    def refuse(*args: object, **options: object) -> str:
+        parts.commit._publisher.publish = publish  # type: ignore[method-assign]
+        raise BrokerUnavailable("away", retry_after_s=2)
+
+    parts.commit._publisher.publish = refuse  # type: ignore[method-assign]
+    with pytest.raises(BrokerUnavailable):
+        gateway.classify("unlucky", 5)
+    assert gateway.classify("lucky", 5)["label"] == "ham"  # type: ignore[index]
+    assert len(parts.registry) == 0
+
+
+def test_a_job_that_is_published_by_half_leaves_nothing(
+    gateway: Gateway, worker: FakeWorker, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.paused.set()
+    from tasks.publisher import Publisher
+
+    publish, sent = Publisher.publish, []
+
+    def half(self: Publisher, *args: object, **options: object) -> str:
+        if sent:
+            raise BrokerUnavailable("away", retry_after_s=2)
+        sent.append(options["envelope_id"])
+        return publish(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Publisher, "publish", half)
+    with pytest.raises(BrokerUnavailable):
+        gateway.submit_job(["hello"] * 600, "bulk")
+    assert not list(store.scan_iter("sluice:job:*"))
+    assert not list(store.scan_iter("sluice:progress:*"))
+    meta = store.get(f"celery-task-meta-{sent[0]}")
+    assert meta is not None
+    assert b"REVOKED" in meta
+
+
+def test_hurry_lets_waiting_callers_go(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.paused.set()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(gateway.classify, "hello", 60)
+        wait_for(lambda: len(gateway._running().registry) == 1, "the message to be published", 5)
+        gateway.hurry()
+        assert isinstance(waiting.result(5), Pending)
+
+
+def test_reasons_name_what_is_away(settings: Settings, make_gateway: Callable[[Settings], Gateway]) -> None:
+    assert make_gateway(settings).reasons() == {"broker": None, "backend": None}
+
+
+def test_a_missing_server_is_said_at_once(tmp_path: object) -> None:
+    from config.settings import read
+
+    away = read(_env_file=None, broker_url="redis://127.0.0.1:1/0", state_dir="~/sluice-test")
+    gateway = Gateway(away)
+    try:
+        with pytest.raises(BrokerUnavailable):
+            gateway.classify("hello", 5)
+        with pytest.raises(BackendUnavailable):
+            gateway.submit_job(["hello"], "interactive")
+        reasons = gateway.reasons()
+        assert reasons["broker"]
+        assert reasons["backend"]
+    finally:
+        gateway.close()
+
+
+def test_workers_are_known(gateway: Gateway, worker: FakeWorker) -> None:
+    assert [one["hostname"] for one in gateway.workers()] == ["fake@host"]
+    assert keys.WORKERS

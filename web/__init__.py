@@ -1,0 +1,7 @@
+"""The HTTP front end. ``flask --app web run`` finds ``create_app`` here."""
+
+from __future__ import annotations
+
+from web.app import create_app
+
+__all__ = ["create_app"]

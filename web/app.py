@@ -1,0 +1,33 @@
+"""The Flask app: one blueprint per resource around one gateway."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from config.settings import Settings, current
+from web import errors, health, jobs, predict
+from web.auth import Guard
+from web.gateway import Gateway
+from web.schemas import requests_for
+from web.served import Served
+
+
+def create_app(settings: Settings | None = None, gateway: Gateway | None = None) -> Flask:
+    """The WSGI app; opens no connection until the first request, so that it may be made before a fork.
+
+    Args:
+        settings: read from the environment when absent.
+        gateway: made from the settings when absent; tests pass one of their own.
+    """
+    settings = settings or current()
+    gateway = gateway or Gateway(settings)
+    app = Flask("web", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.strict_slashes = False
+    app.extensions["sluice"] = gateway
+    guard, served, requests = Guard(settings), Served(gateway), requests_for(settings)
+    errors.install(app, settings.max_body_bytes)
+    app.register_blueprint(predict.blueprint(settings, gateway, guard, requests, served))
+    app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests))
+    app.register_blueprint(health.blueprint(gateway, guard, served))
+    return app

@@ -1,0 +1,199 @@
+"""The one place where an error becomes an answer: ``{"detail": {"error", "message", "details", "timestamp"}}``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from flask import Flask, Response
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from werkzeug.exceptions import HTTPException
+
+from tasks.errors import (
+    BadRequest,
+    InvalidInput,
+    MethodNotAllowed,
+    NotFound,
+    SluiceError,
+    TooLarge,
+    UnsupportedMediaType,
+)
+
+log = logging.getLogger(__name__)
+
+#: Most problems that one answer lists.
+MAX_PROBLEMS = 20
+#: A field name that a caller made up is shown only when it looks like one: it could be a text.
+SHOWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+
+HTTP_ERRORS: dict[int, type[SluiceError]] = {
+    cls.status: cls for cls in (BadRequest, NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType)
+}
+
+MESSAGES = {
+    "missing": "is required",
+    "string_type": "must be a string",
+    "list_type": "must be a list",
+    "string_too_short": "must not be empty or blank",
+    "blank": "must not be empty or blank",
+    "string_too_long": "is longer than {limit} characters",
+    "too_long": "holds more than {limit} items",
+    "too_short": "must hold at least {limit} item",
+    "literal_error": "must be one of {expected}",
+    "extra_forbidden": "is not a known field",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "one_of": "must hold either texts or messages",
+}
+
+
+def timestamp() -> str:
+    """Now, ISO 8601, UTC."""
+    return iso(datetime.now(UTC))
+
+
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def install(app: Flask, max_body_bytes: int) -> None:
+    """Register the handlers."""
+
+    def http_error(exc: HTTPException) -> Response:
+        code = exc.code or 500
+        if code < 400:
+            return exc.get_response()  # type: ignore[return-value]
+        cls = HTTP_ERRORS.get(code)
+        details = {"limit": max_body_bytes, "field": "body"} if code == TooLarge.status else {}
+        message = _http_message(exc, max_body_bytes)
+        response = answer(cls(message, details) if cls else SluiceError(message), status=code)
+        allowed = getattr(exc, "valid_methods", None)
+        if allowed:
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
+
+    app.register_error_handler(SluiceError, answer)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unexpected)
+
+
+def answer(error: SluiceError, status: int | None = None) -> Response:
+    """The response that ``error`` stands for."""
+    payload = {
+        "detail": {
+            "error": error.code,
+            "message": error.message,
+            "details": error.details,
+            "timestamp": timestamp(),
+        }
+    }
+    response = Response(orjson.dumps(payload), status or error.status, mimetype="application/json")
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="sluice"'
+    return response
+
+
+def unexpected(exc: Exception) -> Response:
+    """An error of ours: its place is logged, its message is not, since it could quote a text."""
+    frames = "".join(traceback.format_tb(exc.__traceback__))
+    log.error("%s\n%s", type(exc).__name__, frames)
+    return answer(SluiceError("the server made an error; it is in its log"))
+
+
+def from_validation(exc: ValidationError, body: bytes) -> SluiceError:
+    """What is wrong with a body that pydantic refused.
+
+    Args:
+        body: read again only if it was not JSON for pydantic: lone surrogates (``"\\ud800"``) are JSON by its
+            grammar, but no text.
+    """
+    errors = exc.errors(include_url=False, include_input=False)
+    if errors[0]["type"] == "json_invalid":
+        return _unreadable(body)
+    problems = [_problem(error) for error in errors[:MAX_PROBLEMS]]
+    return invalid(problems, len(errors))
+
+
+def invalid(problems: list[dict[str, Any]], count: int | None = None) -> InvalidInput:
+    """One error for several problems; ``field`` and ``limit`` of the first stand by themselves as well."""
+    first = problems[0]
+    details: dict[str, Any] = {"field": first["field"]}
+    if "limit" in first:
+        details["limit"] = first["limit"]
+    details["problems"] = problems
+    count = count or len(problems)
+    if count > len(problems):
+        details["problem_count"] = count
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    return InvalidInput(f"{first['field']} {first['message']}{more}", details)
+
+
+def problem(field: str, message: str, limit: int | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"field": field, "message": message}
+    if limit is not None:
+        found["limit"] = limit
+    return found
+
+
+def _problem(error: ErrorDetails) -> dict[str, Any]:
+    context = error.get("ctx", {})
+    kind = error["type"]
+    limit = context.get("max_length") or context.get("min_length") or (1 if kind == "blank" else None)
+    text = MESSAGES.get(kind, "is not valid").format(limit=limit, expected=context.get("expected"))
+    return problem(_path(error), text, limit)
+
+
+def _path(error: ErrorDetails) -> str:
+    parts = list(error["loc"])
+    if error["type"] == "extra_forbidden" and not SHOWN_NAME.fullmatch(str(parts[-1])):
+        parts[-1] = "(a field)"
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "body"
+
+
+def _unreadable(body: bytes) -> SluiceError:
+    try:
+        parsed = json.loads(body.decode(), parse_constant=_no_constant)
+        field = _half_pair(parsed, "") or "body"
+    except (ValueError, RecursionError):
+        return BadRequest("the body is not valid JSON in UTF-8", {"field": "body"})
+    return invalid([problem(field, "holds half a surrogate pair, which is no character")])
+
+
+def _half_pair(value: Any, path: str) -> str | None:
+    """Where in a parsed body the first lone surrogate is."""
+    if isinstance(value, str):
+        return path if any("\ud800" <= char <= "\udfff" for char in value) else None
+    if isinstance(value, list):
+        found = (_half_pair(item, f"{path}[{index}]") for index, item in enumerate(value))
+    elif isinstance(value, dict):
+        shown = ((key if SHOWN_NAME.fullmatch(key) else "(a field)", item) for key, item in value.items())
+        found = (_half_pair(item, f"{path}.{key}" if path else key) for key, item in shown)
+    else:
+        return None
+    return next((one for one in found if one is not None), None)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _http_message(exc: HTTPException, max_body_bytes: int) -> str:
+    if exc.code == NotFound.status:
+        return "there is nothing at this address"
+    if exc.code == MethodNotAllowed.status:
+        return "this address does not take that method"
+    if exc.code == TooLarge.status:
+        return f"the body is larger than the limit of {max_body_bytes} bytes"
+    return str(exc.name).lower()

@@ -1,0 +1,221 @@
+"""The front end's way to the workers and back: one gateway per web process.
+
+Threads, each started in the process that serves (never before a fork):
+
+==================  =====================================================================
+sluice-dispatcher   the pending list; publishes interactive envelopes
+sluice-replies      this process's reply list; wakes the request threads
+sluice-sampler      queue depth, worker statuses, whether broker and backend answer
+==================  =====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from celery import Celery
+
+from config.settings import Settings
+from tasks.app import make_celery
+from tasks.envelope import Entry
+from tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
+from tasks.publisher import Publisher
+from tasks.redis_client import connect
+from tasks.replies import ReplyListener
+from tasks.results import ResultReader
+from web.gateway.commit import GroupCommit
+from web.gateway.jobdesk import JobDesk, JobStatus, JobSubmission, ResultPage, own_entry
+from web.gateway.jobstore import Claim, Job, JobStore
+from web.gateway.sampler import Sampler
+from web.gateway.waiting import Registry, Waiter
+
+#: Seconds beyond its own wait that a request gives the broker to take its message.
+PUBLISH_GRACE_S = 8.0
+TOKEN_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message that is queued and whose answer is not there yet; found later as job ``id``."""
+
+    id: str
+
+
+class Gateway:
+    """Classifies messages through the broker, for the threads of one web process.
+
+    Args:
+        settings: broker, backend, limits.
+        app: the Celery app; made from the settings when absent.
+    """
+
+    def __init__(self, settings: Settings, app: Celery | None = None) -> None:
+        self._settings = settings
+        self._app = app
+        self._parts: _Parts | None = None
+        self._starting = threading.Lock()
+
+    def classify(self, text: str, wait_s: float) -> Entry | Pending:
+        """Classify one message together with whatever else arrives at this moment.
+
+        Args:
+            wait_s: longest time, seconds, to wait for the answer.
+
+        Returns:
+            The entry (``tasks.envelope``), or ``Pending`` when the time ran out.
+
+        Raises:
+            QueueFull: too many messages wait.
+            BrokerUnavailable: the message was not queued, or nobody knows whether it was.
+            BackendUnavailable: it was queued, and its result cannot be promised to be found.
+        """
+        parts = self._running()
+        self._admit(parts, "interactive")
+        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES))
+        parts.commit.add(waiter)
+        if not waiter.wait(wait_s, parts.hurry):
+            return self._late(parts, waiter, wait_s)
+        if waiter.error is not None:
+            raise waiter.error
+        assert waiter.entry is not None
+        return waiter.entry
+
+    def submit_job(
+        self,
+        messages: list[str] | list[dict[str, str]],
+        lane: str,
+        wait_s: float = 0,
+        claim: Claim | None = None,
+    ) -> JobSubmission:
+        """Queue a job; see ``JobDesk.submit``.
+
+        Raises:
+            QueueFull: too many messages wait on this lane.
+        """
+        parts = self._running()
+        self._admit(parts, lane)
+        return parts.desk.submit(messages, lane, wait_s, parts.hurry, claim)
+
+    def job(self, job_id: str) -> JobStatus:
+        """The state of a job; NotFound, BackendUnavailable."""
+        return self._running().desk.status(job_id)
+
+    def job_results(self, job_id: str, offset: int, limit: int) -> ResultPage:
+        """Entries ``offset`` … of the finished beginning of a job, at most ``limit``."""
+        return self._running().desk.results(job_id, offset, limit)
+
+    def stream_results(self, page: ResultPage) -> Iterator[list[Entry]]:
+        """What follows a page of results, chunk by chunk."""
+        return self._running().desk.stream(page)
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """Cancel what has not run."""
+        return self._running().desk.cancel(job_id)
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Statuses of the live workers, at most about two seconds old."""
+        return self._running().sampler.workers()
+
+    def depth(self, lane: str | None = None) -> int:
+        """Messages waiting on a lane (or on all): in the broker, estimated, and in this process."""
+        parts = self._running()
+        if lane == "bulk":
+            return parts.sampler.depth("bulk")
+        interactive = parts.sampler.depth("interactive") + parts.commit.held()
+        return interactive if lane else interactive + parts.sampler.depth("bulk")
+
+    def reasons(self) -> dict[str, str | None]:
+        """Why ``broker`` and ``backend`` cannot be used now; None for each that can."""
+        return self._running().sampler.reasons()
+
+    def hurry(self) -> None:
+        """Stop waiting for answers: every waiting request gets its 202 now. For shutdown."""
+        parts = self._parts
+        if parts is not None and parts.pid == os.getpid():
+            parts.hurry.set()
+            parts.registry.wake_all()
+
+    def close(self) -> None:
+        """Publish what is pending, let every waiter go and end the threads."""
+        parts, self._parts = self._parts, None
+        if parts is not None and parts.pid == os.getpid():
+            parts.stop()
+
+    def _running(self) -> _Parts:
+        parts = self._parts
+        if parts is None or parts.pid != os.getpid():
+            with self._starting:
+                parts = self._parts
+                if parts is None or parts.pid != os.getpid():
+                    parts = self._parts = _Parts(self._settings, self._app or make_celery(self._settings))
+        return parts
+
+    def _admit(self, parts: _Parts, lane: str) -> None:
+        limit = self._settings.max_queue_depth
+        depth = parts.sampler.depth(lane)
+        if lane == "interactive":
+            depth += parts.commit.held()
+        if depth >= limit:
+            raise QueueFull(
+                f"about {depth} messages wait, the limit is {limit}",
+                {"lane": lane, "waiting": depth, "limit": limit},
+                retry_after_s=parts.sampler.retry_after_s(depth - limit + 1),
+            )
+
+    def _late(self, parts: _Parts, waiter: Waiter, wait_s: float) -> Entry | Pending:
+        """The wait is over without an answer: look once at what is stored, or say where it will be found."""
+        if not waiter.wait_published(PUBLISH_GRACE_S):
+            parts.commit.withdraw(waiter)
+            parts.registry.abandon(waiter)
+            raise BrokerUnavailable("the broker does not take messages now", retry_after_s=2)
+        parts.registry.abandon(waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone)
+        entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
+        if entry is not None:
+            return entry
+        parts.sampler.left_behind("interactive", 1)
+        parts.store.put(job)
+        return Pending(job.id)
+
+    def _stored(self, parts: _Parts, job: Job) -> Entry | None:
+        """The answer, if a worker stored it and its reply did not arrive."""
+        try:
+            stored = parts.reader.fetch([job.envelopes[0][0]])[0]
+        except BackendUnavailable:
+            return None
+        return own_entry(stored, job) if stored.ready else None
+
+
+class _Parts:
+    """What a gateway runs in one process; made when the first request comes."""
+
+    def __init__(self, settings: Settings, app: Celery) -> None:
+        self.pid = os.getpid()
+        self.hurry = threading.Event()
+        self.registry = Registry()
+        client = connect(settings.backend)
+        self.reader = ResultReader(app, client)
+        self.store = JobStore(client, settings.result_ttl_s)
+        self.replies = ReplyListener(settings.backend, self.registry.deliver)
+        self.sampler = Sampler(app, self.reader)
+        self.commit = GroupCommit(
+            Publisher(app), self.registry, self.replies.address, partial(self.sampler.published, "interactive")
+        )
+        self.desk = JobDesk(app, self.store, self.reader, self.registry, self.replies.address, self.sampler)
+        for part in (self.replies, self.sampler, self.commit):
+            part.start()
+
+    def stop(self) -> None:
+        self.commit.stop()
+        self.hurry.set()
+        self.registry.wake_all()
+        self.sampler.stop()
+        self.replies.stop()

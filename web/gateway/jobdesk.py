@@ -1,0 +1,386 @@
+"""Jobs: a job is a Celery group of envelopes, described in Redis before the first of them is published."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+from uuid import uuid4
+
+from celery import Celery, states
+
+from tasks.envelope import ENVELOPE_MESSAGES, Entry, failed
+from tasks.errors import BackendUnavailable, BrokerUnavailable, SluiceError
+from tasks.publisher import Publisher
+from tasks.results import ResultReader, Stored
+from web.gateway.jobstore import Claim, Job, JobStore, Progress
+from web.gateway.sampler import Sampler
+from web.gateway.waiting import JobCollector, Registry
+
+log = logging.getLogger(__name__)
+
+#: Jobs that are published at the same moment; each holds one connection of Celery's producer pool.
+PUBLISHING_AT_ONCE = 4
+PUBLISHING_WAIT_S = 10
+#: Envelopes whose results are read in one round trip.
+READ_ENVELOPES = 8
+REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What ``GET /jobs/ID`` says; ``done`` counts finished messages, those that failed included."""
+
+    id: str
+    state: str
+    total: int
+    done: int
+    failed: int
+    created_at: float
+    finished_at: float | None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """Entries ``offset`` … of a job's finished beginning, each with its message's id."""
+
+    status: JobStatus
+    offset: int
+    entries: list[Entry]
+    job: Job = field(repr=False)
+
+    @property
+    def next_offset(self) -> int | None:
+        """Where the next page begins; None after the job's last message."""
+        end = self.offset + len(self.entries)
+        return end if end < self.status.total else None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSubmission:
+    """A job as it was accepted; ``entries`` only when all were ready in time."""
+
+    status: JobStatus
+    entries: list[Entry] | None = None
+
+
+class JobDesk:
+    """Submits, reads and cancels jobs for the request threads of one process.
+
+    Args:
+        reply_to: address of this process's reply listener, for callers that wait.
+    """
+
+    def __init__(
+        self,
+        app: Celery,
+        store: JobStore,
+        reader: ResultReader,
+        registry: Registry,
+        reply_to: str,
+        sampler: Sampler,
+    ) -> None:
+        self._app = app
+        self._backend = app.backend
+        self._store = store
+        self._reader = reader
+        self._registry = registry
+        self._reply_to = reply_to
+        self._sampler = sampler
+        self._publishing = threading.BoundedSemaphore(PUBLISHING_AT_ONCE)
+
+    def submit(
+        self,
+        messages: list[str] | list[dict[str, str]],
+        lane: str,
+        wait_s: float,
+        hurry: threading.Event,
+        claim: Claim | None,
+    ) -> JobSubmission:
+        """Describe, publish and, for ``wait_s`` seconds, await a job.
+
+        Args:
+            messages: texts, or ``{"id", "text"}`` objects with ids that differ.
+            claim: the caller's Idempotency-Key; a job that holds it already is returned instead.
+
+        Raises:
+            BrokerUnavailable: the job was not published; nothing of it is left.
+            BackendUnavailable: the job was not published.
+            Conflict: the key was used with another body.
+        """
+        cuts = [messages[at : at + ENVELOPE_MESSAGES] for at in range(0, len(messages), ENVELOPE_MESSAGES)]
+        ids = [str(one["id"]) for one in messages if isinstance(one, dict)]
+        job_id = str(uuid4())
+        claim = replace(claim, job_id=job_id) if claim else None
+        job = Job(
+            id=job_id,
+            total=len(messages),
+            created_at=time.time(),
+            lane=lane,
+            envelopes=[(str(uuid4()), len(cut)) for cut in cuts],
+            named=bool(ids),
+        )
+        held_by = self._store.create(job, self._group(job), ids, claim)
+        if held_by is not None:
+            return self._look_once(self._store.get(held_by)) if wait_s else JobSubmission(self.status(held_by))
+        collector = self._expect(job) if wait_s > 0 else None
+        try:
+            self._publish(job, cuts, collector is not None, claim)
+            entries = collector.wait(wait_s, hurry) if collector else None
+        finally:
+            if collector:
+                for envelope_id, _ in job.envelopes:
+                    self._registry.forget(envelope_id)
+        if collector and entries is None:
+            return self._look_once(job)
+        if entries is None:
+            self._sampler.left_behind(lane, job.total)
+            return JobSubmission(_queued(job))
+        return JobSubmission(_finished(job, entries), self._named(job, entries, 0, ids))
+
+    def status(self, job_id: str) -> JobStatus:
+        """The state of a job.
+
+        Raises:
+            NotFound: unknown or expired.
+            BackendUnavailable: the result backend does not answer.
+        """
+        return self._status(self._store.get(job_id))[0]
+
+    def results(self, job_id: str, offset: int, limit: int) -> ResultPage:
+        """At most ``limit`` entries from ``offset`` on, as far as every message before them is finished too."""
+        job = self._store.get(job_id)
+        status, stored = self._status(job)
+        if job.token is not None:
+            ready = status.finished and offset == 0 and limit > 0
+            entries = [{**_single(job, stored), "id": "0"}] if ready else []
+            return ResultPage(status, offset, entries, job)
+        return ResultPage(status, offset, self._read(job, offset, limit), job)
+
+    def stream(self, page: ResultPage) -> Iterator[list[Entry]]:
+        """The entries after ``page``, chunk by chunk, to the end of the job's finished beginning."""
+        offset = page.offset + len(page.entries)
+        while offset < page.status.total:
+            entries = self._read(page.job, offset, READ_ENVELOPES * ENVELOPE_MESSAGES)
+            if not entries:
+                return
+            yield entries
+            offset += len(entries)
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """Cancel what has not run. A finished job stays as it is; doing it twice is doing it once.
+
+        One message of an envelope that it shares with other callers' messages may still run; nobody sees its answer.
+        """
+        job = self._store.get(job_id)
+        status, _ = self._status(job)
+        if status.finished:
+            return status
+        self._store.mark_cancelled(job)
+        progress = self._store.progress(job_id)
+        self._revoke(job, [one for one in job.envelopes if one[0] not in progress.envelopes and one[1]])
+        return self.status(job_id)
+
+    # -- publishing
+
+    def _publish(self, job: Job, cuts: list[Any], wants_reply: bool, claim: Claim | None) -> None:
+        sent = 0
+        try:
+            if not self._publishing.acquire(timeout=PUBLISHING_WAIT_S):
+                raise BrokerUnavailable("too many jobs are being submitted at once", retry_after_s=2)
+            try:
+                with Publisher(self._app) as publisher:
+                    for index, ((envelope_id, count), cut) in enumerate(zip(job.envelopes, cuts, strict=True)):
+                        publisher.publish(
+                            cut,
+                            lane=job.lane,
+                            envelope_id=envelope_id,
+                            reply_to=self._reply_to if wants_reply else None,
+                            more=job.total - sent - count,
+                            group_id=job.id,
+                            group_index=index,
+                        )
+                        sent += count
+                        self._sampler.published(job.lane, count)
+            finally:
+                self._publishing.release()
+        except Exception as exc:
+            self._undo(job, claim)
+            if isinstance(exc, SluiceError):
+                raise
+            log.error("job %s could not be published: %s", job.id, type(exc).__name__)
+            raise BrokerUnavailable("the job could not be handed to the broker", retry_after_s=2) from None
+
+    def _undo(self, job: Job, claim: Claim | None) -> None:
+        """Publishing stopped half-way: what went out must not run, and nothing may look like a live job."""
+        try:
+            self._revoke(job, job.envelopes)
+            self._store.discard(job, self._group_key(job), claim)
+        except BackendUnavailable:
+            log.warning("job %s was refused but its description could not be removed", job.id)
+
+    def _revoke(self, job: Job, envelopes: list[tuple[str, int]]) -> None:
+        """Store the envelopes as revoked where nothing is stored yet, and tell the live workers."""
+        if not envelopes:
+            return
+        self._store.store_revoked(
+            job.id,
+            [
+                (one, self._backend.get_key_for_task(one).decode(), self._revoked_meta(job, one), count)
+                for one, count in envelopes
+            ],
+        )
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=2)
+                self._app.control.revoke([one for one, _ in envelopes], connection=connection)
+        except Exception as exc:  # the stored mark holds; kombu passes on what each transport raises
+            log.warning("the workers could not be told of a revoked job (%s)", type(exc).__name__)
+
+    def _revoked_meta(self, job: Job, envelope_id: str) -> bytes:
+        meta = self._backend._get_result_meta(
+            result={"exc_type": "TaskRevokedError", "exc_message": ["cancelled"], "exc_module": "celery.exceptions"},
+            state=states.REVOKED,
+            traceback=None,
+            request=None,
+        )
+        meta["task_id"] = envelope_id
+        meta["group_id"] = job.id
+        packed = self._backend.encode(meta)
+        return packed.encode() if isinstance(packed, str) else packed
+
+    def _group(self, job: Job) -> tuple[str, str]:
+        """Key and value under which Celery's ``GroupResult.restore`` finds the job.
+
+        Written as data: a ``GroupResult`` object would subscribe to each of its members when it is made.
+        """
+        members = [[[one, None], None] for one, _ in job.envelopes]
+        return self._group_key(job), self._backend.encode({"result": [[job.id, None], members]})
+
+    def _group_key(self, job: Job) -> str:
+        return self._backend.get_key_for_group(job.id).decode()
+
+    # -- waiting
+
+    def _expect(self, job: Job) -> JobCollector:
+        collector = JobCollector(job.envelopes)
+        for envelope_id, _ in job.envelopes:
+            self._registry.expect(envelope_id, collector)
+        return collector
+
+    def _look_once(self, job: Job) -> JobSubmission:
+        """The time is over: replies can be lost with a web process's connection, stored results cannot."""
+        try:
+            page = self.results(job.id, 0, job.total)
+        except BackendUnavailable:
+            return JobSubmission(_queued(job))
+        complete = page.status.finished and len(page.entries) == job.total
+        return JobSubmission(page.status, page.entries if complete else None)
+
+    # -- reading
+
+    def _status(self, job: Job) -> tuple[JobStatus, Stored | None]:
+        """The status, and for one message of a shared envelope what is stored of that."""
+        if job.token is not None:
+            stored = self._reader.fetch([job.envelopes[0][0]])[0]
+            return _single_status(job, stored), stored
+        progress = self._store.progress(job.id)
+        left = [one for one, _ in job.envelopes if one not in progress.envelopes]
+        if left:
+            self._store.keep(job, self._group_key(job))
+        started = bool(progress.envelopes) or any(one.state != states.PENDING for one in self._reader.fetch(left))
+        return _job_status(job, progress, bool(left), started), None
+
+    def _read(self, job: Job, offset: int, limit: int) -> list[Entry]:
+        """Entries ``offset`` …, up to the first envelope without a result."""
+        ends = list(accumulate(count for _, count in job.envelopes))
+        end = min(offset + limit, job.total)
+        entries: list[Entry] = []
+        wanted = [
+            (one, count, last - count)
+            for (one, count), last in zip(job.envelopes, ends, strict=True)
+            if last > offset and last - count < end
+        ]
+        for at in range(0, len(wanted), READ_ENVELOPES):
+            chunk = wanted[at : at + READ_ENVELOPES]
+            for stored, (_, count, first) in zip(self._reader.fetch([c[0] for c in chunk]), chunk, strict=True):
+                if not stored.ready:
+                    return self._named(job, entries, offset)
+                entries += stored.entries(count)[max(0, offset - first) : end - first]
+        return self._named(job, entries, offset)
+
+    def _named(self, job: Job, entries: list[Entry], offset: int, ids: list[str] | None = None) -> list[Entry]:
+        """Every entry with its message's id first: the caller's, else the index."""
+        if job.named and any("id" not in entry for entry in entries):
+            ids = ids or self._store.message_ids(job.id)
+        named = []
+        for index, entry in enumerate(entries, offset):
+            identity = entry.get("id") or (ids[index] if job.named and ids else str(index))
+            named.append({**entry, "id": identity} if "id" in entry else {"id": identity, **entry})
+        return named
+
+
+def own_entry(stored: Stored, job: Job) -> Entry:
+    """The entry of the message with the job's token, from its envelope's finished result."""
+    entries = stored.entries(1)
+    mine = (entry for entry in entries if entry.get("id") == job.token)
+    # An envelope that failed as a whole has entries without ids, all alike.
+    return next(mine, None) or next(
+        (entry for entry in entries if "id" not in entry), failed(None, "model_failed", "no result was stored")
+    )
+
+
+def _single(job: Job, stored: Stored | None) -> Entry:
+    if job.cancelled or stored is None:
+        return failed(None, "revoked", REVOKED_ENTRY_MESSAGE)
+    return own_entry(stored, job)
+
+
+def _single_status(job: Job, stored: Stored) -> JobStatus:
+    finished_at: float | None = None
+    if job.cancelled:
+        state, done, bad = "cancelled", 1, 1
+    elif stored.ready:
+        bad = int("error" in own_entry(stored, job))
+        state, done = ("cancelled" if stored.state == states.REVOKED else "failed" if bad else "done"), 1
+        finished_at = datetime.fromisoformat(stored.finished_at).timestamp() if stored.finished_at else None
+    else:
+        state, done, bad = ("queued" if stored.state == states.PENDING else "running"), 0, 0
+    return JobStatus(job.id, state, 1, done, bad, job.created_at, finished_at)
+
+
+def _job_status(job: Job, progress: Progress, unfinished: bool, started: bool) -> JobStatus:
+    if job.cancelled:
+        state = "cancelled"
+    elif unfinished:
+        state = "running" if started else "queued"
+    else:
+        state = "failed" if progress.labelled == 0 else "done"
+    return JobStatus(
+        id=job.id,
+        state=state,
+        total=job.total,
+        done=progress.labelled + progress.failed,
+        failed=progress.failed,
+        created_at=job.created_at,
+        finished_at=None if unfinished else progress.last_at,
+    )
+
+
+def _queued(job: Job) -> JobStatus:
+    return JobStatus(job.id, "queued", job.total, 0, 0, job.created_at, None)
+
+
+def _finished(job: Job, entries: list[Entry]) -> JobStatus:
+    bad = sum("error" in entry for entry in entries)
+    state = "failed" if bad == job.total else "done"
+    return JobStatus(job.id, state, job.total, job.total, bad, job.created_at, time.time())

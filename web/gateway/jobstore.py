@@ -1,0 +1,207 @@
+"""What is known of a job besides its results: its description, its progress, its idempotency key. Plain Redis.
+
+A description, written before the first envelope is published::
+
+    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "cancelled", "named", "token"}
+
+``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
+only when an envelope has no entries to name); ``token`` marks one message of a shared envelope.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import orjson
+import redis
+
+from tasks import keys
+from tasks.errors import BackendUnavailable, Conflict, NotFound
+
+RETRY_AFTER_S = 2.0
+
+#: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
+#: KEYS: idempotency, job, group, ids. ARGV: ttl, record, description, group, ids; an empty argument is not written.
+CREATE = """
+if ARGV[2] ~= '' and not redis.call('SET', KEYS[1], ARGV[2], 'NX', 'EX', ARGV[1]) then
+  return redis.call('GET', KEYS[1])
+end
+for i = 2, 4 do
+  if ARGV[i + 1] ~= '' then redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[1]) end
+end
+return false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The description of a job."""
+
+    id: str
+    total: int
+    created_at: float
+    lane: str
+    envelopes: list[tuple[str, int]]
+    cancelled: bool = False
+    named: bool = False
+    token: str | None = None
+
+    @classmethod
+    def of_message(cls, envelope_id: str, token: str, *, alone: bool) -> Job:
+        """One message of an envelope, found later by a token that its neighbours' callers do not know.
+
+        Args:
+            alone: no other caller's message is in the envelope, so that it can be revoked.
+        """
+        one = (envelope_id, 1 if alone else 0)
+        return cls(f"{envelope_id}.{token}", 1, time.time(), "interactive", [one], token=token)
+
+    def packed(self) -> bytes:
+        fields = asdict(self)
+        del fields["id"]
+        return orjson.dumps(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: finished envelopes, and messages counted over them."""
+
+    envelopes: frozenset[str] = frozenset()
+    labelled: int = 0
+    failed: int = 0
+    last_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An Idempotency-Key: its place in Redis and what identifies the request that holds it."""
+
+    digest: str
+    body: str
+    job_id: str = field(default="")
+
+    def packed(self) -> bytes:
+        return orjson.dumps({"body": self.body, "job": self.job_id})
+
+
+class JobStore:
+    """Reads and writes jobs. Thread-safe.
+
+    Args:
+        client: Redis of the result backend.
+        ttl_s: seconds that jobs and keys are kept; a poll of an unfinished job starts them anew.
+    """
+
+    def __init__(self, client: redis.Redis, ttl_s: int) -> None:
+        self._client = client
+        self._ttl_s = ttl_s
+        self._create = client.register_script(CREATE)
+
+    def create(
+        self, job: Job, group: tuple[str, str], ids: list[str] | None = None, claim: Claim | None = None
+    ) -> str | None:
+        """Write a job before it is published.
+
+        Args:
+            group: key and value under which Celery finds the job as a group.
+
+        Returns:
+            None, or the id of the job that holds the same idempotency key with the same body.
+
+        Raises:
+            Conflict: the key was used with another body.
+            BackendUnavailable: nothing was written.
+        """
+        names = [
+            keys.idempotency(claim.digest) if claim else "-",
+            keys.job(job.id),
+            group[0],
+            keys.message_ids(job.id),
+        ]
+        values = [self._ttl_s, claim.packed() if claim else "", job.packed(), group[1]]
+        taken = self._ask(self._create, names, [*values, orjson.dumps(ids) if ids else ""])
+        if not taken or claim is None:
+            return None
+        held = orjson.loads(taken)
+        if held["body"] != claim.body:
+            raise Conflict("this Idempotency-Key was used before with another body", {"field": "Idempotency-Key"})
+        return str(held["job"])
+
+    def put(self, job: Job) -> None:
+        """Write the description of a job that needs no group: one message of a shared envelope."""
+        self._ask(self._client.set, keys.job(job.id), job.packed(), ex=self._ttl_s)
+
+    def discard(self, job: Job, group_key: str, claim: Claim | None) -> None:
+        """Take a job that was not published out again, as far as the backend can be reached."""
+        names = [keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)]
+        if claim is not None:
+            names.append(keys.idempotency(claim.digest))
+        self._ask(self._client.delete, *names)
+
+    def get(self, job_id: str) -> Job:
+        """The description of a job.
+
+        Raises:
+            NotFound: there is no such job, or it has expired.
+        """
+        packed = self._ask(self._client.get, keys.job(job_id))
+        if packed is None:
+            raise NotFound("there is no such job, or its results have expired", {"field": "id"})
+        fields = orjson.loads(packed)
+        fields["envelopes"] = [(one, count) for one, count in fields["envelopes"]]
+        return Job(id=job_id, **fields)
+
+    def message_ids(self, job_id: str) -> list[str] | None:
+        """The message ids that the caller gave, in order."""
+        packed = self._ask(self._client.get, keys.message_ids(job_id))
+        return orjson.loads(packed) if packed else None
+
+    def progress(self, job_id: str) -> Progress:
+        """How far the workers are."""
+        fields = self._ask(self._client.hgetall, keys.progress(job_id))
+        labelled, failed, last_at = 0, 0, 0.0
+        for value in fields.values():
+            good, bad, at = value.split()
+            labelled += int(good)
+            failed += int(bad)
+            last_at = max(last_at, float(at))
+        return Progress(frozenset(name.decode() for name in fields), labelled, failed, last_at)
+
+    def keep(self, job: Job, group_key: str) -> None:
+        """Start the time to live of an unfinished job anew."""
+        pipe = self._client.pipeline(transaction=False)
+        for name in (keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)):
+            pipe.expire(name, self._ttl_s)
+        self._ask(pipe.execute)
+
+    def mark_cancelled(self, job: Job) -> None:
+        packed = replace(job, cancelled=True).packed()
+        self._ask(self._client.set, keys.job(job.id), packed, xx=True, keepttl=True)
+
+    def store_revoked(self, job_id: str, envelopes: list[tuple[str, str, bytes, int]]) -> None:
+        """Store envelopes as revoked unless a worker has stored something: that one finishes.
+
+        Args:
+            envelopes: (envelope id, result key, result, messages) each.
+        """
+        pipe = self._client.pipeline(transaction=False)
+        for _, name, value, _ in envelopes:
+            pipe.set(name, value, nx=True, ex=self._ttl_s)
+        written = self._ask(pipe.execute)
+        pipe = self._client.pipeline(transaction=False)
+        now = time.time()
+        for (envelope_id, _, _, count), done in zip(envelopes, written, strict=True):
+            if done:
+                pipe.hsetnx(keys.progress(job_id), envelope_id, f"0 {count} {now}")
+        pipe.expire(keys.progress(job_id), self._ttl_s)
+        self._ask(pipe.execute)
+
+    def _ask(self, command: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except redis.RedisError as exc:
+            raise BackendUnavailable(
+                f"the result backend cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
+            ) from exc

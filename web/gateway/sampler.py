@@ -1,0 +1,153 @@
+"""What a web process knows of the rest of the service: queue depth and worker statuses, read off the hot path."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from time import monotonic
+from typing import Any
+
+from celery import Celery
+
+from tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
+from tasks.errors import BackendUnavailable
+from tasks.results import ResultReader
+
+log = logging.getLogger(__name__)
+
+DEPTH_EVERY_S = 0.5
+WORKERS_EVERY_S = 2.0
+#: Seconds without a completed look after which broker and backend count as not answering.
+STALE_S = 6.0
+FIRST_LOOK_S = 3.0
+#: Weight of the newest envelope in the running mean of messages per envelope.
+MEAN_WEIGHT = 0.05
+#: Messages per envelope assumed of other processes' envelopes until this one has published some.
+FIRST_MEAN = {"interactive": 1.0, "bulk": float(ENVELOPE_MESSAGES)}
+UNKNOWN_RATE_RETRY_S = 5
+MAX_RETRY_S = 600
+
+
+class Sampler:
+    """One thread that looks at the broker twice a second and at the workers every other second.
+
+    Args:
+        app: the Celery app; the thread opens a broker connection of its own.
+        reader: reads worker statuses.
+    """
+
+    def __init__(self, app: Celery, reader: ResultReader) -> None:
+        self._app = app
+        self._reader = reader
+        self._connection: Any = None
+        self._channel: Any = None
+        self._envelopes = dict.fromkeys(LANES, 0)
+        self._since_look = dict.fromkeys(LANES, 0)
+        self._mean = dict(FIRST_MEAN)
+        self._workers: list[dict[str, Any]] = []
+        self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
+        self._looked_at = {"broker": monotonic(), "backend": monotonic()}
+        self._first_look = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sluice-sampler", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=2)
+
+    def published(self, lane: str, messages: int) -> None:
+        """Count an envelope of this process."""
+        self._mean[lane] += MEAN_WEIGHT * (messages - self._mean[lane])
+
+    def left_behind(self, lane: str, messages: int) -> None:
+        """Count messages that were published since the last look and that no request thread holds."""
+        self._since_look[lane] += messages
+
+    def depth(self, lane: str) -> int:
+        """Messages waiting in the broker on a lane: an estimate, 0 while the broker is away."""
+        return int(self._envelopes[lane] * max(1.0, self._mean[lane])) + self._since_look[lane]
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Statuses of the live workers, at most about two seconds old."""
+        self._first_look.wait(FIRST_LOOK_S)
+        return self._workers
+
+    def retry_after_s(self, messages: int) -> int:
+        """Seconds in which the workers, at their measured rate, get through ``messages``."""
+        rate = sum(float(worker.get("rate") or 0) for worker in self._workers)
+        if rate <= 0:
+            return UNKNOWN_RATE_RETRY_S
+        return max(1, min(MAX_RETRY_S, math.ceil(messages / rate)))
+
+    def reasons(self) -> dict[str, str | None]:
+        """Why ``broker`` and ``backend`` cannot be used now; None for each that can."""
+        self._first_look.wait(FIRST_LOOK_S)
+        reasons = dict(self._reasons)
+        for part, at in self._looked_at.items():
+            if monotonic() - at > STALE_S:
+                reasons[part] = f"no answer for {monotonic() - at:.0f} s"
+        return reasons
+
+    def _run(self) -> None:
+        workers_due = 0.0
+        while not self._stopping.is_set():
+            if monotonic() >= workers_due:
+                self._look_at_workers()
+                workers_due = monotonic() + WORKERS_EVERY_S
+            self._look_at_queues()
+            self._first_look.set()
+            self._stopping.wait(DEPTH_EVERY_S)
+        self._disconnect()
+
+    def _look_at_workers(self) -> None:
+        try:
+            self._workers = self._reader.workers()
+            self._note("backend", None)
+        except BackendUnavailable as exc:
+            self._note("backend", exc.message)
+        except Exception as exc:  # a status that cannot be read must not end the thread
+            self._note("backend", f"worker statuses cannot be read ({type(exc).__name__})")
+
+    def _look_at_queues(self) -> None:
+        try:
+            if self._connection is None:
+                self._connection = self._app.connection_for_write()
+                self._connection.connect()
+            for lane, queue in QUEUES.items():
+                # Published while we look is counted twice or not at all: an estimate either way.
+                count = self._count(queue)
+                self._since_look[lane] = 0
+                self._envelopes[lane] = count
+            self._note("broker", None)
+        except Exception as exc:  # kombu passes on what each transport raises
+            self._note("broker", f"the broker cannot be reached ({type(exc).__name__})")
+            self._envelopes = dict.fromkeys(LANES, 0)
+            self._disconnect()
+
+    def _count(self, queue: str) -> int:
+        """Envelopes in a broker queue; a queue that does not exist holds none."""
+        if self._channel is None:
+            self._channel = self._connection.channel()
+        try:
+            return int(self._channel.queue_declare(queue=queue, passive=True).message_count)
+        except self._connection.channel_errors:
+            self._channel = None  # RabbitMQ closes the channel on which a queue was not found
+            return 0
+
+    def _note(self, part: str, reason: str | None) -> None:
+        if reason != self._reasons[part]:
+            (log.warning if reason else log.info)("%s: %s", part, reason or "reachable")
+        self._reasons[part] = reason
+        self._looked_at[part] = monotonic()
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            try:
+                connection.release()
+            except Exception:
+                log.debug("the sampler's broker connection did not close cleanly")

@@ -1,0 +1,205 @@
+"""``/jobs``: submit, poll, read results, cancel."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+
+from config.settings import Settings
+from tasks.envelope import ENVELOPE_MESSAGES, Entry
+from tasks.errors import BadRequest, Conflict, InvalidInput
+from web.auth import Guard, given_key
+from web.body import JSON, read
+from web.errors import MAX_PROBLEMS, invalid, iso, problem
+from web.gateway import Gateway, JobStatus, ResultPage
+from web.gateway.jobstore import Claim
+from web.prefer import preference
+from web.schemas import JobRequest, Requests
+
+NDJSON = "application/x-ndjson"
+DEFAULT_LIMIT = 1_000
+MAX_LIMIT = 10_000
+MAX_KEY_CHARS = 255
+POLL_AFTER_S = "1"
+
+Messages = list[str] | list[dict[str, str]]
+
+
+def blueprint(settings: Settings, gateway: Gateway, guard: Guard, requests: Requests) -> Blueprint:
+    routes = Blueprint("jobs", __name__)
+    routes.before_request(guard)
+
+    @routes.post("/jobs")
+    def submit() -> Response:
+        body = read(requests.job)
+        messages = _messages(body, settings.max_text_chars)
+        lane = body.lane or ("interactive" if len(messages) <= ENVELOPE_MESSAGES else "bulk")
+        wanted = preference(request.headers.get("Prefer"), 0)
+        submission = gateway.submit_job(messages, lane, wanted.wait_s, _claim(body))
+        if submission.entries is None:
+            response = accepted(submission.status)
+        else:
+            response = _page(submission.status, 0, submission.entries, None)
+            response.headers["Location"] = f"/jobs/{submission.status.id}"
+        if wanted.applied:
+            response.headers["Preference-Applied"] = wanted.applied
+        return response
+
+    @routes.get("/jobs/<job_id>")
+    def status(job_id: str) -> Response:
+        return _json(as_json(gateway.job(job_id)))
+
+    @routes.get("/jobs/<job_id>/results")
+    def results(job_id: str) -> Response:
+        offset = _number("offset", 0, None)
+        limit = _number("limit", DEFAULT_LIMIT, MAX_LIMIT)
+        if request.accept_mimetypes.best_match([JSON, NDJSON]) == NDJSON:
+            return _stream(gateway, gateway.job_results(job_id, offset, DEFAULT_LIMIT))
+        page = gateway.job_results(job_id, offset, max(1, limit))
+        return _page(page.status, offset, page.entries, _next(page, limit))
+
+    @routes.delete("/jobs/<job_id>")
+    def cancel(job_id: str) -> Response:
+        return _json(as_json(gateway.cancel(job_id)))
+
+    return routes
+
+
+def accepted(status: JobStatus) -> Response:
+    """202 with the place where the result will be."""
+    response = _json(as_json(status), 202)
+    response.headers["Location"] = f"/jobs/{status.id}"
+    response.headers["Retry-After"] = POLL_AFTER_S
+    return response
+
+
+def queued_message(job_id: str) -> JobStatus:
+    """The status of one message of ``/predict/`` that has no answer yet."""
+    return JobStatus(job_id, "queued", 1, 0, 0, time.time(), None)
+
+
+def as_json(status: JobStatus) -> dict[str, Any]:
+    return {
+        "id": status.id,
+        "state": status.state,
+        "total": status.total,
+        "done": status.done,
+        "failed": status.failed,
+        "created_at": _iso(status.created_at),
+        "finished_at": None if status.finished_at is None else _iso(status.finished_at),
+    }
+
+
+def _messages(body: JobRequest, max_text_chars: int) -> Messages:
+    """What goes into the envelopes.
+
+    One bad text among good ones becomes an error entry; a job of nothing but bad texts, or with an id given twice,
+    is refused.
+    """
+    texts = body.texts if body.texts is not None else [one.text for one in body.messages or []]
+    _some_good(texts, "texts[{}]" if body.texts is not None else "messages[{}].text", max_text_chars)
+    if body.texts is not None:
+        return body.texts
+    messages = body.messages or []
+    first: dict[str, int] = {}
+    twice = [
+        problem(f"messages[{index}].id", f"is the id of messages[{first[one.id]}] too")
+        for index, one in enumerate(messages)
+        if first.setdefault(one.id, index) != index
+    ]
+    if twice:
+        raise invalid(twice[:MAX_PROBLEMS], len(twice))
+    return [{"id": one.id, "text": one.text} for one in messages]
+
+
+def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
+    problems = []
+    for index, text in enumerate(texts):
+        if not text.strip():
+            problems.append(problem(field.format(index), "must not be empty or blank", 1))
+        elif len(text) > max_text_chars:
+            message = f"is longer than {max_text_chars} characters"
+            problems.append(problem(field.format(index), message, max_text_chars))
+        else:
+            return
+    raise invalid(problems[:MAX_PROBLEMS], len(problems))
+
+
+def _claim(body: JobRequest) -> Claim | None:
+    """The Idempotency-Key of this request, scoped by its API key; Redis sees only digests."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAX_KEY_CHARS:
+        raise BadRequest(
+            f"Idempotency-Key must have 1 to {MAX_KEY_CHARS} characters",
+            {"field": "Idempotency-Key", "limit": MAX_KEY_CHARS},
+        )
+    scope = hashlib.sha256(given_key(request.headers).encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(scope + key.encode("utf-8", "surrogateescape")).hexdigest()
+    return Claim(digest, hashlib.sha256(body.model_dump_json().encode()).hexdigest())
+
+
+def _number(name: str, default: int, most: int | None) -> int:
+    given = request.args.get(name)
+    if given is None:
+        return default
+    if not given.isascii() or not given.isdecimal() or len(given) > 9:
+        raise InvalidInput(f"{name} must be a whole number, 0 or more", {"field": name})
+    return int(given) if most is None else min(int(given), most)
+
+
+def _next(page: ResultPage, limit: int) -> str | None:
+    if page.next_offset is None:
+        return None
+    return f"/jobs/{page.status.id}/results?offset={page.next_offset}&limit={limit}"
+
+
+def _page(status: JobStatus, offset: int, entries: list[Entry], following: str | None) -> Response:
+    return _json(
+        {
+            "id": status.id,
+            "state": status.state,
+            "total": status.total,
+            "done": status.done,
+            "failed": status.failed,
+            "offset": offset,
+            "results": entries,
+            "next": following,
+        }
+    )
+
+
+def _stream(gateway: Gateway, page: ResultPage) -> Response:
+    """Every result from ``offset`` on, one JSON object a line.
+
+    A stream that stops at the unfinished part would look complete, so it is refused unless asked for.
+    """
+    if not page.status.finished and "partial" not in request.args:
+        raise Conflict(
+            f"the job is {page.status.state}: {page.status.done} of {page.status.total} messages are done;"
+            " add ?partial for what is there",
+            {"state": page.status.state, "done": page.status.done, "total": page.status.total},
+            retry_after_s=1,
+        )
+
+    def lines() -> Iterator[bytes]:
+        yield b"".join(orjson.dumps(entry) + b"\n" for entry in page.entries)
+        for entries in gateway.stream_results(page):
+            yield b"".join(orjson.dumps(entry) + b"\n" for entry in entries)
+
+    return Response(lines(), mimetype=NDJSON)
+
+
+def _json(payload: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(payload), status, mimetype=JSON)
+
+
+def _iso(unix_s: float) -> str:
+    return iso(datetime.fromtimestamp(unix_s, UTC))

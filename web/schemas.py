@@ -1,0 +1,268 @@
+"""What requests and answers look like: the source of validation and of the OpenAPI document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.settings import Settings
+
+MAX_ID_CHARS = 200
+MAX_MODEL_CHARS = 200
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "must not be empty or blank")
+    return text
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, types are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class PredictRequest(Body):
+    """One message to classify."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "Your parcel is held. Pay 1.99 at http://post.example"}]}
+    )
+
+    text: Annotated[str, AfterValidator(_not_blank), Field(description="the message; not blank", min_length=1)]
+    model: Annotated[str, Field(max_length=MAX_MODEL_CHARS)] | None = Field(
+        None, description="name of a model that is being served, or `ots-mbert` for whichever is"
+    )
+
+
+class JobMessage(Body):
+    """One message of a job."""
+
+    id: str = Field(
+        min_length=1, max_length=MAX_ID_CHARS, description="comes back with the result; differs within the job"
+    )
+    text: str = Field(description="the message; a blank or too long one becomes an error entry")
+
+
+class JobRequest(Body):
+    """Messages to classify together; either `texts` or `messages`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"texts": ["See you at 8?", "You won! Claim at http://prize.example"]},
+                {"messages": [{"id": "m1", "text": "See you at 8?"}], "lane": "bulk"},
+            ]
+        }
+    )
+
+    texts: list[str] | None = Field(None, min_length=1, description="texts; their ids are their indices")
+    messages: list[JobMessage] | None = Field(None, min_length=1, description="texts with ids of your own")
+    lane: Literal["interactive", "bulk"] | None = Field(
+        None, description="interactive up to 256 messages, bulk beyond, unless set"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.texts is None) == (self.messages is None):
+            raise PydanticCustomError("one_of", "give either texts or messages")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The request models with the limits of the settings in them."""
+
+    predict: type[PredictRequest]
+    job: type[JobRequest]
+
+
+def requests_for(settings: Settings) -> Requests:
+    """Request models for these settings: lengths are checked where types are, and shown in the document."""
+    text = Annotated[str, Field(min_length=1, max_length=settings.max_text_chars), AfterValidator(_not_blank)]
+    limit = settings.max_job_messages
+    texts = PredictRequest.model_fields["text"].description
+    job = JobRequest.model_fields
+    predict = create_model("PredictRequest", __base__=PredictRequest, text=(text, Field(description=texts)))
+    messages = create_model(
+        "JobRequest",
+        __base__=JobRequest,
+        texts=(
+            list[str] | None,
+            Field(None, min_length=1, max_length=limit, description=job["texts"].description),
+        ),
+        messages=(
+            list[JobMessage] | None,
+            Field(None, min_length=1, max_length=limit, description=job["messages"].description),
+        ),
+    )
+    return Requests(predict, messages)
+
+
+class ModelInfo(BaseModel):
+    name: str = Field(examples=["sms-mini"])
+    version: str = Field(examples=["1"], description="version of the weights")
+    architecture: str = Field(examples=["bert"])
+    author: str
+    last_training: str = Field(examples=["2026-11-20"])
+
+
+class PredictResponse(BaseModel):
+    """The answer to one message, in OpenTextShield's shape."""
+
+    model_config = ConfigDict(
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [
+                {
+                    "label": "phishing",
+                    "probability": 0.981,
+                    "processing_time": 0.012,
+                    "model_info": {
+                        "name": "sms-mini",
+                        "version": "1",
+                        "architecture": "bert",
+                        "author": "Sluice",
+                        "last_training": "2026-11-20",
+                    },
+                }
+            ]
+        },
+    )
+
+    label: str = Field(description="ham, spam or phishing with the shipped model")
+    probability: float = Field(ge=0, le=1, description="of this label")
+    processing_time: float = Field(ge=0, description="seconds from the request's arrival to its answer")
+    model_info: ModelInfo
+
+
+class JobState(BaseModel):
+    """How far a job is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5e0ce7a1-0c56-4e55-8f2c-2f0d3f9f8f11",
+                    "state": "running",
+                    "total": 1000,
+                    "done": 512,
+                    "failed": 1,
+                    "created_at": "2026-11-21T03:00:00.000000Z",
+                    "finished_at": None,
+                }
+            ]
+        }
+    )
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"] = Field(
+        description="`failed` only when every message failed"
+    )
+    total: int = Field(description="messages of the job")
+    done: int = Field(description="messages that are finished, those that failed included; `total` at the end")
+    failed: int = Field(description="finished messages with an error, those of a cancelled job included")
+    created_at: str = Field(description="ISO 8601, UTC")
+    finished_at: str | None = Field(description="ISO 8601, UTC; null until the last message is finished")
+
+
+class Failure(BaseModel):
+    code: str = Field(examples=["invalid_input"])
+    message: str
+
+
+class ResultEntry(BaseModel):
+    """The outcome of one message: a label, or an error of its own."""
+
+    id: str = Field(description="the message's id, or its index")
+    label: str | None = Field(None, description="absent when there is an error")
+    probability: float | None = None
+    model: str | None = None
+    version: str | None = None
+    error: Failure | None = Field(None, description="absent when there is a label")
+
+
+class JobResults(BaseModel):
+    """A page of the finished beginning of a job, in input order."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    total: int
+    done: int
+    failed: int
+    offset: int = Field(description="index of the first entry of this page")
+    results: list[ResultEntry]
+    next: str | None = Field(description="link to the next page; null after the job's last message")
+
+
+class ErrorDetail(BaseModel):
+    error: str = Field(description="stable code", examples=["invalid_input"])
+    message: str = Field(description="one sentence for a person")
+    details: dict[str, Any] = Field(description="machine-readable facts: `field`, `limit`, `problems`, …")
+    timestamp: str = Field(description="ISO 8601, UTC")
+
+
+class ErrorResponse(BaseModel):
+    """Every error, in OpenTextShield's shape."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "detail": {
+                        "error": "invalid_input",
+                        "message": "text must not be empty or blank",
+                        "details": {
+                            "field": "text",
+                            "limit": 1,
+                            "problems": [{"field": "text", "message": "must not be empty or blank", "limit": 1}],
+                        },
+                        "timestamp": "2026-11-21T03:00:00.000000Z",
+                    }
+                }
+            ]
+        }
+    )
+
+    detail: ErrorDetail
+
+
+class ServedModel(BaseModel):
+    name: str
+    version: str
+    architecture: str
+
+
+class HealthResponse(BaseModel):
+    """OpenTextShield's health shape."""
+
+    status: Literal["healthy", "degraded"] = Field(description="degraded: a message would have to wait")
+    api_version: str
+    version: str = Field(description="the same as api_version")
+    model: ServedModel | None = Field(description="null while no worker is alive")
+    models_loaded: dict[str, bool]
+    timestamp: str
+
+
+class Check(BaseModel):
+    ok: bool
+    reason: str | None = Field(description="why not; null when ok")
+
+
+class ReadyResponse(BaseModel):
+    ready: bool
+    checks: dict[str, Check] = Field(description="broker, backend, worker")
+
+
+class StatsResponse(BaseModel):
+    """Batching statistics of the live workers, added up."""
+
+    workers: list[dict[str, Any]] = Field(description="each live worker's status")
+    rate: float = Field(description="messages per second, lately")
+    counters: dict[str, float] = Field(description="sums since each worker's start")
+    batch: dict[str, float] = Field(description="mean_size: messages per batch, over all workers")
+    queue: dict[str, int] = Field(description="messages waiting: per lane in the broker, buffered in workers")

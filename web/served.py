@@ -1,0 +1,67 @@
+"""Which models the live workers serve."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from tasks.errors import InvalidInput, ModelUnavailable
+from web.errors import problem
+
+#: Accepted for whichever model is served, so that OpenTextShield's clients need no change.
+ALIAS = "ots-mbert"
+INFO_FIELDS = ("name", "version", "architecture", "author", "last_training")
+RETRY_AFTER_S = 5
+
+
+class HasWorkers(Protocol):
+    def workers(self) -> list[dict[str, Any]]: ...
+
+
+class Served:
+    """Looks models up in the workers' statuses."""
+
+    def __init__(self, gateway: HasWorkers) -> None:
+        self._gateway = gateway
+        self._infos: dict[tuple[str, str], dict[str, str]] = {}
+
+    def models(self) -> list[dict[str, str]]:
+        """The models being served now, each once."""
+        infos = [model_info(worker) for worker in self._gateway.workers()]
+        return list({(info["name"], info["version"]): info for info in infos}.values())
+
+    def check(self, name: str) -> None:
+        """Refuse a model that nobody serves.
+
+        Raises:
+            InvalidInput: other models are served; the details name them.
+            ModelUnavailable: no worker is alive and ``name`` was not seen before, so nobody can tell.
+        """
+        if name == ALIAS:
+            return
+        available = sorted({info["name"] for info in self.models()})
+        if name in available:
+            return
+        if not available:
+            if any(name == seen for seen, _ in self._infos):
+                return
+            raise ModelUnavailable("no worker is alive to serve this model", retry_after_s=RETRY_AFTER_S)
+        wrong = problem("model", "is not being served")
+        names = [ALIAS, *available]
+        raise InvalidInput(
+            f"model is not being served; available: {', '.join(names)}",
+            {"field": "model", "available": names, "problems": [wrong]},
+        )
+
+    def info(self, name: str, version: str) -> dict[str, str]:
+        """OpenTextShield's ``model_info`` of the model that gave an answer."""
+        found = self._infos.get((name, version))
+        if found is None:
+            self._infos.update({(one["name"], one["version"]): one for one in self.models()})
+            found = self._infos.get((name, version))
+        return found or dict.fromkeys(INFO_FIELDS, "") | {"name": name, "version": version}
+
+
+def model_info(worker: dict[str, Any]) -> dict[str, str]:
+    """The model of a worker's status, every field a string."""
+    model = worker.get("model") or {}
+    return {field: str(model.get(field) or "") for field in INFO_FIELDS}
