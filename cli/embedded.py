@@ -136,7 +136,11 @@ def private_folder(settings: Settings) -> Path:
     folder = settings.redis_socket.parent
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
+        open_to_others = folder.stat().st_mode & 0o077
+        if open_to_others and any(folder.iterdir()) and not (folder / LOCK_FILE).exists():
+            raise SluiceError(f"the folder {folder} is not Sluice's own: set SLUICE_STATE_DIR to a new one")
+        if open_to_others:
+            folder.chmod(0o700)
     except OSError as exc:
         raise SluiceError(f"the folder {folder} cannot be used ({exc.strerror}): set SLUICE_STATE_DIR") from exc
     return folder

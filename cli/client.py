@@ -1,0 +1,131 @@
+"""A command's own line to the workers: publish envelopes, receive what comes back."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from celery import Celery
+
+from cli.embedded import require_running
+from config.settings import Settings
+from tasks.app import make_celery
+from tasks.envelope import QUEUES
+from tasks.publisher import Publisher
+from tasks.redis_client import connect
+from tasks.replies import Answers, ReplyListener
+from tasks.results import ResultReader, Stored
+
+#: Seconds that a command waits for one answer of Redis.
+REDIS_TIMEOUT_S = 10.0
+#: Seconds for telling the workers that some envelopes are no longer wanted.
+REVOKE_TIMEOUT_S = 2.0
+
+Reply = tuple[str, Answers]
+
+
+class Client:
+    """Publisher, reply listener and result reader of one command, opened together. Not for several threads.
+
+    Args:
+        settings: which broker and backend.
+
+    Raises:
+        ServiceNotRunning: (on entry) the embedded service is wanted and not there.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app: Celery = make_celery(settings)
+        self._replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        self._publisher = Publisher(self._app)
+        self._listener = ReplyListener(settings.backend, lambda *reply: self._replies.put(reply))
+        self._redis = connect(settings.backend, socket_timeout=REDIS_TIMEOUT_S)
+        self._reader = ResultReader(self._app, self._redis)
+
+    def __enter__(self) -> Self:
+        require_running(self._settings)
+        self._listener.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._listener.stop()
+        self._publisher.close()
+        self._redis.close()
+
+    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str) -> None:
+        """Send one envelope; its answers come from ``replies``.
+
+        Raises:
+            BrokerUnavailable: the broker did not take it.
+        """
+        self._publisher.publish(list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address)
+
+    def replies(self, timeout_s: float) -> list[Reply]:
+        """What has come back; waits up to ``timeout_s`` for the first reply."""
+        try:
+            found = [self._replies.get(timeout=max(timeout_s, 0.001))]
+        except queue.Empty:
+            return []
+        while True:
+            try:
+                found.append(self._replies.get_nowait())
+            except queue.Empty:
+                return found
+
+    def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
+        """What the backend holds, for answers whose reply was lost.
+
+        Raises:
+            BackendUnavailable: it does not answer.
+        """
+        return self._reader.fetch(envelope_ids)
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Statuses of the workers that have a model loaded.
+
+        Raises:
+            BackendUnavailable: the backend does not answer.
+        """
+        return self._reader.workers()
+
+    def waiting(self, lane: str) -> int:
+        """Envelopes in a lane's queue that no worker has taken yet.
+
+        Raises:
+            OSError, kombu.exceptions.OperationalError: the broker does not answer.
+        """
+        with self._app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=5)
+            with connection.channel() as channel:
+                declared = channel.queue_declare(queue=QUEUES[lane], passive=True)
+                return int(declared.message_count)
+
+    def revoke(self, envelope_ids: Sequence[str]) -> None:
+        """Ask the workers to drop what has not run; best effort, and never an error."""
+        if not envelope_ids:
+            return
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=REVOKE_TIMEOUT_S)
+                self._app.control.revoke(list(envelope_ids), connection=connection)
+        except Exception:
+            return
+
+
+class Deadline:
+    """A point in time after which waiting ends."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self._at - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        return self.left_s == 0.0
