@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -52,7 +53,8 @@ class Client:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._listener.stop()
+        # Its thread may sit in a pop for another second; the command need not wait for that.
+        threading.Thread(target=self._listener.stop, name="sluice-replies-stop", daemon=True).start()
         self._publisher.close()
         self._redis.close()
 

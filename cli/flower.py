@@ -21,5 +21,5 @@ def flower(flower_args: tuple[str, ...]) -> int:
     os.environ.pop("FLOWER_UNAUTHENTICATED_API", None)
     from tasks import celery
 
-    options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=warning"]
+    options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]
     return celery.start(["--quiet", "flower", *options, *flower_args]) or 0

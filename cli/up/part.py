@@ -22,12 +22,16 @@ class Part:
         name: what its lines are marked with.
         arguments: of ``sluice``.
         grace_s: seconds between SIGTERM and SIGKILL.
+        on_orphan: the signal that it gets when the supervisor itself is killed. SIGKILL unless it has children
+            of its own to end: with the embedded Redis gone too, a warm stop would wait for ever, and late
+            acknowledgement loses nothing.
         process: the child, once started.
     """
 
     name: str
     arguments: tuple[str, ...] = ()
     grace_s: float = 10.0
+    on_orphan: signal.Signals = signal.SIGKILL
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -40,7 +44,7 @@ class Part:
             stderr=subprocess.STDOUT,
             env=_environment(),
             start_new_session=True,
-            preexec_fn=ends_with_parent(),  # noqa: PLW1509  no other thread runs yet
+            preexec_fn=ends_with_parent(self.on_orphan),  # noqa: PLW1509  no other thread runs yet
         )
 
     @property

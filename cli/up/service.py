@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -51,7 +52,7 @@ def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: 
             write_line("sluice", f"embedded Redis in {settings.redis_socket.parent}")
     if worker:
         supervisor.start(Part("worker", ("worker",), grace_s=WORKER_GRACE_S))
-    supervisor.start(Part("web", ("web",), grace_s=settings.sync_wait_s + 5))
+    supervisor.start(Part("web", ("web",), grace_s=settings.sync_wait_s + 5, on_orphan=signal.SIGTERM))
     if flower:
         supervisor.start(Part("flower", ("flower",), grace_s=5))
 

@@ -1,0 +1,1 @@
+"""``sluice backfill``: bulk classification of an archive, in flat memory."""
