@@ -8,6 +8,7 @@ from config.settings import Settings, current
 from web import errors, health, jobs, predict
 from web.auth import Guard
 from web.gateway import Gateway
+from web.hot import HotRoute
 from web.schemas import requests_for
 from web.served import Served
 
@@ -27,7 +28,9 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     app.extensions["sluice"] = gateway
     guard, served, requests = Guard(settings), Served(gateway), requests_for(settings)
     errors.install(app, settings.max_body_bytes)
-    app.register_blueprint(predict.blueprint(settings, gateway, guard, requests, served))
+    predictor = predict.Predictor(settings, gateway, guard, requests.predict, served)
+    app.register_blueprint(predict.blueprint(predictor))
     app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests))
     app.register_blueprint(health.blueprint(gateway, guard, served))
+    app.wsgi_app = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)  # type: ignore[method-assign]
     return app

@@ -19,6 +19,11 @@ class Guard:
         # Digests have one length, so comparing them takes one time whatever the caller sent.
         self._digests = [_digest(key.get_secret_value()) for key in settings.api_keys]
 
+    @property
+    def needed(self) -> bool:
+        """Whether any key is set."""
+        return bool(self._digests)
+
     def __call__(self) -> None:
         """For ``Blueprint.before_request``; raises Unauthorized."""
         if self._digests:

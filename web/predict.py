@@ -14,45 +14,75 @@ from tasks.errors import from_code
 from web.auth import Guard
 from web.body import JSON, read
 from web.gateway import Gateway, Pending
-from web.jobs import accepted, queued_message
+from web.jobs import POLL_AFTER_S, as_json, queued_message
 from web.prefer import preference
-from web.schemas import Requests
+from web.schemas import PredictRequest
 from web.served import Served
 
+#: Status line, headers, body.
+Reply = tuple[str, list[tuple[str, str]], bytes]
 
-def blueprint(settings: Settings, gateway: Gateway, guard: Guard, requests: Requests, served: Served) -> Blueprint:
+
+class Predictor:
+    """From a request that is read to the parts of its response; knows nothing of Flask."""
+
+    def __init__(
+        self, settings: Settings, gateway: Gateway, guard: Guard, schema: type[PredictRequest], served: Served
+    ) -> None:
+        self.guard = guard
+        self.schema = schema
+        self._default_wait_s = settings.sync_wait_s
+        self._gateway = gateway
+        self._served = served
+
+    def predict(self, wanted: PredictRequest, prefer: str | None, started: float) -> Reply:
+        """Classify.
+
+        Args:
+            prefer: the ``Prefer`` header.
+            started: ``perf_counter()`` at the request's arrival.
+
+        Raises:
+            SluiceError: what the gateway raises, an unknown model, or the message's own error.
+        """
+        if wanted.model is not None:
+            self._served.check(wanted.model)
+        preferred = preference(prefer, self._default_wait_s)
+        outcome = self._gateway.classify(wanted.text, preferred.wait_s)
+        headers = [("Content-Type", JSON)]
+        if preferred.applied:
+            headers.append(("Preference-Applied", preferred.applied))
+        if isinstance(outcome, Pending):
+            status, payload = "202 Accepted", orjson.dumps(as_json(queued_message(outcome.id)))
+            headers += [("Location", f"/jobs/{outcome.id}"), ("Retry-After", POLL_AFTER_S)]
+        else:
+            status, payload = "200 OK", self._answer(outcome, perf_counter() - started)
+        headers.append(("Content-Length", str(len(payload))))
+        return status, headers, payload
+
+    def _answer(self, entry: Entry, seconds: float) -> bytes:
+        error: dict[str, Any] | None = entry.get("error")
+        if error is not None:
+            raise from_code(error["code"], error["message"])
+        return orjson.dumps(
+            {
+                "label": entry["label"],
+                "probability": entry["probability"],
+                "processing_time": round(seconds, 6),
+                "model_info": self._served.info(entry["model"], entry["version"]),
+            }
+        )
+
+
+def blueprint(predictor: Predictor) -> Blueprint:
+    """The route, for every request that ``web.hot`` leaves to Flask."""
     routes = Blueprint("predict", __name__)
-    routes.before_request(guard)
-    schema = requests.predict
+    routes.before_request(predictor.guard)
 
     @routes.post("/predict/")
     def predict() -> Response:
         started = perf_counter()
-        body = read(schema)
-        if body.model is not None:
-            served.check(body.model)
-        wanted = preference(request.headers.get("Prefer"), settings.sync_wait_s)
-        outcome = gateway.classify(body.text, wanted.wait_s)
-        if isinstance(outcome, Pending):
-            response = accepted(queued_message(outcome.id))
-        else:
-            response = Response(_answer(outcome, served, perf_counter() - started), mimetype=JSON)
-        if wanted.applied:
-            response.headers["Preference-Applied"] = wanted.applied
-        return response
+        status, headers, payload = predictor.predict(read(predictor.schema), request.headers.get("Prefer"), started)
+        return Response(payload, status, headers)
 
     return routes
-
-
-def _answer(entry: Entry, served: Served, seconds: float) -> bytes:
-    error: dict[str, Any] | None = entry.get("error")
-    if error is not None:
-        raise from_code(error["code"], error["message"])
-    return orjson.dumps(
-        {
-            "label": entry["label"],
-            "probability": entry["probability"],
-            "processing_time": round(seconds, 6),
-            "model_info": served.info(entry["model"], entry["version"]),
-        }
-    )

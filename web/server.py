@@ -1,0 +1,75 @@
+"""Runs the WSGI server. ``docs/wsgi.md`` has the measurements behind the choice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from config.settings import Settings
+from web.app import create_app
+
+#: Seconds after SIGTERM in which waiting callers may still get their answers; then they get a 202.
+DRAIN_S = 4.0
+#: Seconds after SIGTERM when a process that did not end is killed.
+KILL_S = 30
+BACKLOG = 1024
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; every request that was accepted is answered first."""
+    server = Server(
+        "web",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=settings.web_threads,
+        backpressure=max(2 * settings.web_threads, BACKLOG),
+        backlog=BACKLOG,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=30_000, keep_alive=True),
+        loop=Loops.asyncio,
+        websockets=False,
+        log_enabled=True,
+        log_level=LogLevels.warning,
+        log_access=False,
+        workers_kill_timeout=KILL_S,
+        respawn_failed_workers=True,
+    )
+    server.serve(target_loader=_Loader(settings), wrap_loader=False)
+
+
+class _Loader:
+    """Makes the app in the process that serves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, *args: Any) -> Any:
+        app = create_app(self._settings)
+        _let_go_on_signal(app.extensions["sluice"])
+        return app
+
+
+def _let_go_on_signal(gateway: Any) -> None:
+    """Some seconds after the first signal, send waiting callers home with a 202.
+
+    The server installs its own handlers after this, so the signal is seen through Python's wake-up file descriptor.
+    """
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        os.read(read_end, 1)
+        threading.Event().wait(DRAIN_S)
+        gateway.hurry()
+
+    threading.Thread(target=watch, name="sluice-drain", daemon=True).start()
