@@ -80,9 +80,8 @@ def evaluate(
     probabilities, seconds = _classify(classifier, examples, batch)
     scores = score(examples, probabilities, classifier.labels)
     console = screen()
-    console.print(
-        f"{classifier.info.name} {classifier.info.version} on {classifier.device}, {len(examples) / seconds:,.0f} messages/s"
-    )
+    speed = len(examples) / seconds
+    console.print(f"{classifier.info.name} {classifier.info.version} on {classifier.device}, {speed:,.0f} messages/s")
     print_scores(console, scores)
     if folder is not None:
         from training.card import write_json

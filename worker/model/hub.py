@@ -22,13 +22,9 @@ def local_folder(spec: str) -> Path | None:
     path = Path(spec).expanduser()
     if path.is_dir():
         return path
-    looks_like_path = (
-        path.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1 or path.exists()
-    )
+    looks_like_path = path.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1 or path.exists()
     if looks_like_path or not _is_hub_id(spec):
-        raise ModelUnavailable(
-            f"There is no model folder at {spec!r}: set SLUICE_MODEL to a folder or a hub id."
-        )
+        raise ModelUnavailable(f"There is no model folder at {spec!r}: set SLUICE_MODEL to a folder or a hub id.")
     return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from tasks.errors import ModelUnavailable
 from worker.model.card import model_info
@@ -25,13 +26,14 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
     """
     device = choose_device(settings.device)
     name, options = source(spec)
+    disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(name, **options)
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             name, dtype="float32", output_loading_info=True, **options
         )
-    except Exception as error:  # the libraries raise a dozen kinds for a damaged or absent file
+    except Exception as error:
         raise ModelUnavailable(
             f"The model {spec!r} cannot be loaded ({_first_line(error)}): set SLUICE_MODEL to a complete model folder."
         ) from error
@@ -53,9 +55,7 @@ def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncod
     Raises ModelUnavailable for a tokenizer without a fast backend.
     """
     if not getattr(tokenizer, "is_fast", False):
-        raise ModelUnavailable(
-            "The model has no fast tokenizer (tokenizer.json): set SLUICE_MODEL to another."
-        )
+        raise ModelUnavailable("The model has no fast tokenizer (tokenizer.json): set SLUICE_MODEL to another.")
     positions = int(getattr(config, "max_position_embeddings", None) or max_text_length)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else pad_id

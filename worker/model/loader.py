@@ -70,9 +70,7 @@ def find_checkpoint(settings: ModelSettings) -> Path | None:
         )
     found = sorted(file for file in path.iterdir() if file.suffix in CHECKPOINT_SUFFIXES)
     if len(found) > 1:
-        raise ModelUnavailable(
-            f"{path} holds {len(found)} checkpoints: set SLUICE_MBERT_MODEL_PATH to one of them."
-        )
+        raise ModelUnavailable(f"{path} holds {len(found)} checkpoints: set SLUICE_MBERT_MODEL_PATH to one of them.")
     if not found and not (path / "config.json").is_file():
         raise ModelUnavailable(
             f"{path} holds no .pth checkpoint and no config.json: set SLUICE_MBERT_MODEL_PATH to a .pth file."

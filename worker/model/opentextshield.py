@@ -76,9 +76,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     for wrapper in WRAPPERS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
-    if not isinstance(loaded, Mapping) or not all(
-        isinstance(value, torch.Tensor) for value in loaded.values()
-    ):
+    if not isinstance(loaded, Mapping) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise ModelUnavailable(f"{path} holds no state dict: set {SETTING} to a .pth state dict.")
     return {_plain(name): value for name, value in loaded.items() if _plain(name) not in BUFFERS}
 
@@ -111,15 +109,13 @@ def bert_config(weights: Mapping[str, torch.Tensor], base: str, path: Path) -> B
         intermediate = weights["bert.encoder.layer.0.intermediate.dense.weight"].shape[0]
         classes = weights["classifier.weight"].shape[0]
     except (KeyError, ValueError, IndexError):
-        raise ModelUnavailable(
-            f"{path.name} is not a BERT classifier: set {SETTING} to another file."
-        ) from None
+        raise ModelUnavailable(f"{path.name} is not a BERT classifier: set {SETTING} to another file.") from None
     if classes != len(LABELS):
         raise ModelUnavailable(
             f"{path.name} has {classes} labels, {len(LABELS)} are needed ({', '.join(LABELS)}): "
             f"set {SETTING} to an OpenTextShield checkpoint."
         )
-    named = {i: name for i, name in enumerate(LABELS)}
+    named = dict(enumerate(LABELS))
     if (Path(base) / "config.json").is_file():
         return BertConfig.from_pretrained(base, id2label=named, local_files_only=True)
     layers = {name.split(".")[3] for name in weights if name.startswith("bert.encoder.layer.")}

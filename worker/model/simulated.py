@@ -60,15 +60,11 @@ def parse_options(spec: str) -> SimulatedOptions:
     values: dict[str, object] = {}
     for name, given in parse_qs(query, keep_blank_values=True).items():
         if name not in known:
-            raise ModelUnavailable(
-                f"SLUICE_MODEL: {name!r} is no option of {SCHEME} (use {', '.join(known)})."
-            )
+            raise ModelUnavailable(f"SLUICE_MODEL: {name!r} is no option of {SCHEME} (use {', '.join(known)}).")
         try:
             values[name] = _typed(name, given)
         except ValueError:
-            raise ModelUnavailable(
-                f"SLUICE_MODEL: {name}={given[-1]!r} is not a number that is 0 or more."
-            ) from None
+            raise ModelUnavailable(f"SLUICE_MODEL: {name}={given[-1]!r} is not a number that is 0 or more.") from None
     return SimulatedOptions(**values)  # type: ignore[arg-type]
 
 

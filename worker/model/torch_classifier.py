@@ -27,19 +27,13 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ModelUnavailable(
-            f"{name!r} is no device: set SLUICE_DEVICE to auto, cpu, cuda or cuda:N."
-        ) from None
+        raise ModelUnavailable(f"{name!r} is no device: set SLUICE_DEVICE to auto, cpu, cuda or cuda:N.") from None
     if device.type == "cpu":
         return torch.device("cpu")
     if device.type != "cuda":
-        raise ModelUnavailable(
-            f"Device {name!r} is not supported: set SLUICE_DEVICE to auto, cpu, cuda or cuda:N."
-        )
+        raise ModelUnavailable(f"Device {name!r} is not supported: set SLUICE_DEVICE to auto, cpu, cuda or cuda:N.")
     if not torch.cuda.is_available():
-        raise ModelUnavailable(
-            f"SLUICE_DEVICE is {name}, but no CUDA device was found: set it to auto or cpu."
-        )
+        raise ModelUnavailable(f"SLUICE_DEVICE is {name}, but no CUDA device was found: set it to auto or cpu.")
     index = device.index or 0
     if index >= torch.cuda.device_count():
         raise ModelUnavailable(

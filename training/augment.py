@@ -1,0 +1,106 @@
+"""What one epoch of training sees: the data, templates, obfuscated and damaged copies, and spliced messages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from training.data import Example
+from training.obfuscate import obfuscate, typos
+from training.templates import make_examples
+
+Labeller = Callable[[Sequence[str]], np.ndarray]
+"""Texts in, probabilities, float32 (texts, labels), out."""
+
+
+@dataclass(frozen=True)
+class MixOptions:
+    """How many messages of each kind an epoch gets, as a share of the data."""
+
+    templates: float = 0.4
+    obfuscated: float = 0.2
+    """Of spam and phishing, templates included."""
+    damaged: float = 0.1
+    """With typing slips."""
+    spliced: float = 0.0
+    """Halves of two messages, labelled by the teacher."""
+    teacher_share: float = 0.3
+    """Weight of the teacher's opinion in the targets of the data's own messages."""
+
+
+class Mix:
+    """Draws the epochs of one training run."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        labels: Sequence[str],
+        options: MixOptions,
+        opinions: np.ndarray | None = None,
+        teacher: Labeller | None = None,
+        templates: bool = True,
+    ) -> None:
+        self._examples = list(examples)
+        self._labels = list(labels)
+        self._options = options
+        self._teacher = teacher
+        self._templates = templates
+        self._targets = self._one_hot(self._examples)
+        if opinions is not None:
+            share = options.teacher_share
+            self._targets = (1 - share) * self._targets + share * opinions
+
+    def _one_hot(self, examples: Sequence[Example]) -> np.ndarray:
+        numbers = [self._labels.index(example.label) for example in examples]
+        return np.eye(len(self._labels), dtype=np.float32)[numbers]
+
+    def draw(self, seed: int) -> tuple[list[str], np.ndarray]:
+        """The texts of one epoch, not shuffled, and their targets, float32 (texts, labels)."""
+        rng = random.Random(seed)
+        count = len(self._examples)
+        texts = [example.text for example in self._examples]
+        parts = [self._targets]
+        if self._templates and self._options.templates:
+            made = make_examples(int(count * self._options.templates), rng.randrange(2**31))
+            texts += [example.text for example in made]
+            parts.append(self._one_hot(made))
+        for share, change in ((self._options.obfuscated, obfuscate), (self._options.damaged, typos)):
+            rows = self._choose(int(count * share), np.concatenate(parts), rng, bad_only=change is obfuscate)
+            parts.append(np.concatenate(parts)[rows])
+            texts += [change(texts[row], rng) for row in rows]
+        if self._teacher is not None and self._options.spliced:
+            spliced = [
+                splice(rng.choice(texts), rng.choice(texts), rng) for _ in range(int(count * self._options.spliced))
+            ]
+            texts += spliced
+            parts.append(self._teacher(spliced))
+        return texts, np.concatenate(parts).astype(np.float32)
+
+    def _choose(self, count: int, targets: np.ndarray, rng: random.Random, bad_only: bool) -> list[int]:
+        """Row numbers; with `bad_only`, nine in ten of them are not ham."""
+        rows = range(len(targets))
+        if not bad_only or "ham" not in self._labels:
+            return rng.choices(rows, k=count)
+        ham = self._labels.index("ham")
+        bad = [row for row in rows if targets[row].argmax() != ham]
+        return [rng.choice(bad) if bad and rng.random() < 0.9 else rng.choice(rows) for _ in range(count)]
+
+
+def splice(first: str, second: str, rng: random.Random) -> str:
+    """The beginning of one message and the end of another, cut between words or, without words, anywhere."""
+    head, tail = first.split(" "), second.split(" ")
+    if len(head) < 3 or len(tail) < 3:
+        return first[: rng.randrange(1, len(first) + 1)] + second[rng.randrange(len(second)) :]
+    return " ".join(head[: rng.randrange(1, len(head))] + tail[rng.randrange(1, len(tail)) :])
+
+
+def extra_examples(count: int, seed: int) -> list[Example]:
+    """Messages that are in no data, for the teachers of data of `count` messages: templates, plain and obfuscated."""
+    rng = random.Random(seed)
+    made = make_examples(int(0.6 * count), rng.randrange(2**31))
+    bad = [example for example in made if example.label != "ham"]
+    hidden = [replace(example, text=obfuscate(example.text, rng)) for example in rng.choices(bad, k=count // 8)]
+    return made + hidden
