@@ -27,11 +27,7 @@ class Row:
 
 def rows(settings: Settings, env_file: Path = Path(".env")) -> list[Row]:
     """Every setting with its value (secrets masked), its source and its meaning, in the order of definition."""
-    in_file = (
-        {key.upper() for key, value in dotenv_values(env_file).items() if value}
-        if env_file.is_file()
-        else set()
-    )
+    in_file = {key.upper() for key, value in dotenv_values(env_file).items() if value} if env_file.is_file() else set()
     table = []
     for field, info in Settings.model_fields.items():
         name = field.upper()

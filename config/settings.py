@@ -121,9 +121,7 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if present",
     )
-    model_threads: int = Field(
-        0, ge=0, le=1024, description="CPU threads of the model; 0: the library's choice"
-    )
+    model_threads: int = Field(0, ge=0, le=1024, description="CPU threads of the model; 0: the library's choice")
 
     # Broker and results
     broker_url: SecretStr | None = Field(
@@ -133,8 +131,11 @@ class Settings(BaseSettings):
         None, description="a Redis URL; empty: the broker's Redis, else the embedded one"
     )
     result_ttl_s: int = Field(86_400, ge=1, description="seconds that results and jobs are kept")
-    queue_type: Literal["quorum", "classic"] = Field(
-        "quorum", description="RabbitMQ queue type; no effect on Redis"
+    queue_type: Literal["quorum", "classic"] = Field("quorum", description="RabbitMQ queue type; no effect on Redis")
+    visibility_timeout_s: int = Field(
+        60,
+        ge=4,
+        description="Redis only: seconds after which a dead worker's messages go back to the queue; live ones renew",
     )
     state_dir: Path = Field(
         default_factory=_state_dir,
@@ -146,9 +147,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65_535, description="port the web server binds")
     flower_port: int = Field(5555, ge=1, le=65_535, description="port of Flower under `sluice up`")
     web_threads: int = Field(128, ge=1, le=4096, description="requests that one web process holds at once")
-    sync_wait_s: float = Field(
-        10, gt=0, le=600, description="seconds POST /predict/ waits before it answers 202"
-    )
+    sync_wait_s: float = Field(10, gt=0, le=600, description="seconds POST /predict/ waits before it answers 202")
     max_queue_depth: int = Field(
         100_000, ge=1, description="messages waiting in the broker above which new ones get 429"
     )
@@ -160,9 +159,7 @@ class Settings(BaseSettings):
     )
 
     # Running
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe level logged"
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
 
     @field_validator("api_keys", mode="before")
     @classmethod
@@ -186,9 +183,7 @@ class Settings(BaseSettings):
     def _combinations(self) -> Self:
         given = self.model_fields_set
         if not self.batching_enabled and "batching" in given and self.batching != "none":
-            raise ValueError(
-                f"BATCHING_ENABLED=false contradicts BATCHING={self.batching}: remove one of them"
-            )
+            raise ValueError(f"BATCHING_ENABLED=false contradicts BATCHING={self.batching}: remove one of them")
         if self.mbert_model_path is not None and "model" in given:
             raise ValueError("MODEL and MBERT_MODEL_PATH both name a model: set only one of them")
         if 0 < self.max_batch_tokens < self.max_text_length:

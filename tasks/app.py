@@ -11,10 +11,6 @@ from config.settings import Settings
 from tasks.envelope import QUEUES
 from tasks.task import Classify
 
-#: Redis only: seconds after which an unacknowledged envelope of a *dead* worker goes back to its queue. A live
-#: worker renews its hold (worker/consumer/acks.py), so this bounds recovery, not the time a batch may take.
-VISIBILITY_TIMEOUT_S = 60
-
 EXCHANGE_NAME = "sluice"
 
 
@@ -48,7 +44,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
         # A 202 promises that the message is safe: wait for RabbitMQ's confirmation of each envelope.
         return {"confirm_publish": True}
     return {
-        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "visibility_timeout": settings.visibility_timeout_s,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,

@@ -1,16 +1,32 @@
-"""Celery's Redis result backend, without its subscription per call.
+"""Celery's Redis result backend, with two changes for its clients.
 
 Celery subscribes to a result's channel at every ``apply_async`` and lets go only in ``get``; callers that submit
 and poll would leak one subscription each. ``AsyncResult.get()`` still works: it subscribes when it starts to wait.
+
+And when a result object is thrown away, Celery unsubscribes, for which it reconnects up to 20 times, even if the
+process is ending and the server has gone. A subscription on a lost connection is gone already.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from celery.backends.redis import RedisBackend
+import redis
+from celery.backends.redis import RedisBackend, ResultConsumer
+
+
+class CalmConsumer(ResultConsumer):
+    def cancel_for(self, task_id: str) -> None:
+        key = self._get_key_for_task(task_id)
+        self.subscribed_to.discard(key)
+        if self._pubsub:
+            with contextlib.suppress(redis.RedisError):
+                self._pubsub.unsubscribe(key)
 
 
 class ListeningFreeRedis(RedisBackend):
+    ResultConsumer = CalmConsumer
+
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing; Celery would subscribe here."""

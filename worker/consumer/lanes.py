@@ -14,7 +14,7 @@ from celery.worker.control import inspect_command
 from kombu import Consumer
 from kombu.common import ignore_errors
 
-from tasks.app import VISIBILITY_TIMEOUT_S
+from tasks.app import settings_of
 from tasks.envelope import QUEUES
 from worker.consumer.acks import renew
 
@@ -22,7 +22,6 @@ log = get_logger(__name__)
 
 #: Bulk envelopes (of a few hundred messages each) held at once: the model always has the next one at hand.
 BULK_PREFETCH = 8
-RENEW_INTERVAL_S = VISIBILITY_TIMEOUT_S / 4
 
 
 class Lanes(bootsteps.StartStopStep):
@@ -34,13 +33,12 @@ class Lanes(bootsteps.StartStopStep):
     def __init__(self, c: Any, **options: Any) -> None:
         super().__init__(c, **options)
         c.bulk_consumer = None
-        queues = c.app.amqp.queues
-        self._queue = queues.consume_from.get(QUEUES["bulk"])
-        if self._queue is not None:
-            queues.deselect([self._queue.name])
+        self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:
         if self._queue is not None:
+            # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
+            c.task_consumer.cancel_by_queue(self._queue.name)
             channel = c.connection.channel()
             channel.basic_qos(0, BULK_PREFETCH, False)
             c.bulk_consumer = Consumer(
@@ -51,7 +49,7 @@ class Lanes(bootsteps.StartStopStep):
                 on_message=c.create_task_handler(),
             )
             c.bulk_consumer.consume()
-        c.timer.call_repeatedly(RENEW_INTERVAL_S, self._renew, (c,))
+        c.timer.call_repeatedly(settings_of(c.app).visibility_timeout_s / 4, self._renew, (c,))
 
     def stop(self, c: Any) -> None:
         if c.bulk_consumer:

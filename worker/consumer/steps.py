@@ -61,6 +61,8 @@ class Pipeline(bootsteps.StartStopStep):
             w.sluice.drain()
         # Here and not through the hub: what the hub runs at its close cannot schedule anything more.
         self._completions.take()
+        counters = w.sluice.stats.snapshot()["counters"]
+        log.info("drained: %(messages)d messages in %(batches)d batches, %(envelopes)d envelopes done", counters)
         if w.consumer and w.consumer.event_dispatcher:
             w.consumer.event_dispatcher.flush()
 

@@ -1,0 +1,88 @@
+"""Fixtures of real servers. Each is started once a run, on ports of its own, and stopped by its id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import amqp
+import pytest
+from kombu import Connection
+
+from tests.harness.servers import Missing, RabbitServer, RedisServer
+from tests.harness.worker import environment, flush
+
+#: A developer's own settings must not reach the tests.
+for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_"))]:
+    del os.environ[name]
+
+
+@dataclass(frozen=True)
+class Brokers:
+    """Where a test's broker and result backend are."""
+
+    kind: str
+    broker: RedisServer | RabbitServer
+    backend: RedisServer
+
+    def env(self, **settings: object) -> dict[str, str]:
+        return environment(self.broker.url, self.backend.url, **settings)
+
+
+def missing(reason: Missing) -> None:
+    """Skip loudly on a developer's machine, fail in CI: a broker that is not there proves nothing."""
+    if os.environ.get("CI"):
+        pytest.fail(str(reason), pytrace=False)
+    pytest.skip(f"NOT TESTED: {reason}")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    try:
+        server = RedisServer(tmp_path_factory.mktemp("redis"))
+    except Missing as exc:
+        missing(exc)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    try:
+        server = RabbitServer(tmp_path_factory.mktemp("rabbit"))
+    except Missing as exc:
+        missing(exc)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["redis", "rabbitmq"], scope="module")
+def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
+    """Each test that takes this runs on both brokers; both start a module empty."""
+    backend: RedisServer = request.getfixturevalue("redis_server")
+    kind = request.param
+    broker = backend if kind == "redis" else request.getfixturevalue("rabbit_server")
+    flush(backend.url)
+    if kind == "rabbitmq":
+        drop_queues(broker.url)
+    yield Brokers(kind, broker, backend)
+    flush(backend.url)
+
+
+def drop_queues(url: str) -> None:
+    """Delete Sluice's queues on a test's own RabbitMQ."""
+    with Connection(url) as connection:
+        for queue in ("sluice.interactive", "sluice.bulk"):
+            with contextlib.suppress(amqp.NotFound):
+                connection.channel().queue_delete(queue)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a test's processes write their logs."""
+    return tmp_path

@@ -1,0 +1,50 @@
+"""A real worker process, and a Celery app for its clients."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import redis
+from celery import Celery
+
+from config import settings as config
+from tasks.app import make_celery
+from tests.harness.process import Child
+
+SIMULATED = "simulated:?batch_ms=3&message_us=20&poison=POISON"
+
+
+def environment(broker_url: str, backend_url: str, **settings: object) -> dict[str, str]:
+    """The environment of a service on these servers; ``settings`` by field name, e.g. ``max_batch_size=8``."""
+    env = {"SLUICE_BROKER_URL": broker_url, "SLUICE_RESULT_BACKEND": backend_url, "SLUICE_MODEL": SIMULATED}
+    env.update({f"SLUICE_{name.upper()}": str(value) for name, value in settings.items()})
+    return env
+
+
+def client_app(env: dict[str, str]) -> Celery:
+    """A Celery app with the settings of ``env``, as a client of the service would make it."""
+    given = {name.removeprefix("SLUICE_").lower(): value for name, value in env.items()}
+    return make_celery(config.read(**given))
+
+
+class Worker(Child):
+    """``celery -A tasks worker`` in a process of its own."""
+
+    def __init__(self, folder: Path, env: dict[str, str], *options: str, level: str = "info") -> None:
+        self.hostname = f"w{uuid4().hex[:8]}@test"
+        command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-n", self.hostname, "-l", level]
+        command += ["--without-mingle", "--without-gossip", *options]
+        super().__init__(command, folder / f"{self.hostname}.log", env)
+
+    def ready(self) -> Worker:
+        self.wait_for_output(f"{self.hostname} ready.")
+        return self
+
+
+def flush(backend_url: str) -> None:
+    """Empty a test's own Redis."""
+    client = redis.Redis.from_url(backend_url)
+    client.flushdb()
+    client.close()
