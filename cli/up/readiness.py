@@ -52,10 +52,10 @@ class Readiness:
 
 
 def _missing(body: bytes) -> str:
-    """What a 503 of /readyz says, in one line."""
+    """The parts that /readyz finds wanting, in one line."""
     try:
-        answer = json.loads(body)
-        detail = answer.get("detail", answer)
-        return str(detail.get("message") or detail) if isinstance(detail, dict) else str(detail)
-    except (ValueError, AttributeError):
-        return "the service is not ready"
+        checks = json.loads(body)["checks"]
+        reasons = [f"{part}: {check['reason']}" for part, check in checks.items() if not check["ok"]]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return "the web part answers with an error"
+    return "; ".join(reasons) or "nothing"
