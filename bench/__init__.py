@@ -1,0 +1,1 @@
+"""The measurements behind ``docs/``: each is one command."""
