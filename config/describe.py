@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
@@ -62,7 +62,7 @@ def masked_url(url: str) -> str:
     if at:
         name, colon, _ = user.partition(":")
         user = f"{name}:{MASK}" if colon else MASK
-    return urlunsplit((parts.scheme, f"{user}{at}{host}", parts.path, "", ""))
+    return f"{parts.scheme}://{user}{at}{host}{parts.path}"
 
 
 def _source(name: str, in_file: set[str]) -> str:

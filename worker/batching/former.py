@@ -146,6 +146,7 @@ class Former(Generic[W]):
         order = sorted(window, key=lambda message: message.tokens)
         head = next(i for i, message in enumerate(order) if message is window[0])
         sums = [0, *accumulate(message.tokens for message in order)]
+        overhead = max(1.0, limits.overhead_tokens)  # never nothing: of equally dear runs the longest is the best
         best, best_cost = (head, head + 1), float("inf")
         for end in range(head + 1, min(len(order), head + limits.messages) + 1):
             longest = order[end - 1].tokens
@@ -157,7 +158,7 @@ class Former(Generic[W]):
                 break
             for start in range(lowest, head + 1):
                 real = max(1, sums[end] - sums[start])
-                cost = (limits.overhead_tokens + longest * (end - start)) / real
+                cost = (overhead + longest * (end - start)) / real
                 if cost < best_cost:
                     best, best_cost = (start, end), cost
         return order[best[0] : best[1]]

@@ -1,0 +1,108 @@
+"""Settings: sources, aliases, limits and combinations; one line says what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from config.describe import MASK, masked_url, rows
+from config.settings import OTS_NAMES, Settings, SettingsError, read
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_contracts_defaults() -> None:
+    settings = read()
+    assert (settings.max_batch_size, settings.batch_wait_ms, settings.max_text_length) == (64, 5, 96)
+    assert (settings.use_fp16, settings.batching_enabled, settings.batching) == (True, True, "dynamic")
+    assert settings.sync_wait_s == 10
+    assert settings.uses_embedded
+
+
+@pytest.mark.parametrize("name", OTS_NAMES)
+def test_the_ots_names_are_aliases_and_sluice_wins(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = {
+        "USE_FP16": ("false", "true"),
+        "BATCHING_ENABLED": ("false", "true"),
+        "MBERT_MODEL_PATH": ("a.pth", "b.pth"),
+    }.get(name, ("16", "32"))
+    monkeypatch.setenv(f"OTS_{name}", first)
+    ots = getattr(read(), name.lower())
+    assert str(ots).lower() in (first, f"{first}.0")
+    monkeypatch.setenv(f"SLUICE_{name}", second)
+    assert getattr(read(), name.lower()) != ots
+
+
+def test_the_environment_wins_over_the_file_and_each_source_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("SLUICE_PORT=9001\nOTS_MAX_BATCH_SIZE=16\nSLUICE_HOST=127.0.0.2\n", encoding="utf-8")
+    monkeypatch.setenv("SLUICE_HOST", "127.0.0.3")
+    settings = read()
+    assert (settings.port, settings.max_batch_size, settings.host) == (9001, 16, "127.0.0.3")
+    sources = {row.name: row.source for row in rows(settings)}
+    assert sources["SLUICE_PORT"] == ".env"
+    assert sources["SLUICE_MAX_BATCH_SIZE"] == ".env (OTS_MAX_BATCH_SIZE)"
+    assert sources["SLUICE_HOST"] == "environment"
+    assert sources["SLUICE_SYNC_WAIT_S"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"max_batch_size": 0}, "SLUICE_MAX_BATCH_SIZE"),
+        ({"batch_wait_ms": "soon"}, "SLUICE_BATCH_WAIT_MS"),
+        ({"batching": "sometimes"}, "SLUICE_BATCHING"),
+        ({"broker_url": "http://x"}, "SLUICE_BROKER_URL"),
+        ({"result_backend": "amqp://x"}, "SLUICE_RESULT_BACKEND"),
+        ({"device": "tpu"}, "SLUICE_DEVICE"),
+        ({"batching_enabled": False, "batching": "static"}, "BATCHING_ENABLED=false contradicts"),
+        ({"max_batch_tokens": 50}, "MAX_BATCH_TOKENS=50 is less than MAX_TEXT_LENGTH=96"),
+        ({"sync_wait_s": 100, "result_ttl_s": 10}, "SYNC_WAIT_S=100 is more than RESULT_TTL_S=10"),
+        ({"model": "a", "mbert_model_path": "b.pth"}, "set only one of them"),
+        ({"state_dir": Path("/" + "x" * 120)}, "STATE_DIR makes a socket path"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_line(given: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(**given)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_secrets_are_neither_shown_nor_in_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(broker_url="amqp://me:hunter2@h//", result_backend="redis://:hunter3@h/0", api_keys="k1secret,k2")
+    shown = " ".join(row.value for row in rows(settings))
+    assert "hunter" not in shown
+    assert "k1secret" not in shown
+    assert settings.api_keys == (SecretStr("k1secret"), SecretStr("k2"))
+    monkeypatch.setenv("SLUICE_BROKER_URL", "nope://me:hunter2@h")
+    with pytest.raises(SettingsError) as caught:
+        read()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_masked_urls_stay_recognisable() -> None:
+    assert masked_url("amqp://me:pw@host:5672//") == f"amqp://me:{MASK}@host:5672//"
+    assert masked_url("redis://:pw@host/0") == f"redis://:{MASK}@host/0"
+    assert masked_url("redis+socket:///run/r.sock") == "redis+socket:///run/r.sock"
+
+
+def test_settings_are_frozen_and_all_have_a_meaning() -> None:
+    settings = read()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+    assert all(info.description for info in Settings.model_fields.values())
+
+
+def test_results_need_redis_and_rabbitmq_alone_gets_the_embedded_one() -> None:
+    settings = read(broker_url="amqp://guest:guest@h//")
+    assert settings.backend == settings.embedded_url
+    assert read(broker_url="redis://h/1").backend == "redis://h/1"
+
+
+def test_batching_off_is_mode_none() -> None:
+    assert read(batching_enabled=False).batching_mode == "none"
