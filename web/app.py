@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from config.settings import Settings, current
-from web import errors, health, jobs, predict
+from web import docs, errors, health, jobs, predict
 from web.auth import Guard
 from web.gateway import Gateway
 from web.hot import HotRoute
@@ -32,5 +32,6 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     app.register_blueprint(predict.blueprint(predictor))
     app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests))
     app.register_blueprint(health.blueprint(gateway, guard, served))
+    app.register_blueprint(docs.blueprint(settings, requests))
     app.wsgi_app = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)  # type: ignore[method-assign]
     return app

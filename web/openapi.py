@@ -1,0 +1,258 @@
+"""The OpenAPI 3.1 document, made from the schemas that validate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from config.settings import Settings
+from web import schemas
+from web.schemas import Requests
+
+Json = dict[str, Any]
+
+REF = "#/components/schemas/{model}"
+RETRY_AFTER = {
+    "Retry-After": {"description": "seconds after which trying again makes sense", "schema": {"type": "integer"}}
+}
+LOCATION = {"Location": {"description": "where the job is", "schema": {"type": "string"}}}
+APPLIED = {"Preference-Applied": {"description": "what of Prefer was heeded", "schema": {"type": "string"}}}
+
+ERRORS: dict[int, str] = {
+    400: "The body is not JSON, or a header cannot be read",
+    401: "No API key, or one that is not known (only where keys are set)",
+    404: "No such job, or it has expired",
+    405: "This address does not take that method",
+    409: "The request contradicts an earlier one, or the job is not finished",
+    410: "Cancelled before the model saw it",
+    413: "The body is larger than the limit",
+    415: "The body is not declared as application/json",
+    422: "A field is missing, of a wrong type or outside its limit; `details` names fields and limits",
+    429: "Too many messages wait",
+    500: "The model failed on this message, or the server made an error",
+    503: "Broker or result backend cannot be reached",
+}
+RETRYABLE = (409, 429, 503)
+READ_ERRORS = (401, 404, 405, 500, 503)
+WRITE_ERRORS = (400, 401, 405, 413, 415, 422, 429, 500, 503)
+
+
+def document(settings: Settings, requests: Requests, release: str) -> Json:
+    """The whole document, as JSON-ready data."""
+    paths: Json = {}
+    paths.update(_predict(requests))
+    paths.update(_jobs(requests))
+    paths.update(_health())
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sluice",
+            "version": release,
+            "summary": "Classifies SMS as ham, spam or phishing, in batches",
+            "description": (
+                "`POST /predict/` answers one message; `POST /jobs` takes many and is polled."
+                " Every error has the form of `ErrorResponse`."
+            ),
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "predict", "description": "one message, one answer"},
+            {"name": "jobs", "description": "many messages, polled"},
+            {"name": "health", "description": "for operators and orchestrators"},
+        ],
+        "paths": paths,
+        "components": {"schemas": _schemas(requests), "securitySchemes": _security()},
+        **({"security": [{"apiKey": []}, {"bearer": []}]} if settings.api_keys else {}),
+    }
+
+
+def _schemas(requests: Requests) -> Json:
+    incoming: list[type[BaseModel]] = [requests.predict, requests.job]
+    outgoing: list[type[BaseModel]] = [
+        schemas.PredictResponse,
+        schemas.JobState,
+        schemas.JobResults,
+        schemas.ErrorResponse,
+        schemas.HealthResponse,
+        schemas.ReadyResponse,
+        schemas.StatsResponse,
+    ]
+    wanted: Any = [(model, "validation") for model in incoming] + [(model, "serialization") for model in outgoing]
+    _, definitions = models_json_schema(wanted, ref_template=REF)
+    return dict(definitions["$defs"])
+
+
+def _security() -> Json:
+    return {
+        "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+
+
+def _predict(requests: Requests) -> Json:
+    return {
+        "/predict/": {
+            "post": {
+                "tags": ["predict"],
+                "operationId": "predict",
+                "summary": "Classify one message",
+                "description": (
+                    "Waits for the answer. When the wait runs out the message stays queued, and its result is found"
+                    " at `Location` later."
+                ),
+                "parameters": [_prefer("the server's `SYNC_WAIT_S`")],
+                "requestBody": _body(requests.predict),
+                "responses": {
+                    "200": _content("The answer", "PredictResponse", APPLIED),
+                    "202": _content("Queued; no answer in time", "JobState", {**LOCATION, **RETRY_AFTER, **APPLIED}),
+                    **_errors(*WRITE_ERRORS, 410),
+                },
+            }
+        }
+    }
+
+
+def _jobs(requests: Requests) -> Json:
+    return {
+        "/jobs": {"post": _submit(requests)},
+        "/jobs/{id}": {
+            "parameters": [_ID],
+            "get": {
+                "tags": ["jobs"],
+                "operationId": "getJob",
+                "summary": "How far a job is",
+                "responses": {"200": _content("The job", "JobState"), **_errors(*READ_ERRORS)},
+            },
+            "delete": {
+                "tags": ["jobs"],
+                "operationId": "cancelJob",
+                "summary": "Cancel what has not run",
+                "description": "Doing it twice is doing it once; a finished job stays as it is.",
+                "responses": {"200": _content("The job afterwards", "JobState"), **_errors(*READ_ERRORS)},
+            },
+        },
+        "/jobs/{id}/results": {"parameters": [_ID], "get": _results()},
+    }
+
+
+def _submit(requests: Requests) -> Json:
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key with the same body gives the same job; with another body, 409",
+        "schema": {"type": "string", "maxLength": 255},
+    }
+    return {
+        "tags": ["jobs"],
+        "operationId": "submitJob",
+        "summary": "Submit messages as a job",
+        "description": (
+            "One bad message among good ones becomes one error entry in the results. A job of nothing but bad messages"
+            " is refused."
+        ),
+        "parameters": [_prefer("0: answers 202 at once"), key],
+        "requestBody": _body(requests.job),
+        "responses": {
+            "200": _content("All results, ready in time (`Prefer: wait`)", "JobResults", {**LOCATION, **APPLIED}),
+            "202": _content("Accepted", "JobState", {**LOCATION, **RETRY_AFTER, **APPLIED}),
+            **_errors(*WRITE_ERRORS, 409),
+        },
+    }
+
+
+def _results() -> Json:
+    number = {"type": "integer", "minimum": 0}
+    return {
+        "tags": ["jobs"],
+        "operationId": "getResults",
+        "summary": "Results in input order",
+        "description": (
+            "JSON: pages of the finished beginning of the job; follow `next` until it is null. While the job runs, a"
+            " page may be short or empty. NDJSON (`Accept: application/x-ndjson`): everything in one stream; 409"
+            " while the job runs, unless `partial` is given."
+        ),
+        "parameters": [
+            {"name": "offset", "in": "query", "schema": {**number, "default": 0}},
+            {"name": "limit", "in": "query", "schema": {**number, "default": 1000, "maximum": 10000}},
+            {
+                "name": "partial",
+                "in": "query",
+                "description": "NDJSON of an unfinished job: what is there",
+                "schema": {"type": "boolean"},
+                "allowEmptyValue": True,
+            },
+        ],
+        "responses": {
+            "200": {
+                "description": "Results",
+                "content": {
+                    "application/json": {"schema": _ref("JobResults")},
+                    "application/x-ndjson": {"schema": _ref("ResultEntry")},
+                },
+            },
+            **_errors(*READ_ERRORS, 409, 422),
+        },
+    }
+
+
+def _health() -> Json:
+    def get(name: str, summary: str, responses: Json, *, keyed: bool = False) -> Json:
+        operation: Json = {"tags": ["health"], "operationId": name, "summary": summary, "responses": responses}
+        return {"get": operation if keyed else {**operation, "security": []}}
+
+    alive = {"type": "object", "properties": {"status": {"const": "alive"}}}
+    return {
+        "/health": get("health", "Health in OpenTextShield's shape", {"200": _content("Health", "HealthResponse")}),
+        "/healthz": get(
+            "alive",
+            "Liveness: this process answers",
+            {"200": {"description": "Alive", "content": {"application/json": {"schema": alive}}}},
+        ),
+        "/readyz": get(
+            "ready",
+            "Readiness: broker, backend and a worker with its model",
+            {"200": _content("Ready", "ReadyResponse"), "503": _content("Not ready", "ReadyResponse")},
+        ),
+        "/stats": get(
+            "stats",
+            "Batching statistics of the live workers",
+            {"200": _content("Statistics", "StatsResponse"), **_errors(401)},
+            keyed=True,
+        ),
+    }
+
+
+_ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _prefer(default: str) -> Json:
+    return {
+        "name": "Prefer",
+        "in": "header",
+        "description": f"`wait=SECONDS` (0 to 600) or `respond-async`; without it: {default}",
+        "schema": {"type": "string"},
+        "example": "wait=5",
+    }
+
+
+def _body(model: type[BaseModel]) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": _ref(model.__name__)}}}
+
+
+def _content(description: str, name: str, headers: Json | None = None) -> Json:
+    content = {"description": description, "content": {"application/json": {"schema": _ref(name)}}}
+    return {**content, "headers": headers} if headers else content
+
+
+def _errors(*statuses: int) -> Json:
+    return {
+        str(status): _content(ERRORS[status], "ErrorResponse", RETRY_AFTER if status in RETRYABLE else None)
+        for status in sorted(statuses)
+    }
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": REF.format(model=name)}
