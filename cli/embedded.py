@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cli.processes import ends_with_parent
 from config.settings import Settings
@@ -60,7 +62,8 @@ def is_running(socket: Path, timeout_s: float = 2.0) -> bool:
     """Whether a Redis answers PING on ``socket``; one that is still loading its file does not count yet."""
     if not socket.exists():
         return False
-    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=timeout_s)
+    once = Retry(NoBackoff(), 0)
+    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=timeout_s, retry=once)
     try:
         return bool(client.ping())
     except redis.RedisError:

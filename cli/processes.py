@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent."""
+"""Child processes: how to start ``sluice`` itself, and how none of them outlives its parent."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 PR_SET_PDEATHSIG = 1
 
 # Loaded before any fork: between fork and exec nothing may take a lock.
@@ -30,3 +32,16 @@ def ends_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], No
             os._exit(1)  # the parent ended between fork and prctl
 
     return prepare
+
+
+def sluice(*arguments: str) -> list[str]:
+    """The command line of ``sluice`` in this very environment; run it with ``environment()``."""
+    # -P: a module in the working directory must not pass for one of ours.
+    return [sys.executable, "-P", "-m", "cli.main", *arguments]
+
+
+def environment(base: Mapping[str, str] | None = None, **changes: str) -> dict[str, str]:
+    """``base``, or this process's environment, for a child of ours: it finds our packages and prints at once."""
+    env = dict(os.environ if base is None else base)
+    path = os.pathsep.join(part for part in (str(ROOT), env.get("PYTHONPATH")) if part)
+    return env | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | changes

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +13,7 @@ from typing import Self
 
 from rich.console import Console
 
-from cli.processes import ends_with_parent
-from cli.up.part import ROOT
+from cli.processes import ends_with_parent, environment, sluice
 from cli.up.readiness import Readiness
 
 START_TIMEOUT_S = 120.0
@@ -48,7 +46,7 @@ class Service:
         self._log = folder / "up.log"
         self._console = console
         self.port, self.flower_port = free_ports(2)
-        self.env = environment(folder, self.port, self.flower_port)
+        self.env = private_environment(folder, self.port, self.flower_port)
 
     def __enter__(self) -> Self:
         began = time.monotonic()
@@ -106,12 +104,7 @@ class Service:
         return "\n".join(lines[-LOG_LINES:])
 
 
-def sluice(*arguments: str) -> list[str]:
-    """The command line of ``sluice`` in this very environment."""
-    return [sys.executable, "-P", "-m", "cli.main", *arguments]
-
-
-def environment(folder: Path, port: int, flower_port: int) -> dict[str, str]:
+def private_environment(folder: Path, port: int, flower_port: int) -> dict[str, str]:
     """The environment of the demo's service: none of the caller's brokers, ports, keys or limits."""
     env = {
         name: value
@@ -121,13 +114,12 @@ def environment(folder: Path, port: int, flower_port: int) -> dict[str, str]:
     for name in ("SLUICE_MODEL", "SLUICE_MBERT_MODEL_PATH", "OTS_MBERT_MODEL_PATH"):
         if name in env and Path(env[name]).exists():
             env[name] = str(Path(env[name]).resolve())
-    path = os.pathsep.join(part for part in (str(ROOT), env.get("PYTHONPATH")) if part)
-    return env | {
-        "PYTHONPATH": path,
-        "SLUICE_STATE_DIR": str(folder),
-        "SLUICE_PORT": str(port),
-        "SLUICE_FLOWER_PORT": str(flower_port),
-    }
+    return environment(
+        env,
+        SLUICE_STATE_DIR=str(folder),
+        SLUICE_PORT=str(port),
+        SLUICE_FLOWER_PORT=str(flower_port),
+    )
 
 
 def free_ports(count: int) -> list[int]:

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.demo.http import Http
-from cli.demo.service import DemoFailed, Service, sluice
-from cli.up.part import ROOT
+from cli.demo.service import DemoFailed, Service
+from cli.processes import ROOT, sluice
 
 ARCHIVE = ROOT / "samples" / "archive.csv"
 JOB_MESSAGES = 200

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from cli.processes import ends_with_parent
-
-ROOT = Path(__file__).resolve().parents[2]
+from cli.processes import ends_with_parent, environment
 
 
 @dataclass
@@ -20,7 +17,7 @@ class Part:
 
     Attributes:
         name: what its lines are marked with.
-        arguments: of ``sluice``.
+        command: what to run; ``cli.processes.environment()`` is its environment.
         grace_s: seconds between SIGTERM and SIGKILL.
         on_orphan: the signal that it gets when the supervisor itself is killed. SIGKILL unless it has children
             of its own to end: with the embedded Redis gone too, a warm stop would wait for ever, and late
@@ -29,7 +26,7 @@ class Part:
     """
 
     name: str
-    arguments: tuple[str, ...] = ()
+    command: Sequence[str] = ()
     grace_s: float = 10.0
     on_orphan: signal.Signals = signal.SIGKILL
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -37,12 +34,11 @@ class Part:
     def start(self) -> None:
         """Start the child in a session of its own, so that the terminal's Ctrl-C reaches the supervisor only."""
         self.process = subprocess.Popen(
-            # -P: a module in the working directory must not pass for one of ours.
-            [sys.executable, "-P", "-m", "cli.main", *self.arguments],
+            self.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
             preexec_fn=ends_with_parent(self.on_orphan),  # noqa: PLW1509  no other thread runs yet
         )
@@ -72,8 +68,3 @@ class Part:
         if status < 0:
             return f"was ended by {signal.Signals(-status).name}"
         return f"stopped with exit status {status}"
-
-
-def _environment() -> dict[str, str]:
-    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

@@ -11,6 +11,7 @@ import time
 import click
 
 from cli import embedded
+from cli.processes import sluice
 from cli.up.part import Part
 from cli.up.readiness import Readiness
 from cli.up.supervisor import Supervisor
@@ -51,10 +52,12 @@ def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: 
             supervisor.adopt(Part("redis", grace_s=15, process=redis))
             write_line("sluice", f"embedded Redis in {settings.redis_socket.parent}")
     if worker:
-        supervisor.start(Part("worker", ("worker",), grace_s=WORKER_GRACE_S))
-    supervisor.start(Part("web", ("web",), grace_s=settings.sync_wait_s + 5, on_orphan=signal.SIGTERM))
+        # On a Redis of our own there are no other workers to hear from, and asking for them takes a second.
+        alone = ("--without-mingle", "--without-gossip") if settings.broker_url is None else ()
+        supervisor.start(Part("worker", sluice("worker", *alone), grace_s=WORKER_GRACE_S))
+    supervisor.start(Part("web", sluice("web"), grace_s=settings.sync_wait_s + 5, on_orphan=signal.SIGTERM))
     if flower:
-        supervisor.start(Part("flower", ("flower",), grace_s=5))
+        supervisor.start(Part("flower", sluice("flower"), grace_s=5))
 
 
 def _watch(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: bool) -> int:

@@ -1,0 +1,106 @@
+"""The command line itself: help, usage errors, settings errors, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from cli.main import TARGETS
+from cli.processes import environment, sluice
+from tests.unit.cli.conftest import Run
+
+HELP_LIMIT_S = 0.5
+
+
+def test_help_lists_every_command(run: Run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for name, target in TARGETS.items():
+        assert (f"  {name} " in done.stdout) is not target.hidden
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["backfill", "--help"], ["predict", "--help"]])
+def test_help_is_quick(arguments: list[str]) -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        subprocess.run(sluice(*arguments), env=environment(), capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    # The best of several: what is measured is the command, not how busy the machine is.
+    assert min(seconds() for _ in range(5)) < HELP_LIMIT_S
+
+
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("train", "evaluate")])
+def test_every_command_explains_itself(run: Run, name: str) -> None:
+    done = run(name, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: sluice {name}")
+
+
+def test_no_command_shows_the_help(run: Run) -> None:
+    done = run()
+    assert "Commands:" in done.stdout
+
+
+def test_unknown_command(run: Run) -> None:
+    done = run("clasify")
+    assert done.returncode == 2
+    assert "no such command 'clasify'" in done.stderr
+    assert "backfill" in done.stderr
+
+
+def test_unknown_option(run: Run) -> None:
+    done = run("predict", "--loud", "text")
+    assert done.returncode == 2
+    assert "--loud" in done.stderr
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout.startswith("sluice ")
+
+
+@pytest.mark.parametrize("command", [["config"], ["worker"], ["web"], ["up"], ["predict", "x"], ["flower"]])
+def test_wrong_settings_are_one_line_and_status_2(run: Run, command: list[str]) -> None:
+    done = run(*command, SLUICE_PORT="eighty")
+    assert done.returncode == 2
+    assert done.stderr.startswith("sluice: SLUICE_PORT: ")
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+
+
+@pytest.mark.parametrize("command", [["worker"], ["flower"], ["predict", "x"]])
+def test_without_a_service_the_commands_say_what_to_do(run: Run, command: list[str]) -> None:
+    done = run(*command)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sluice: the service is not running: start it with `sluice up`")
+    assert done.stderr.count("\n") == 1
+
+
+def test_config_shows_source_and_masks_secrets(run: Run) -> None:
+    done = run(
+        "config", "--json", SLUICE_PORT="9000", SLUICE_BROKER_URL="amqp://u:hunter2@rabbit//", SLUICE_API_KEYS="k1,k2"
+    )
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["SLUICE_PORT"] == {**rows["SLUICE_PORT"], "value": "9000", "source": "environment"}
+    assert rows["SLUICE_HOST"]["source"] == "default"
+    assert all(row["meaning"] for row in rows.values())
+    assert "hunter2" not in done.stdout
+    assert "k1" not in done.stdout
+
+
+def test_config_table(run: Run) -> None:
+    done = run("config")
+    assert done.returncode == 0
+    assert "SLUICE_MAX_BATCH_SIZE" in done.stdout
+    assert "most messages in one batch" in done.stdout
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = " ".join(f"'{part}'" for part in sluice("config"))
+    done = subprocess.run(
+        ["sh", "-c", f"{command} | head -n 1"], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert not done.stderr

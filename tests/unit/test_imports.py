@@ -1,0 +1,131 @@
+"""The import rules: data flows one way, and the light parts never load the heavy libraries."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = frozenset({"bench", "cli", "config", "tasks", "training", "web", "worker"})
+
+#: What each package may import of our own, besides itself.
+ALLOWED = {
+    "config": set(),
+    "tasks": {"config"},
+    "worker": {"config", "tasks"},
+    "web": {"config", "tasks"},
+    "training": {"config", "tasks", "worker"},
+    "cli": {"config", "tasks", "training", "web", "worker"},
+    "bench": OWN,
+}
+#: Modules of another package that are an exception to a wider grant in ALLOWED.
+ONLY = {
+    ("training", "worker"): ("worker.model",),
+    ("cli", "worker"): ("worker.model",),
+    ("cli", "web"): ("web.server",),
+}
+#: Libraries that a package never names, not even inside a function.
+FORBIDDEN = {
+    "web": {"torch", "transformers", "tokenizers", "safetensors", "sklearn", "matplotlib"},
+    "tasks": {"torch", "transformers", "tokenizers", "safetensors", "flask", "granian"},
+    "config": {"torch", "transformers", "celery", "kombu", "redis", "flask"},
+    "worker": {"flask", "granian", "flower", "sklearn", "matplotlib"},
+}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Absolute names of all modules that a file imports, wherever in it, with the line."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            name = ".".join(part for part in (base, node.module) if part)
+            yield name, node.lineno
+            yield from ((f"{name}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
+            "import_module",
+            "__import__",
+        ):
+            yield from (
+                (arg.value, node.lineno)
+                for arg in node.args[:1]
+                if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            )
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(package)
+        for name, line in imported(path)
+        if not _may(package, name)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _may(package: str, name: str) -> bool:
+    top = name.partition(".")[0]
+    if top in FORBIDDEN.get(package, ()):
+        return False
+    if top not in OWN or top == package:
+        return True
+    return top in ALLOWED[package] and _within(name, ONLY.get((package, top), (top,)))
+
+
+def _within(name: str, roots: tuple[str, ...]) -> bool:
+    return any(name == root or name.startswith(f"{root}.") or root.startswith(f"{name}.") for root in roots)
+
+
+def test_every_package_has_a_rule() -> None:
+    found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert found <= set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import web.app", {"torch", "transformers", "tokenizers", "sklearn", "matplotlib"}),
+        ("import tasks.app, tasks.publisher, tasks.replies", {"torch", "flask", "granian"}),
+        ("import cli.main", {"torch", "celery", "kombu", "redis", "flask", "pydantic", "rich"}),
+    ],
+)
+def test_what_importing_loads(code: str, unwanted: set[str]) -> None:
+    loaded = _modules_after(code)
+    assert not loaded & unwanted
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], *([name, "--help"] for name in ("up", "worker", "web", "predict", "backfill", "config"))],
+    ids=" ".join,
+)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = f"from cli.main import run; assert run({arguments!r}) == 0"
+    assert not _modules_after(code) & {"torch", "transformers", "celery", "kombu", "redis", "flask", "pydantic"}
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+def test_help_of_training_loads_no_torch(name: str) -> None:
+    code = f"from cli.main import run; assert run([{name!r}, '--help']) == 0"
+    assert not _modules_after(code) & {"torch", "transformers", "sklearn", "matplotlib"}
+
+
+def _modules_after(code: str) -> set[str]:
+    """The top-level modules that are loaded after ``code``, run in a fresh interpreter."""
+    script = f"{code}\nimport sys; sys.stderr.write('LOADED ' + ' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name.partition(".")[0] for name in done.stderr.rpartition("LOADED ")[2].split()}
