@@ -19,7 +19,7 @@ def flower(flower_args: tuple[str, ...]) -> int:
     require_running(settings)
     # Flower's API can revoke and call tasks; without a login it stays off, whatever the environment says.
     os.environ.pop("FLOWER_UNAUTHENTICATED_API", None)
-    from tasks import celery
+    from cli.celery import run
 
     options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]
-    return celery.start(["--quiet", "flower", *options, *flower_args]) or 0
+    return run("--quiet", "flower", *options, *flower_args)

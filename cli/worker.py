@@ -35,6 +35,6 @@ def worker(celery_args: tuple[str, ...]) -> int:
 
     # Celery warns about root because of pickle, which this app neither sends nor accepts.
     warnings.simplefilter("ignore", SecurityWarning)
-    from tasks import celery
+    from cli.celery import run
 
-    return celery.start(["--quiet", "worker", "--loglevel", settings.log_level, *celery_args]) or 0
+    return run("--quiet", "worker", "--loglevel", settings.log_level, *celery_args)

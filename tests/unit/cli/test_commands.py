@@ -1,0 +1,142 @@
+"""``sluice predict`` and ``sluice backfill`` against a real worker."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.backfill import sender as sender_module
+from cli.processes import environment, sluice
+from config.settings import Settings
+from tests.unit.cli.conftest import MODEL, Run
+
+ROWS = 2_000
+
+
+@pytest.fixture
+def env(service: Settings) -> dict[str, str]:
+    return {"SLUICE_STATE_DIR": str(service.state_dir)}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label"])
+        for number in range(ROWS):
+            text = "" if number % 500 == 7 else f"message {number}, ฉบับที่\n{number}"
+            writer.writerow([number, "POISON pill" if number % 500 == 9 else text, "given"])
+    return path
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_predict_prints_a_line_a_text(run: Run, env: dict[str, str]) -> None:
+    done = run("predict", "hello", "สวัสดี ครับ", **env)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(" ms  ")[1] for line in lines] == ["hello", "สวัสดี ครับ"]
+    assert {line.split()[0] for line in lines} <= {"ham", "spam", "phishing"}
+
+
+def test_predict_json_from_stdin(run: Run, env: dict[str, str]) -> None:
+    texts = [f"line {number}" for number in range(600)]
+    done = run("predict", "--json", "-", stdin="\n".join(texts), **env)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["text"] for one in answers] == texts
+    assert all(0 <= one["probability"] <= 1 and one["ms"] > 0 for one in answers)
+
+
+def test_a_text_without_a_label_is_status_1(run: Run, env: dict[str, str]) -> None:
+    done = run("predict", "fine", "", "POISON", **env)
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()][1:] == ["invalid_input", "model_failed"]
+
+
+def test_predict_agrees_with_itself_alone_and_in_company(run: Run, env: dict[str, str]) -> None:
+    alone = json.loads(run("predict", "--json", "the same text", **env).stdout)
+    together = run("predict", "--json", "another", "the same text", "x", **env).stdout.splitlines()
+    assert json.loads(together[1])["label"] == alone["label"]
+
+
+def test_backfill(run: Run, env: dict[str, str], source: Path, tmp_path: Path) -> None:
+    done = run("backfill", "in.csv", "-o", "out.csv", **env)
+    assert done.returncode == 0, done.stderr
+    before, after = table(source), table(tmp_path / "out.csv")
+    assert [row["id"] for row in after] == [row["id"] for row in before]
+    assert [row["text"] for row in after] == [row["text"] for row in before]
+    assert {row["label"] for row in after} == {"given"}
+    for number, row in enumerate(after):
+        kind = {7: "invalid_input", 9: "model_failed"}.get(number % 500)
+        assert row["error"].partition(":")[0] == (kind or "")
+        assert bool(row["sluice_label"]) is (kind is None)
+        assert bool(row["probability"]) is (kind is None)
+    assert f"{ROWS:,}" in done.stdout
+    assert "error: model_failed" in done.stdout
+    assert "message 1" not in done.stdout + done.stderr
+
+
+def test_backfill_refuses_to_overwrite_its_input(run: Run, env: dict[str, str], source: Path) -> None:
+    before = source.read_bytes()
+    done = run("backfill", "in.csv", "-o", "./in.csv", **env)
+    assert done.returncode == 1
+    assert "is the input" in done.stderr
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["absent.csv", "-o", "out.csv"], "absent.csv cannot be read (No such file or directory)"),
+        (["in.csv", "-o", "no/out.csv"], "no/out.csv cannot be written (No such file or directory)"),
+        (["in.csv", "-o", "."], "is a folder"),
+        (["in.csv", "-o", "out.csv", "--text-column", "x"], "no column 'x'"),
+    ],
+)
+def test_backfill_complains_in_one_line(
+    run: Run, env: dict[str, str], source: Path, arguments: list[str], complaint: str
+) -> None:
+    done = run("backfill", *arguments, **env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sluice: ")
+    assert complaint in done.stderr.replace("\n", " ")
+    assert sorted(path.name for path in source.parent.iterdir()) == ["in.csv"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_backfill_leaves_nothing(
+    env: dict[str, str], tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + "a message\n" * 300_000)
+    with subprocess.Popen(
+        sluice("backfill", "in.csv", "-o", "out.csv"),
+        cwd=tmp_path,
+        env=environment(SLUICE_MODEL=MODEL, **env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not list(tmp_path.glob(".out.csv.*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, complaint = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert complaint == "sluice: stopped; out.csv was not written\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_silence_is_looked_into_well_before_it_is_called_a_loss() -> None:
+    assert sender_module.ASK_AFTER_S * 10 < sender_module.STALLED_AFTER_S
