@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if present",
     )
-    model_threads: int = Field(0, ge=0, le=1024, description="CPU threads of the model; 0: the library's choice")
+    model_threads: int = Field(0, ge=0, le=1024, description="CPU threads of the model; 0: all cores but one")
 
     # Broker and results
     broker_url: SecretStr | None = Field(

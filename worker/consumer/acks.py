@@ -39,17 +39,16 @@ class TagWindow:
         new = set(tags)
         if not self._usable:
             return 0, sorted(new)
-        old_floor, floor = self._floor, self._floor
-        while floor + 1 in new or floor + 1 in self._beyond:
-            floor += 1
-            self._beyond.discard(floor)
-        self._floor = floor
-        singly = sorted(tag for tag in new if tag > floor)
+        while self._floor + 1 in new or self._floor + 1 in self._beyond:
+            self._floor += 1
+            self._beyond.discard(self._floor)
+        singly = sorted(tag for tag in new if tag > self._floor)
         self._beyond.update(singly)
         if len(self._beyond) > MOST_BEYOND_GAP:
             self._usable = False
             self._beyond.clear()
-        return (floor if floor > old_floor and any(tag <= floor for tag in new) else 0), singly
+        # The highest tag of these, not the floor: RabbitMQ closes the channel over a tag acknowledged before.
+        return max((tag for tag in new if tag <= self._floor), default=0), singly
 
 
 class Acker:

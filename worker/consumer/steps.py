@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from celery import bootsteps
+from celery import bootsteps, signals
+from celery.exceptions import WorkerShutdown
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
@@ -14,6 +17,7 @@ from tasks.errors import ModelUnavailable
 from worker.consumer import privacy
 from worker.consumer.completions import Completions
 from worker.consumer.lanes import Lanes
+from worker.model import threads
 from worker.model.loader import load
 from worker.pipeline import Pipeline as ThreadPipeline
 
@@ -42,14 +46,12 @@ class Pipeline(bootsteps.StartStopStep):
     def start(self, w: Any) -> None:
         privacy.install()
         self._check(w)
-        settings = settings_of(w.app)
         try:
-            classifier = load(settings)
+            with signals_end_it():
+                pipeline = self._load(w)
         except ModelUnavailable as exc:
             stop_at_start(str(exc))
-        w.sluice = ThreadPipeline(
-            w.app, settings, classifier, w.hostname, wake=lambda: self._wake(w), on_death=lambda why: self._die(w, why)
-        )
+        w.sluice = pipeline
         self._completions = Completions(w.sluice, w._conninfo.connection_errors)
         w.sluice.start()
 
@@ -82,6 +84,19 @@ class Pipeline(bootsteps.StartStopStep):
                 "the model runs in the worker's own process, so Celery's pool must be solo: leave -P out, or -P solo"
             )
 
+    def _load(self, w: Any) -> ThreadPipeline:
+        settings = settings_of(w.app)
+        classifier = load(settings)
+        threads.limit(settings.model_threads)
+        return ThreadPipeline(
+            w.app,
+            settings,
+            classifier,
+            w.hostname,
+            wake=lambda: self._wake(w),
+            on_death=lambda why: self._die(w, why),
+        )
+
     def _wake(self, w: Any) -> None:
         """From any thread. One pending call is enough for any number of notes."""
         if not self._scheduled:
@@ -98,6 +113,20 @@ class Pipeline(bootsteps.StartStopStep):
         log.critical("stopping the worker: %s", reason)
         worker_state.should_stop = EX_SOFTWARE
         w.hub.call_soon(lambda: None)
+
+
+@contextmanager
+def signals_end_it() -> Iterator[None]:
+    """Let a stop signal end what runs inside at once; Celery itself would look at it only afterwards."""
+
+    def stop(exitcode: int, **_: Any) -> NoReturn:
+        raise WorkerShutdown(exitcode)
+
+    signals.worker_shutting_down.connect(stop)
+    try:
+        yield
+    finally:
+        signals.worker_shutting_down.disconnect(stop)
 
 
 def stop_at_start(message: str) -> NoReturn:
