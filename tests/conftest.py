@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from kombu import Connection
 
 from tests.harness.servers import Missing, RabbitServer, RedisServer
-from tests.harness.worker import environment, flush
+from tests.harness.worker import Worker, environment, flush
 
 #: A developer's own settings must not reach the tests.
 for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_"))]:
@@ -86,3 +86,17 @@ def drop_queues(url: str) -> None:
 def folder(tmp_path: Path) -> Path:
     """Where a test's processes write their logs."""
     return tmp_path
+
+
+@pytest.fixture
+def start_worker(folder: Path) -> Iterator[Callable[..., Worker]]:
+    """``start_worker(env, *options, level="info")``: a worker that is killed if the test leaves it running."""
+    started: list[Worker] = []
+
+    def start(env: dict[str, str], *options: str, **more: str) -> Worker:
+        started.append(Worker(folder, env, *options, **more))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()

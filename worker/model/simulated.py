@@ -14,7 +14,7 @@ from worker.model.base import ModelInfo
 SCHEME = "simulated:"
 CHARS_PER_TOKEN = 4
 HASH_BITS = 48
-SOUND, POISONED, LOST = 0, 1, 2
+SOUND, POISONED, LOST, SLOW = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class SimulatedOptions:
     """A word; a batch with a message containing it fails."""
     fatal: str = ""
     """A word; a batch with a message containing it loses the device."""
+    slow: str = ""
+    """A word; a batch with a message containing it takes `slow_ms` longer."""
+    slow_ms: float = 1000.0
+    """Milliseconds that `slow` adds."""
     oom_over: int = 0
     """Batches of more messages run out of memory; 0 is no limit."""
 
@@ -71,7 +75,7 @@ def parse_options(spec: str) -> SimulatedOptions:
 def _typed(name: str, given: list[str]) -> object:
     if name == "fail_on":
         return tuple(given)
-    if name in ("poison", "fatal"):
+    if name in ("poison", "fatal", "slow"):
         return given[-1]
     number = int(given[-1]) if name == "oom_over" else float(given[-1])
     if not 0 <= number < float("inf"):
@@ -82,7 +86,7 @@ def _typed(name: str, given: list[str]) -> object:
 class SimulatedClassifier:
     """Sleeps `batch_ms` + `message_us` * messages a forward; its answers depend on the text alone.
 
-    The first id of a message is a hash of its text, the second says whether it is to fail.
+    The first id of a message is a hash of its text, the second says whether it is to fail or to take long.
     """
 
     labels: tuple[str, ...] = ("ham", "spam", "phishing")
@@ -111,7 +115,7 @@ class SimulatedClassifier:
             return LOST
         if digest in self._fail_on or (self.options.poison and self.options.poison in text):
             return POISONED
-        return SOUND
+        return SLOW if self.options.slow and self.options.slow in text else SOUND
 
     def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
         """Sleeps, then answers with probabilities shaped (messages, 3).
@@ -124,6 +128,8 @@ class SimulatedClassifier:
             raise SimulatedOutOfMemory(f"simulated: {len(batch)} messages do not fit")
         time.sleep(self.options.batch_ms / 1000 + self.options.message_us * len(batch) / 1_000_000)
         fates = {ids[1] for ids in batch}
+        if SLOW in fates:
+            time.sleep(self.options.slow_ms / 1000)
         if LOST in fates:
             raise SimulatedDeviceLost("simulated: the device is lost")
         if POISONED in fates:
