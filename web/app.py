@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     settings = settings or current()
     gateway = gateway or Gateway(settings)
     app = Flask("web", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # web.body refuses what reaches it
     app.url_map.strict_slashes = False
     app.extensions["sluice"] = gateway
     guard, served, requests = Guard(settings), Served(gateway), requests_for(settings)

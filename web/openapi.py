@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from config.settings import Settings
 from web import schemas
@@ -37,6 +37,13 @@ ERRORS: dict[int, str] = {
 RETRYABLE = (409, 429, 503)
 READ_ERRORS = (401, 404, 405, 500, 503)
 WRITE_ERRORS = (400, 401, 405, 413, 415, 422, 429, 500, 503)
+
+
+class _InOrder(GenerateJsonSchema):
+    """Leaves fields as they are written; pydantic would sort the examples."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        return value
 
 
 def document(settings: Settings, requests: Requests, release: str) -> Json:
@@ -81,7 +88,7 @@ def _schemas(requests: Requests) -> Json:
         schemas.StatsResponse,
     ]
     wanted: Any = [(model, "validation") for model in incoming] + [(model, "serialization") for model in outgoing]
-    _, definitions = models_json_schema(wanted, ref_template=REF)
+    _, definitions = models_json_schema(wanted, ref_template=REF, schema_generator=_InOrder)
     return dict(definitions["$defs"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -20,10 +21,12 @@ DRAIN_S = 4.0
 #: Seconds after SIGTERM when a process that did not end is killed.
 KILL_S = 30
 BACKLOG = 1024
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; every request that was accepted is answered first."""
+    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
     server = Server(
         "web",
         address=settings.host,
@@ -38,7 +41,7 @@ def serve(settings: Settings) -> None:
         loop=Loops.asyncio,
         websockets=False,
         log_enabled=True,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # its one warning is about the number of threads, which mostly wait here
         log_access=False,
         workers_kill_timeout=KILL_S,
         respawn_failed_workers=True,

@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 #: Jobs that are published at the same moment; each holds one connection of Celery's producer pool.
 PUBLISHING_AT_ONCE = 4
 PUBLISHING_WAIT_S = 10
+#: Seconds after which a job that is described and not published was left by a process that ended.
+PUBLISHING_TAKES_S = 60.0
+#: Seconds between looks at a job that another request submitted.
+POLL_S = 0.05
 #: Envelopes whose results are read in one round trip.
 READ_ENVELOPES = 8
 REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
@@ -131,7 +135,7 @@ class JobDesk:
         )
         held_by = self._store.create(job, self._group(job), ids, claim)
         if held_by is not None:
-            return self._look_once(self._store.get(held_by)) if wait_s else JobSubmission(self.status(held_by))
+            return self._again(self._store.get(held_by), cuts, wait_s, hurry)
         collector = self._expect(job) if wait_s > 0 else None
         try:
             self._publish(job, cuts, collector is not None, claim)
@@ -213,6 +217,7 @@ class JobDesk:
                         self._sampler.published(job.lane, count)
             finally:
                 self._publishing.release()
+            self._store.mark_published(job)
         except Exception as exc:
             self._undo(job, claim)
             if isinstance(exc, SluiceError):
@@ -268,6 +273,15 @@ class JobDesk:
 
     def _group_key(self, job: Job) -> str:
         return self._backend.get_key_for_group(job.id).decode()
+
+    def _again(self, job: Job, cuts: list[Any], wait_s: float, hurry: threading.Event) -> JobSubmission:
+        """A request that was made before: its job, published once more if the process that began to is gone."""
+        if not job.published and time.time() - job.created_at > PUBLISHING_TAKES_S:
+            self._publish(job, cuts, wants_reply=False, claim=None)
+        ends = time.monotonic() + wait_s
+        while time.monotonic() < ends and not self._status(job)[0].finished and not hurry.wait(POLL_S):
+            pass
+        return self._look_once(job) if wait_s else JobSubmission(self._status(job)[0])
 
     # -- waiting
 

@@ -2,10 +2,12 @@
 
 A description, written before the first envelope is published::
 
-    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "cancelled", "named", "token"}
+    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "cancelled", "named",
+     "published", "token"}
 
 ``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
-only when an envelope has no entries to name); ``token`` marks one message of a shared envelope.
+only when an envelope has no entries to name); ``published``, that every envelope went out; ``token`` marks one message
+of a shared envelope.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ class Job:
     envelopes: list[tuple[str, int]]
     cancelled: bool = False
     named: bool = False
+    published: bool = False
     token: str | None = None
 
     @classmethod
@@ -177,8 +180,13 @@ class JobStore:
         self._ask(pipe.execute)
 
     def mark_cancelled(self, job: Job) -> None:
-        packed = replace(job, cancelled=True).packed()
-        self._ask(self._client.set, keys.job(job.id), packed, xx=True, keepttl=True)
+        self._mark(replace(job, cancelled=True))
+
+    def mark_published(self, job: Job) -> None:
+        self._mark(replace(job, published=True))
+
+    def _mark(self, job: Job) -> None:
+        self._ask(self._client.set, keys.job(job.id), job.packed(), xx=True, keepttl=True)
 
     def store_revoked(self, job_id: str, envelopes: list[tuple[str, str, bytes, int]]) -> None:
         """Store envelopes as revoked unless a worker has stored something: that one finishes.

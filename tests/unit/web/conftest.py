@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -21,6 +22,8 @@ from tests.unit.web.fake_worker import FakeWorker
 from web.app import create_app
 from web.gateway import Gateway
 
+DATABASES = count(1)
+
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
@@ -37,27 +40,30 @@ def redis_url() -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
+def settings_on(url: str, **overrides: object) -> Settings:
+    return read(_env_file=None, broker_url=url, state_dir="~/t", sync_wait_s=5, result_ttl_s=600, **overrides)
+
+
+@pytest.fixture(scope="session")
+def settings(redis_url: str) -> Settings:
+    return settings_on(redis_url)
+
+
+@pytest.fixture(scope="session")
 def store(redis_url: str) -> Iterator[redis.Redis]:
-    """The Redis under the test, emptied before it."""
+    """The Redis under the tests."""
     client = redis.Redis(unix_socket_path=redis_url.removeprefix("redis+socket://"))
-    client.flushdb()
     yield client
     client.close()
 
 
-@pytest.fixture
-def settings(redis_url: str, store: redis.Redis, tmp_path: Path) -> Settings:
-    return read(_env_file=None, broker_url=redis_url, state_dir="~/sluice-test", sync_wait_s=5, result_ttl_s=600)
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def celery_app(settings: Settings) -> Celery:
     return make_celery(settings)
 
 
-@pytest.fixture
-def worker(celery_app: Celery, settings: Settings) -> Iterator[FakeWorker]:
+@pytest.fixture(scope="session")
+def shared_worker(celery_app: Celery, settings: Settings) -> Iterator[FakeWorker]:
     fake = FakeWorker(celery_app, settings)
     fake.start()
     yield fake
@@ -65,22 +71,34 @@ def worker(celery_app: Celery, settings: Settings) -> Iterator[FakeWorker]:
 
 
 @pytest.fixture
-def make_gateway(celery_app: Celery) -> Iterator[Callable[[Settings], Gateway]]:
+def worker(shared_worker: FakeWorker) -> FakeWorker:
+    """A worker that answers; what an earlier test left in the queues is worked off first."""
+    shared_worker.reset()
+    return shared_worker
+
+
+@pytest.fixture(scope="session")
+def gateway(settings: Settings, celery_app: Celery) -> Iterator[Gateway]:
+    gateway = Gateway(settings, celery_app)
+    yield gateway
+    gateway.hurry()
+    gateway.close()
+
+
+@pytest.fixture
+def lone(redis_url: str) -> Iterator[Callable[..., Gateway]]:
+    """Makes gateways on databases of their own, where no worker listens."""
     made: list[Gateway] = []
 
-    def make(settings: Settings) -> Gateway:
-        made.append(Gateway(settings, celery_app))
+    def make(**overrides: object) -> Gateway:
+        number = next(DATABASES)
+        made.append(Gateway(settings_on(f"{redis_url}?virtual_host={number}", **overrides)))
         return made[-1]
 
     yield make
     for gateway in made:
         gateway.hurry()
         gateway.close()
-
-
-@pytest.fixture
-def gateway(make_gateway: Callable[[Settings], Gateway], settings: Settings) -> Gateway:
-    return make_gateway(settings)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from config.settings import Settings
 from tasks import keys
 from tasks.envelope import QUEUES, REPLY_HEADER, Entry, failed, labelled
 from tasks.redis_client import connect
+from tests.harness.process import wait_for
 
 MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
 
@@ -40,6 +41,7 @@ class FakeWorker:
         self._ttl_s = settings.result_ttl_s
         self.replying = self.storing = True
         self.paused = threading.Event()
+        self.resting = threading.Event()
         self.envelopes: list[int] = []
         self.headers: list[dict[str, Any]] = []
         self._stopping = threading.Event()
@@ -48,6 +50,20 @@ class FakeWorker:
     def start(self) -> None:
         self.report("ready")
         self._thread.start()
+
+    def reset(self) -> None:
+        """Answer everything that is queued, and go on answering."""
+        self.replying = self.storing = True
+        self.paused.clear()
+        queues = [self._client.llen(queue) for queue in QUEUES.values()]
+        wait_for(lambda: not any(self._client.llen(queue) for queue in QUEUES.values()), f"empty queues {queues}", 10)
+        self.envelopes.clear()
+        self.headers.clear()
+
+    def pause(self) -> None:
+        """Take nothing more; returns when the last envelope is done."""
+        self.paused.set()
+        wait_for(self.resting.is_set, "the worker to pause", 5)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -70,8 +86,10 @@ class FakeWorker:
         with self._app.connection_for_read() as connection:
             while not self._stopping.is_set():
                 if self.paused.is_set():
+                    self.resting.set()
                     time.sleep(0.01)
                 else:
+                    self.resting.clear()
                     self._consume(connection, queues)
 
     def _consume(self, connection: Connection, queues: list[Any]) -> None:

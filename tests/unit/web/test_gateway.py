@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 import redis
 from celery import Celery
 from celery.result import GroupResult
 
-from config.settings import Settings
-from tasks import keys
-from tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, QueueFull
+from config.settings import read
+from tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull
+from tasks.publisher import Publisher
 from tests.harness.process import wait_for
 from tests.unit.web.fake_worker import FakeWorker, label_of
 from web.gateway import Gateway, Pending
+from web.gateway.jobdesk import JobDesk
+from web.gateway.jobstore import Claim
 
 
 def test_a_message_gets_its_own_answer(gateway: Gateway, worker: FakeWorker) -> None:
@@ -50,7 +53,7 @@ def test_an_error_is_the_message_s_own(gateway: Gateway, worker: FakeWorker) -> 
 def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
     gateway: Gateway, worker: FakeWorker
 ) -> None:
-    worker.paused.set()
+    worker.pause()
     with ThreadPoolExecutor(8) as pool:
         late = list(pool.map(lambda text: gateway.classify(text, 0.3), ["you win", "hello", "boom"]))
     assert all(isinstance(one, Pending) for one in late)
@@ -65,7 +68,7 @@ def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
 
 
 def test_the_id_of_a_neighbour_cannot_be_made_from_one_s_own(gateway: Gateway, worker: FakeWorker) -> None:
-    worker.paused.set()
+    worker.pause()
     pending = gateway.classify("hello", 0)
     assert isinstance(pending, Pending)
     envelope, token = pending.id.split(".")
@@ -89,19 +92,18 @@ def test_a_waiter_beyond_an_unanswered_envelope_is_unhurt(gateway: Gateway, work
     assert gateway.classify("found", 5)["label"] == "ham"  # type: ignore[index]
 
 
-def test_the_queue_has_a_limit(make_gateway: Callable[[Settings], Gateway], settings: Settings) -> None:
-    gateway = make_gateway(settings.model_copy(update={"max_queue_depth": 5}))
-    accepted = 0
+def test_the_queue_has_a_limit(lone: Callable[..., Gateway]) -> None:
+    gateway = lone(max_queue_depth=5)
+    for _ in range(5):
+        gateway.classify("hello", 0)
     with pytest.raises(QueueFull) as full:
-        for _ in range(20):
-            gateway.classify("hello", 0)
-            accepted += 1
-    assert accepted == 5
+        gateway.classify("hello", 0)
     assert full.value.retry_after_s
     assert gateway.submit_job(["bulk still has room"], "bulk").status.state == "queued"
 
 
-def test_depth_is_read_from_the_broker(gateway: Gateway) -> None:
+def test_depth_is_read_from_the_broker(lone: Callable[..., Gateway]) -> None:
+    gateway = lone()
     gateway.submit_job(["x"] * 600, "bulk")
     wait_for(lambda: gateway._running().sampler._envelopes["bulk"] == 3, "a look at the broker", 5)
     assert 500 <= gateway.depth("bulk") <= 800
@@ -142,7 +144,7 @@ def test_a_job_whose_replies_are_lost_is_found_in_the_store(gateway: Gateway, wo
 
 
 def test_results_come_as_far_as_they_are_finished(gateway: Gateway, worker: FakeWorker) -> None:
-    worker.paused.set()
+    worker.pause()
     job_id = gateway.submit_job(["hello"] * 300, "bulk").status.id
     assert gateway.job(job_id).state == "queued"
     assert gateway.job_results(job_id, 0, 10).entries == []
@@ -155,7 +157,7 @@ def test_results_come_as_far_as_they_are_finished(gateway: Gateway, worker: Fake
 
 
 def test_cancelling_twice_is_cancelling_once(gateway: Gateway, worker: FakeWorker) -> None:
-    worker.paused.set()
+    worker.pause()
     messages = [{"id": f"m{i}", "text": "hello"} for i in range(300)]
     job_id = gateway.submit_job(messages, "bulk").status.id
     assert gateway.cancel(job_id) == gateway.cancel(job_id)
@@ -171,7 +173,7 @@ def test_a_finished_job_cannot_be_cancelled(gateway: Gateway, worker: FakeWorker
 
 
 def test_cancelling_one_message_leaves_its_neighbours(gateway: Gateway, worker: FakeWorker) -> None:
-    worker.paused.set()
+    worker.pause()
     parts = gateway._running()
     publisher, gate = parts.commit._publisher, threading.Event()
     publish = publisher.publish
@@ -218,9 +220,8 @@ def test_an_error_of_the_broker_reaches_the_envelope_s_callers_and_no_others(
 def test_a_job_that_is_published_by_half_leaves_nothing(
     gateway: Gateway, worker: FakeWorker, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker.paused.set()
-    from tasks.publisher import Publisher
-
+    worker.pause()
+    before = set(store.scan_iter("sluice:*"))
     publish, sent = Publisher.publish, []
 
     def half(self: Publisher, *args: object, **options: object) -> str:
@@ -232,29 +233,28 @@ def test_a_job_that_is_published_by_half_leaves_nothing(
     monkeypatch.setattr(Publisher, "publish", half)
     with pytest.raises(BrokerUnavailable):
         gateway.submit_job(["hello"] * 600, "bulk")
-    assert not list(store.scan_iter("sluice:job:*"))
-    assert not list(store.scan_iter("sluice:progress:*"))
+    assert set(store.scan_iter("sluice:*")) == before
     meta = store.get(f"celery-task-meta-{sent[0]}")
     assert meta is not None
     assert b"REVOKED" in meta
 
 
-def test_hurry_lets_waiting_callers_go(gateway: Gateway, worker: FakeWorker) -> None:
-    worker.paused.set()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(gateway.classify, "hello", 60)
-        wait_for(lambda: len(gateway._running().registry) == 1, "the message to be published", 5)
+def test_hurry_lets_waiting_callers_go(lone: Callable[..., Gateway]) -> None:
+    gateway = lone()
+    with ThreadPoolExecutor(2) as pool:
+        message = pool.submit(gateway.classify, "hello", 60)
+        job = pool.submit(gateway.submit_job, ["hello"], "interactive", 60)
+        wait_for(lambda: len(gateway._running().registry) == 2, "both to be published", 5)
         gateway.hurry()
-        assert isinstance(waiting.result(5), Pending)
+        assert isinstance(message.result(5), Pending)
+        assert job.result(5).entries is None
 
 
-def test_reasons_name_what_is_away(settings: Settings, make_gateway: Callable[[Settings], Gateway]) -> None:
-    assert make_gateway(settings).reasons() == {"broker": None, "backend": None}
+def test_nothing_is_away(gateway: Gateway) -> None:
+    assert gateway.reasons() == {"broker": None, "backend": None}
 
 
-def test_a_missing_server_is_said_at_once(tmp_path: object) -> None:
-    from config.settings import read
-
+def test_a_missing_server_is_said_at_once() -> None:
     away = read(_env_file=None, broker_url="redis://127.0.0.1:1/0", state_dir="~/sluice-test")
     gateway = Gateway(away)
     try:
@@ -271,4 +271,52 @@ def test_a_missing_server_is_said_at_once(tmp_path: object) -> None:
 
 def test_workers_are_known(gateway: Gateway, worker: FakeWorker) -> None:
     assert [one["hostname"] for one in gateway.workers()] == ["fake@host"]
-    assert keys.WORKERS
+
+
+def test_the_same_key_with_the_same_body_is_the_same_job(gateway: Gateway, worker: FakeWorker) -> None:
+    claim = Claim(uuid4().hex, "body")
+    first = gateway.submit_job(["hello"], "interactive", claim=claim)
+    second = gateway.submit_job(["hello"], "interactive", claim=claim)
+    assert first.status.id == second.status.id
+    third = gateway.submit_job(["hello"], "interactive", wait_s=2, claim=claim)
+    assert third.entries is not None
+    assert [one["label"] for one in third.entries] == ["ham"]
+    with pytest.raises(Conflict):
+        gateway.submit_job(["other"], "interactive", claim=Claim(claim.digest, "other body"))
+
+
+def test_a_key_of_a_refused_job_can_be_used_again(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Claim(uuid4().hex, "body")
+
+    def refuse(self: Publisher, *args: object, **options: object) -> str:
+        raise BrokerUnavailable("away", retry_after_s=2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Publisher, "publish", refuse)
+        with pytest.raises(BrokerUnavailable):
+            gateway.submit_job(["hello"], "interactive", claim=claim)
+    assert gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim).entries
+
+
+def test_a_forked_process_gets_threads_of_its_own(lone: Callable[..., Gateway]) -> None:
+    gateway = lone()
+    mine = gateway._running()
+    mine.pid = -1  # as after a fork
+    assert gateway._running() is not mine
+    mine.stop()
+
+
+def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Claim(uuid4().hex, "body")
+    with monkeypatch.context() as patch:
+        patch.setattr(JobDesk, "_publish", lambda *args, **options: None)
+        job_id = gateway.submit_job(["hello"], "interactive", claim=claim).status.id
+    assert gateway.submit_job(["hello"], "interactive", wait_s=0.2, claim=claim).entries is None
+    monkeypatch.setattr("web.gateway.jobdesk.PUBLISHING_TAKES_S", 0)
+    submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
+    assert submission.status.id == job_id
+    assert submission.entries is not None

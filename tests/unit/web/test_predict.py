@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -103,6 +104,21 @@ def test_another_content_type_is_415(client: FlaskClient, kind: str | None) -> N
 def test_a_large_body_is_413_and_names_the_limit(client: FlaskClient) -> None:
     response = client.post("/predict/", json={"text": "x" * 30_000})
     assert refusal(response, 413, "too_large")["details"]["limit"] == 20_000
+
+
+@pytest.mark.parametrize(("size", "status"), [(20_000, 200), (20_001, 413), (400_000, 413)])
+@pytest.mark.parametrize("declared", [True, False])
+def test_the_limit_is_exact_with_and_without_a_declared_length(
+    client: FlaskClient, size: int, status: int, declared: bool
+) -> None:
+    text = b'{"text": "x"}'
+    body = text + b" " * (size - len(text))
+    options: dict[str, Any] = {"data": body}
+    if not declared:
+        options = {"input_stream": BytesIO(body), "headers": {"Transfer-Encoding": "chunked"}}
+        options["environ_overrides"] = {"wsgi.input_terminated": True}
+    response = client.post("/predict/", content_type="application/json", **options)
+    assert response.status_code == status
 
 
 def test_no_text_comes_back_in_an_error(client: FlaskClient) -> None:
