@@ -9,6 +9,7 @@ from worker.model.base import Classifier
 
 #: Seconds that the measurement may take; a slow device is measured on fewer, smaller shapes.
 BUDGET_S = 1.0
+REPEATS = 2  # the better one counts: noise only ever adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +33,31 @@ def measure(classifier: Classifier, max_batch: int) -> Cost:
     points: list[tuple[float, float]] = []
     ends = time.monotonic() + BUDGET_S
     for count, ids in shapes:
-        began = time.monotonic()
-        classifier.forward([ids] * count)
-        now = time.monotonic()
-        points.append((count * len(ids), now - began))
-        if now + 4 * (now - began) > ends:
+        spent = min(_timed(classifier, [ids] * count) for _ in range(REPEATS))
+        points.append((count * len(ids), spent))
+        if time.monotonic() + 4 * REPEATS * spent > ends:
             break
     return fit(points)
 
 
+def _timed(classifier: Classifier, batch: list[list[int]]) -> float:
+    began = time.monotonic()
+    classifier.forward(batch)
+    return time.monotonic() - began
+
+
 def fit(points: list[tuple[float, float]]) -> Cost:
-    """Least squares through ``(tokens, seconds)``; a and b are never negative."""
-    n = len(points)
-    mean_x = sum(x for x, _ in points) / n
-    mean_y = sum(y for _, y in points) / n
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    """Least squares through ``(tokens, seconds)`` in relative error; a and b are never negative.
+
+    Relative, because small batches tell what a batch costs at least, and one big one would outvote them.
+    """
+    weights = [1 / max(y, 1e-9) ** 2 for _, y in points]
+    total = sum(weights)
+    mean_x = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
+    mean_y = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
+    spread = sum(w * (x - mean_x) ** 2 for w, (x, _) in zip(weights, points, strict=True))
     if not spread:
         return Cost(mean_y, 0.0)
-    b = max(0.0, sum((x - mean_x) * (y - mean_y) for x, y in points) / spread)
+    slope = sum(w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points, strict=True)) / spread
+    b = max(0.0, slope)
     return Cost(max(0.0, mean_y - b * mean_x), b)

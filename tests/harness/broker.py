@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import amqp
 import redis
+from celery import Celery
 from kombu import Connection
 
 from tasks.envelope import QUEUES
@@ -37,3 +38,9 @@ def _amqp_count(connection: Connection, queue: str) -> int:
         return connection.channel().queue_declare(queue, passive=True).message_count
     except amqp.NotFound:
         return 0
+
+
+def sweep(app: Celery) -> None:
+    """Redis only: give back what dead workers held, as every live worker does from time to time."""
+    with app.connection_for_read() as connection:
+        connection.default_channel.qos.restore_visible(num=1000)

@@ -42,9 +42,13 @@ class RedisServer:
         wait_for(lambda: _answers(client), "Redis")
         client.close()
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self) -> None:
         if self._child:
-            self._child.stop(number)
+            self._child.stop()
+
+    def kill(self) -> None:
+        if self._child:
+            self._child.kill()
 
 
 def _answers(client: redis.Redis) -> bool:
@@ -104,10 +108,16 @@ class RabbitServer:
         except (OSError, amqp.AMQPError):
             return False
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self) -> None:
         """End the node; ``close`` ends its ``epmd`` too."""
         if self._child:
-            self._child.stop(number)
+            self._child.stop()
+
+    def kill(self) -> None:
+        """``kill -9`` the node itself; its start script ends with it."""
+        os.kill(int((self._folder / "rabbit.pid").read_text()), signal.SIGKILL)
+        if self._child:
+            self._child.wait()
 
     def close(self) -> None:
         self.stop()

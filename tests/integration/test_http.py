@@ -1,0 +1,144 @@
+"""The service from HTTP to the shipped model and back, on both brokers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from config.settings import SHIPPED_MODEL, read
+from tests.conftest import Brokers
+from tests.harness.process import ROOT, wait_for
+from tests.harness.web import Web
+from tests.harness.worker import Worker
+from worker.model.loader import load
+
+REQUESTS, CONNECTIONS = 2000, 64
+TOLERANCE = 1e-3
+
+
+@pytest.fixture(scope="module")
+def env(brokers: Brokers) -> dict[str, str]:
+    return brokers.env(model=SHIPPED_MODEL, max_text_chars=2000, max_body_bytes=1_000_000)
+
+
+@pytest.fixture(scope="module")
+def web(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder = tmp_path_factory.mktemp("service")
+    worker = Worker(folder, env)
+    front = Web(folder, env)
+    try:
+        worker.ready()
+        yield front.ready()
+    finally:
+        status = front.stop(), worker.stop()
+    assert status == (0, 0), front.output() + worker.output()
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    with (ROOT / "samples" / "archive.csv").open(encoding="utf-8", newline="") as rows:
+        return [row["text"] for row in csv.DictReader(rows)][:REQUESTS]
+
+
+@pytest.fixture(scope="module")
+def alone(texts: list[str]) -> list[tuple[str, float]]:
+    """What the model says to each text by itself, in this process."""
+    import torch
+
+    torch.set_num_threads(1)
+    model = load(read(model=str(SHIPPED_MODEL)))
+    answers = []
+    for ids in model.encode(texts):
+        (row,) = model.forward([ids])
+        answers.append((model.labels[row.index(max(row))], max(row)))
+    return answers
+
+
+def test_2000_requests_at_64_connections_equal_the_model_alone(
+    web: Web, texts: list[str], alone: list[tuple[str, float]]
+) -> None:
+    replies = web.predict_all(texts, CONNECTIONS)
+    assert [reply.status for reply in replies] == [200] * REQUESTS
+    answers = [reply.json for reply in replies]
+    assert [answer["label"] for answer in answers] == [label for label, _ in alone]
+    worst = max(abs(answer["probability"] - known) for answer, (_, known) in zip(answers, alone, strict=True))
+    assert worst < TOLERANCE
+    stats = web.ask("GET", "/stats").json
+    assert stats  # and it coalesced:
+    assert web.ask("GET", "/health").status == 200
+
+
+def test_predict_answers_in_the_agreed_shape(web: Web) -> None:
+    reply = web.ask("POST", "/predict/", {"text": "Are we still on for lunch?", "model": "ots-mbert"})
+    assert reply.status == 200
+    assert set(reply.json) == {"label", "probability", "processing_time", "model_info"}
+    assert set(reply.json["model_info"]) == {"name", "version", "architecture", "author", "last_training"}
+
+
+def test_a_job_is_submitted_polled_and_fetched_in_order(web: Web, texts: list[str]) -> None:
+    messages = [{"id": f"m{i}", "text": text} for i, text in enumerate(texts[:600])] + [{"id": "odd", "text": "x"}]
+    reply = web.ask("POST", "/jobs", {"messages": messages})
+    assert reply.status == 202
+    location = reply.headers["location"]
+    job = wait_for(lambda: done(web, location), "the job")
+    assert (job["state"], job["total"], job["failed"]) == ("done", 601, 0)
+    page = web.ask("GET", f"{location}/results", accept="application/x-ndjson").body.decode().splitlines()
+    assert len(page) == 601
+    assert '"odd"' in page[-1]
+
+
+def done(web: Web, location: str) -> dict[str, Any] | None:
+    job = web.ask("GET", location).json
+    return job if job["state"] in ("done", "failed", "cancelled") else None
+
+
+def test_a_job_can_be_waited_for(web: Web) -> None:
+    reply = web.ask("POST", "/jobs", {"texts": ["one", "two"]}, prefer="wait=20")
+    assert reply.status == 200
+    assert len(reply.json["results"]) == 2
+
+
+BAD = [
+    ({"text": ""}, 422, "text"),
+    ({"text": " \n\t"}, 422, "text"),
+    ({"text": "x" * 2001}, 422, "2000"),
+    ({"text": 5}, 422, "text"),
+    ({"text": None}, 422, "text"),
+    ({}, 422, "text"),
+    ([], 422, ""),
+    ({"text": "x", "model": "nope"}, 422, "model"),
+    (b"{not json", 400, ""),
+    (b"\xff\xfe\x00", 400, ""),
+    (b'{"text": "' + b"a" * 10_000_000 + b'"}', 413, "1000000"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "named"), BAD, ids=[str(i) for i in range(len(BAD))])
+def test_bad_input_gets_the_right_status_field_and_limit(web: Web, body: Any, status: int, named: str) -> None:
+    headers = {"content_type": "application/json"}
+    reply = web.ask("POST", "/predict/", body, **headers)
+    assert reply.status == status, reply.body[:300]
+    detail = reply.json["detail"]
+    assert set(detail) == {"error", "message", "details", "timestamp"}
+    assert named in str(detail)
+
+
+def test_other_wrong_requests(web: Web) -> None:
+    assert web.ask("POST", "/predict/", b"text=hi", content_type="application/x-www-form-urlencoded").status == 415
+    assert web.ask("GET", "/jobs/00000000-0000-4000-8000-000000000000").status == 404
+    assert web.ask("GET", "/nowhere").status == 404
+    assert web.ask("DELETE", "/predict/").status == 405
+    assert web.ask("POST", "/jobs", {"texts": []}).status == 422
+    assert web.ask("POST", "/jobs", {"texts": ["ok", ""]}).status in (202, 422)
+
+
+def test_openapi_and_its_browser_are_served_locally(web: Web) -> None:
+    document = web.ask("GET", "/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    assert {"/predict/", "/jobs", "/healthz"} <= set(document["paths"])
+    page = web.ask("GET", "/docs").body.decode()
+    assert "http://" not in page.replace("http://127.0.0.1", "")
+    assert "https://" not in page
