@@ -17,6 +17,8 @@ def flower(flower_args: tuple[str, ...]) -> int:
     from cli.embedded import require_running
 
     require_running(settings)
+    for name in [name for name, value in os.environ.items() if name.startswith("FLOWER_") and not value]:
+        del os.environ[name]  # Flower takes an empty variable for a value
     # Flower's API can revoke and call tasks; without a login it stays off, whatever the environment says.
     os.environ.pop("FLOWER_UNAUTHENTICATED_API", None)
     from cli.celery import run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Columns of a table that goes into a file or a pipe, where the terminal's width is unknown.
 PLAIN_WIDTH = 140
+#: A warning is not repeated within this time.
+SAME_LINE_EVERY_S = 30.0
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -24,15 +27,20 @@ def screen(*, stderr: bool = False) -> Console:
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints records above a running progress bar, in one line each and without stack traces."""
+    """Prints records above a running progress bar, in one line each, without stack traces, now and then."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
+        self._printed: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._console.print(f"sluice: {record.getMessage()}", style="yellow", soft_wrap=True)
+            line = record.getMessage()
+            now = time.monotonic()
+            if now - self._printed.get(line, -SAME_LINE_EVERY_S) >= SAME_LINE_EVERY_S:
+                self._printed[line] = now
+                self._console.print(f"sluice: {line}", style="yellow", soft_wrap=True)
         except Exception:
             self.handleError(record)
 
