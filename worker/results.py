@@ -26,7 +26,7 @@ from tasks.replies import REPLY_TTL_S
 from tasks.results import WORKER_TTL_S
 from worker.message import Received
 
-#: Deliveries after which an envelope is given up: it takes its workers down with it.
+#: Runs of a redelivered envelope after which it is given up: it takes its workers down with it.
 MAX_DELIVERIES = 5
 
 
@@ -110,19 +110,26 @@ class ResultStore:
             self._follow_up(stored)
         return True
 
-    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[str | None, int]]:
-        """For each envelope its stored final state, if it has one, and how often it has come back."""
+    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[str | None, bool]]:
+        """For each envelope its stored final state, if it has one, and whether it has come back for the first time."""
         pipe = self._client.pipeline(transaction=False)
         for envelope in envelopes:
             pipe.get(self._backend.get_key_for_task(envelope.id))
-            pipe.incr(keys.attempts(envelope.id))
-            pipe.expire(keys.attempts(envelope.id), self._ttl_s)
+            pipe.set(keys.attempts(envelope.id), 1, nx=True, ex=self._ttl_s)
         answers = pipe.execute()
         verdicts = []
-        for value, attempts in zip(answers[0::3], answers[1::3], strict=True):
+        for value, first in zip(answers[0::2], answers[1::2], strict=True):
             state = orjson.loads(value)["status"] if value else None
-            verdicts.append((state if state in ("SUCCESS", "FAILURE", "REVOKED") else None, attempts))
+            verdicts.append((state if state in ("SUCCESS", "FAILURE", "REVOKED") else None, bool(first)))
         return verdicts
+
+    def count_attempt(self, envelope: Received) -> int:
+        """Note that a redelivered envelope runs once more; returns how often it has."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.incr(keys.attempts(envelope.id))
+        pipe.expire(keys.attempts(envelope.id), self._ttl_s)
+        attempts: int = pipe.execute()[0]
+        return attempts
 
     def report(self, status: dict[str, Any]) -> None:
         """Publish this worker's status; it vanishes by itself some seconds after the last report."""

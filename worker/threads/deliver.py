@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, Queue
 from typing import Any
@@ -60,6 +61,8 @@ class Deliver(GuardedThread):
         self._status = status
         self._status_due = 0.0
         self._hurry = False
+        self._suspects: deque[Received] = deque()
+        self._on_trial: Received | None = None
 
     def hurry(self) -> None:
         """Give up waiting for a result store that is away; what is not stored goes back to the broker."""
@@ -138,25 +141,54 @@ class Deliver(GuardedThread):
             self._stats.envelope(stored)
             runtime = now - (stored.envelope.started or now)
             self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
+            if stored.envelope is self._on_trial:
+                self._on_trial = None
+        self._try_next()
 
     def _check(self, envelopes: list[Received]) -> None:
-        """Redelivered envelopes: those with a stored result are complete, those that came too often fail."""
+        """Redelivered envelopes: those with a stored result are complete, the others run.
+
+        One that comes back for the second time may be what stopped its workers, so from then on such envelopes run
+        one at a time: each is counted when it runs, and only the guilty one is given up in the end.
+        """
         verdicts = self._patiently(lambda: self._store.redelivered(envelopes))
         if verdicts is None:
             return
-        run, given_up = [], []
-        for envelope, (state, attempts) in zip(envelopes, verdicts, strict=True):
+        self._forget_older_than(max(envelope.generation for envelope in envelopes))
+        run = []
+        for envelope, (state, first) in zip(envelopes, verdicts, strict=True):
             if state is not None:
                 self._to_main(Finished(envelope, state, "stored before", 0.0))
-            elif attempts > self._store.max_deliveries:
-                message = f"given up after {attempts} deliveries: workers stopped while they had it"
-                given_up.append(Dropped(envelope, TooManyDeliveries(message)))
-            else:
+            elif first:
                 run.append(envelope)
+            else:
+                self._suspects.append(envelope)
         if run:
             self._to_batcher(NotStored(run))
+        self._try_next()
+
+    def _try_next(self) -> None:
+        """Let the next suspect run, if none does."""
+        given_up = []
+        while self._suspects and self._on_trial is None:
+            suspect = self._suspects.popleft()
+            attempts = self._patiently(lambda one=suspect: self._store.count_attempt(one))
+            if attempts is None:
+                return
+            if attempts > self._store.max_deliveries:
+                message = f"given up after {attempts} deliveries: workers stopped while they had it"
+                given_up.append(Dropped(suspect, TooManyDeliveries(message)))
+            else:
+                self._on_trial = suspect
+                self._to_batcher(NotStored([suspect]))
         if given_up:
             self._deliver(given_up)
+
+    def _forget_older_than(self, generation: int) -> None:
+        """The broker connection is new: what came over an older one is delivered again."""
+        self._suspects = deque(one for one in self._suspects if one.generation >= generation)
+        if self._on_trial is not None and self._on_trial.generation < generation:
+            self._on_trial = None
 
     def _report(self) -> None:
         self._status_due = time.monotonic() + STATUS_INTERVAL_S
