@@ -16,7 +16,7 @@ from kombu.common import ignore_errors
 
 from tasks.app import settings_of
 from tasks.envelope import QUEUES
-from worker.consumer.acks import renew
+from worker.consumer.acks import give_back_abandoned, renew
 
 log = get_logger(__name__)
 
@@ -65,10 +65,11 @@ class Lanes(bootsteps.StartStopStep):
         return {"bulk_prefetch_count": BULK_PREFETCH if c.bulk_consumer else 0}
 
     def _renew(self, c: Any) -> None:
-        if c.task_consumer:
-            renew(c.task_consumer.channel)
         if c.bulk_consumer:
             renew(c.bulk_consumer.channel)
+        if c.task_consumer:
+            renew(c.task_consumer.channel)
+            give_back_abandoned(c.task_consumer.channel)
 
 
 @inspect_command(alias="dump_active_queues")
