@@ -24,7 +24,7 @@ from celery import Celery
 from config.settings import Settings
 from tasks.app import make_celery
 from tasks.envelope import Entry
-from tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
+from tasks.errors import BrokerUnavailable, QueueFull
 from tasks.publisher import Publisher
 from tasks.redis_client import connect
 from tasks.replies import ReplyListener
@@ -37,6 +37,8 @@ from web.gateway.waiting import Registry, Waiter
 
 #: Seconds beyond its own wait that a request gives the broker to take its message.
 PUBLISH_GRACE_S = 8.0
+#: Seconds that Redis may take for one answer.
+BACKEND_TIMEOUT_S = 5.0
 TOKEN_BYTES = 16
 
 
@@ -187,10 +189,7 @@ class Gateway:
 
     def _stored(self, parts: _Parts, job: Job) -> Entry | None:
         """The answer, if a worker stored it and its reply did not arrive."""
-        try:
-            stored = parts.reader.fetch([job.envelopes[0][0]])[0]
-        except BackendUnavailable:
-            return None
+        stored = parts.reader.fetch([job.envelopes[0][0]])[0]
         return own_entry(stored, job) if stored.ready else None
 
 
@@ -201,7 +200,7 @@ class _Parts:
         self.pid = os.getpid()
         self.hurry = threading.Event()
         self.registry = Registry()
-        client = connect(settings.backend)
+        client = connect(settings.backend, socket_timeout=BACKEND_TIMEOUT_S)
         self.reader = ResultReader(app, client)
         self.store = JobStore(client, settings.result_ttl_s)
         self.replies = ReplyListener(settings.backend, self.registry.deliver)
