@@ -6,6 +6,9 @@ import os
 
 import click
 
+#: Columns of Flower's task list: the arguments are the envelope's message count, the result its label counts.
+COLUMNS = "name,state,args,result,runtime,received,worker,uuid"
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
@@ -24,4 +27,5 @@ def flower(flower_args: tuple[str, ...]) -> int:
     from cli.celery import run
 
     options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]
+    options.append(f"--tasks_columns={COLUMNS}")
     return run("--quiet", "flower", *options, *flower_args)
