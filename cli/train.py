@@ -47,10 +47,10 @@ Examples:
     help="mini: a small model from nothing. mbert: fine-tune multilingual BERT.",
 )
 @click.option("--base", help="Folder or hub id of a model to fine-tune; wins over --preset.")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 12 for mini, 3 otherwise]")
-@click.option("--batch", type=click.IntRange(1), default=32, show_default=True, help="Messages a step.")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 28 for mini, 3 otherwise]")
+@click.option("--batch", type=click.IntRange(1), help="Messages a step.  [default: 64 for mini, 32 otherwise]")
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 0.001 for mini, 0.00003 otherwise]"
+    "--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 0.0012 for mini, 0.00003 otherwise]"
 )
 @click.option(
     "--max-length", type=click.IntRange(8, 512), default=96, show_default=True, help="Tokens read of a message."
@@ -66,7 +66,7 @@ Examples:
 @click.option(
     "--vocabulary",
     type=click.IntRange(300),
-    default=6000,
+    default=9000,
     show_default=True,
     help="Pieces in the vocabulary (mini only).",
 )
@@ -124,9 +124,11 @@ def _options(given: dict[str, Any]) -> TrainOptions:
     if given["width"] % 32:
         raise click.BadParameter("must be a multiple of 32", param_hint="--width")
     fit = FitOptions(
-        epochs=given["epochs"] or (3 if base else 12),
-        batch=given["batch"],
-        learning_rate=given["learning_rate"] or (3e-5 if base else 1e-3),
+        epochs=given["epochs"] or (3 if base else 28),
+        batch=given["batch"] or (32 if base else 64),
+        learning_rate=given["learning_rate"] or (3e-5 if base else 1.2e-3),
+        weight_decay=0.01 if base else 0.05,
+        token_dropout=0.0 if base else 0.05,
         max_length=given["max_length"],
         average=0.0 if base else FitOptions.average,
     )

@@ -23,11 +23,11 @@ class MixOptions:
     templates: float = 0.4
     obfuscated: float = 0.2
     """Of spam and phishing, templates included."""
-    damaged: float = 0.1
+    damaged: float = 0.05
     """With typing slips."""
-    spliced: float = 0.0
+    spliced: float = 0.6
     """Halves of two messages, labelled by the teacher."""
-    teacher_share: float = 0.3
+    teacher_share: float = 0.5
     """Weight of the teacher's opinion in the targets of the data's own messages."""
 
 
@@ -87,6 +87,12 @@ class Mix:
         ham = self._labels.index("ham")
         bad = [row for row in rows if targets[row].argmax() != ham]
         return [rng.choice(bad) if bad and rng.random() < 0.9 else rng.choice(rows) for _ in range(count)]
+
+
+def disguised(examples: Sequence[Example], seed: int) -> list[Example]:
+    """The same messages, all but ham obfuscated."""
+    rng = random.Random(seed)
+    return [one if one.label == "ham" else replace(one, text=obfuscate(one.text, rng)) for one in examples]
 
 
 def splice(first: str, second: str, rng: random.Random) -> str:

@@ -74,7 +74,7 @@ def fit(
         ids, targets = source(epoch, rng)
         if optimizer is None:
             steps = options.epochs * math.ceil(len(ids) / options.batch)
-            optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate)
+            optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate, fused=True)
         model.train()
         for rows in batches([len(row) for row in ids], options.batch, rng):
             for group in optimizer.param_groups:

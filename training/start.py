@@ -59,6 +59,7 @@ def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_le
         intermediate_size=4 * shape.width,
         max_position_embeddings=max(128, max_length),
         type_vocab_size=1,
+        attention_probs_dropout_prob=0.0,
         pad_token_id=pad_id,
         **_label_maps(labels),
     )
