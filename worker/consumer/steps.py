@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from amqp.exceptions import PreconditionFailed
 from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 from celery.utils.log import get_logger
@@ -46,6 +47,7 @@ class Pipeline(bootsteps.StartStopStep):
     def start(self, w: Any) -> None:
         privacy.install()
         self._check(w)
+        check_queues(w)
         try:
             with signals_end_it():
                 pipeline = self._load(w)
@@ -113,6 +115,25 @@ class Pipeline(bootsteps.StartStopStep):
         log.critical("stopping the worker: %s", reason)
         worker_state.should_stop = EX_SOFTWARE
         w.hub.call_soon(lambda: None)
+
+
+def check_queues(w: Any) -> None:
+    """RabbitMQ never changes the type of a queue that exists: say so in one line, before the model is loaded."""
+    settings = settings_of(w.app)
+    if not settings.uses_amqp:
+        return
+    try:
+        with w.app.connection_for_read() as connection:
+            connection.connect()
+            for queue in w.app.amqp.queues.consume_from.values():
+                queue(connection.channel()).declare()
+    except PreconditionFailed as exc:
+        stop_at_start(
+            f"SLUICE_QUEUE_TYPE={settings.queue_type}, but a queue of another type exists: set SLUICE_QUEUE_TYPE to its"
+            f" type, or let a worker of that type empty the queue and delete it. RabbitMQ says: {exc.reply_text}"
+        )
+    except w._conninfo.recoverable_connection_errors as exc:
+        log.debug("queues not checked: %r", exc)  # Celery's consumer says it, and waits for the broker
 
 
 @contextmanager
