@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from kombu import Connection
 from tasks.envelope import QUEUES, TASK_NAME
 from tasks.errors import BrokerUnavailable
 from tasks.publisher import Publisher
-from tests.conftest import Brokers, missing
+from tests.conftest import Brokers, drop_queues, missing
 from tests.harness.broker import held, sweep, waiting
 from tests.harness.process import ROOT, wait_for
 from tests.harness.servers import Missing, RabbitServer, RedisServer
@@ -86,7 +87,7 @@ def test_a_worker_keeps_what_it_holds_beyond_the_visibility_timeout(
     env = environment(redis_server.url, redis_server.url, **more)
     app = client_app(env)
     worker = start_worker(env).ready()
-    results = [app.tasks[TASK_NAME].delay(f"{HOLD} {i}") for i in range(2)]
+    results = [app.tasks[TASK_NAME].delay(HOLD), app.tasks[TASK_NAME].delay("behind it")]
     results += [app.tasks[TASK_NAME].apply_async((f"bulk {i}",), queue=QUEUES["bulk"]) for i in range(3)]
     wait_for(lambda: held(redis_server.url) == len(results), "all of them taken")
 
@@ -159,8 +160,8 @@ def redeliver(url: str) -> None:
     """Take the waiting envelope and give it back, as the broker does for a consumer that went away."""
     with Connection(url) as connection:
         channel = connection.channel()
-        message = wait_for(lambda: channel.basic_get(QUEUES["interactive"]), "the envelope")
-        message.requeue()
+        message: Any = wait_for(lambda: channel.basic_get(QUEUES["interactive"]), "the envelope")
+        channel.basic_reject(message.delivery_tag, requeue=True)
 
 
 # The broker goes
@@ -218,17 +219,14 @@ def test_a_worker_survives_restarts_of_its_broker(
     before = len(stream.sent)
     wait_for(lambda: len(stream.sent) > before + 50, "a stream")
     results = stream.stop()
-
-    def all_done() -> bool:
-        if isinstance(own_broker, RedisServer):
-            sweep(app)
-        return finished(results) == len(results)
-
-    wait_for(all_done, "all results", WAIT_S, every_s=0.5)
+    wait_for(lambda: finished(results) == len(results), "all results", WAIT_S, every_s=0.5)
     late = [app.tasks[TASK_NAME].apply_async(("after it all",), queue=queue) for queue in QUEUES.values()]
     check_answers(late)
+    wait_for(lambda: waiting(own_broker.url) == 0, "all taken")
+    if isinstance(own_broker, RedisServer):
+        wait_for(lambda: held(own_broker.url) == 0, "all acknowledged")
     assert worker.stop() == 0, worker.output()[-3000:]
-    wait_for(lambda: waiting(own_broker.url) == 0, "an empty broker")
+    assert waiting(own_broker.url) == 0
 
 
 def test_nothing_is_acknowledged_while_the_result_store_is_away(
@@ -252,13 +250,67 @@ def test_nothing_is_acknowledged_while_the_result_store_is_away(
 # The start fails
 
 
-def run_worker(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+def refuses(env: dict[str, str], *options: str) -> tuple[int, str]:
+    """Exit status and output of a worker that does not start."""
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "info", *options]
-    return subprocess.run(command, cwd=ROOT, env={**dict(__import__("os").environ), **env}, capture_output=True, text=True, timeout=60)
-
-
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line that says what is wrong; no traceback beside it."""
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
     output = done.stdout + done.stderr
     assert "Traceback" not in output, output
-    return output
+    return done.returncode, output
+
+
+def test_a_missing_model_is_one_clear_line_and_takes_no_message(brokers: Brokers) -> None:
+    env = brokers.env(model="/no/such/folder")
+    app = client_app(brokers.env())
+    before = waiting(brokers.broker.url)
+    result = app.tasks[TASK_NAME].delay("text")
+    status, output = refuses(env)
+    assert status == 78
+    assert sum("SLUICE_MODEL" in line for line in output.splitlines()) == 1
+    assert waiting(brokers.broker.url) == before + 1
+    assert result.state == "PENDING"
+    app.control.purge()
+
+
+def test_another_pool_is_refused(redis_server: RedisServer) -> None:
+    env = environment(redis_server.url, redis_server.url)
+    status, output = refuses(env, "-P", "threads")
+    assert status == 78
+    assert "Celery's pool must be solo" in output
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"broker_url": "memory://"}, "SLUICE_BROKER_URL"),
+        ({"broker_url": "sqs://key:secret@"}, "SLUICE_BROKER_URL"),
+        ({"result_backend": "db+sqlite:///x"}, "SLUICE_RESULT_BACKEND"),
+        ({"max_batch_size": "0"}, "SLUICE_MAX_BATCH_SIZE"),
+        ({"batching": "always"}, "SLUICE_BATCHING"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_line(settings: dict[str, str], says: str) -> None:
+    env = {f"SLUICE_{name.upper()}": value for name, value in settings.items()}
+    status, output = refuses(env)
+    assert status not in (0, None)
+    lines = output.strip().splitlines()
+    assert len(lines) == 1, output
+    assert lines[0].startswith(f"sluice: {says}")
+    assert "secret" not in output
+
+
+def test_classic_queues_work_and_the_wrong_type_is_told(
+    rabbit_server: RabbitServer, redis_server: RedisServer, start_worker: StartWorker
+) -> None:
+    drop_queues(rabbit_server.url)
+    classic = environment(rabbit_server.url, redis_server.url, queue_type="classic")
+    worker = start_worker(classic).ready()
+    app = client_app(classic)
+    check_answers([app.tasks[TASK_NAME].apply_async(("text",), queue=queue) for queue in QUEUES.values()])
+    delayed = app.tasks[TASK_NAME].apply_async(("later",), countdown=1)
+    check_answers([delayed])
+    assert worker.stop() == 0
+    status, output = refuses(environment(rabbit_server.url, redis_server.url, queue_type="quorum"))
+    drop_queues(rabbit_server.url)
+    assert status == 78
+    assert "SLUICE_QUEUE_TYPE" in output
