@@ -17,6 +17,8 @@ READ_BYTES = 65_536
 TICK_S = 0.1
 #: Seconds that a part gets once the operator has pressed Ctrl-C again.
 HURRIED_GRACE_S = 1.0
+#: Signals that follow each other faster than this are one.
+SAME_SIGNAL_S = 0.5
 
 
 class Supervisor:
@@ -32,6 +34,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._unfinished: dict[str, bytes] = {}
         self.stops_asked = 0
+        self._last_signal = float("-inf")
 
     def catch_signals(self) -> None:
         """From now on SIGINT and SIGTERM ask for a stop; the second one asks to hurry."""
@@ -86,7 +89,11 @@ class Supervisor:
             part.process.wait()
 
     def _ask_stop(self, number: int, frame: FrameType | None) -> None:
-        self.stops_asked += 1
+        # A terminal, make and a process manager may each pass on the same one signal.
+        now = time.monotonic()
+        if now - self._last_signal > SAME_SIGNAL_S:
+            self.stops_asked += 1
+        self._last_signal = now
 
     def _read(self, key: selectors.SelectorKey) -> None:
         name: str = key.data

@@ -120,3 +120,18 @@ def test_what_a_part_left_behind_is_swept(supervisor: Supervisor, lines: Lines) 
     assert all(map(alive, grandchildren))
     supervisor.stop(())
     wait_until_gone(grandchildren)
+
+
+def test_one_signal_passed_on_twice_does_not_hurry(supervisor: Supervisor) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    supervisor.catch_signals()
+    try:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert supervisor.stops_asked == 1
+        supervisor._last_signal -= 1
+        signal.raise_signal(signal.SIGINT)
+        assert supervisor.stops_asked == 2
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
