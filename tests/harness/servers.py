@@ -36,7 +36,7 @@ class RedisServer:
         self._child: Child | None = None
 
     def start(self) -> None:
-        options = f"--port {self._port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save".split()
+        options = f"--port {self._port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --save".split()
         self._child = Child([self._binary, *options, "", "--dir", str(self._folder)], self._folder / "redis.log")
         client = redis.Redis.from_url(self.url)
         wait_for(lambda: _answers(client), "Redis")

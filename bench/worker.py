@@ -1,0 +1,133 @@
+"""Queued one-message Celery tasks: Sluice's worker beside celery-batches and plain Celery.
+
+``python -m bench.worker [--tasks 4000] [--rounds 3]``
+
+Per run the queue is filled first, then the worker starts; the clock runs from the first stored result to the last, so
+neither publishing nor start-up counts. The model is simulated (3 ms a batch + 20 µs a message, batches of 64).
+Contenders take turns within a round. The servers are private and end with the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from celery import Celery
+
+from tasks.envelope import QUEUES, TASK_NAME
+from tests.harness.process import Child
+from tests.harness.servers import RabbitServer, RedisServer
+from tests.harness.worker import client_app, environment, flush
+
+MODEL = "simulated:?batch_ms=3&message_us=20"
+QUIET = ["--without-mingle", "--without-gossip", "-l", "warning"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A worker: its Celery app, the task that clients send, and how many tasks are enough to measure it."""
+
+    name: str
+    app: str
+    task: str
+    share: float = 1.0
+
+
+CONTENDERS = (
+    Contender("Sluice", "tasks", TASK_NAME),
+    Contender("celery-batches", "bench.peers.queue_workers", "peer.batched", 0.5),
+    Contender("Celery, a task per message", "bench.peers.queue_workers", "peer.single", 0.25),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    rates: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="sl-") as root:
+        folders = [Path(root, name) for name in ("redis", "rabbit", "logs")]
+        for folder in folders:
+            folder.mkdir()
+        backend, rabbit = RedisServer(folders[0]), RabbitServer(folders[1])
+        backend.start()
+        rabbit.start()
+        try:
+            for number in range(options.rounds):
+                for kind, broker in (("Redis", backend.url), ("RabbitMQ", rabbit.url)):
+                    for contender in CONTENDERS:
+                        rate = measure(contender, broker, backend.url, folders[2], int(options.tasks * contender.share))
+                        rates.setdefault((contender.name, kind), []).append(rate)
+                        print(f"round {number + 1} {kind:9} {contender.name:28} {rate:8.0f}/s", flush=True)
+        finally:
+            rabbit.close()
+            backend.stop()
+    report(rates)
+
+
+def measure(contender: Contender, broker: str, backend: str, logs: Path, count: int) -> float:
+    """Tasks per second between the first stored result and the last."""
+    flush(backend)
+    env = environment(broker, backend, model=MODEL)
+    fill(contender, env, count)
+    client = redis.Redis.from_url(backend)
+    worker = Child(
+        [sys.executable, "-m", "celery", "-A", contender.app, "worker", *QUIET],
+        logs / f"{contender.task}-{time.time():.0f}.log",
+        env,
+    )
+    try:
+        first, first_count = wait_for_results(client, 1)
+        last, _ = wait_for_results(client, count)
+    finally:
+        worker.stop()
+        client.close()
+    return (count - first_count) / (last - first)
+
+
+def fill(contender: Contender, env: dict[str, str], count: int) -> None:
+    if contender.app == "tasks":
+        app, queue = client_app(env), QUEUES["interactive"]
+    else:
+        app = Celery("client", broker=env["SLUICE_BROKER_URL"], backend=env["SLUICE_RESULT_BACKEND"])
+        app.conf.task_default_queue = queue = "peer"
+    with app.producer_pool.acquire(block=True) as producer:
+        for number in range(count):
+            text = f"Your parcel {number} is held at customs, pay the fee at http://post.example/a1"
+            app.send_task(contender.task, (text,), producer=producer, queue=queue, ignore_result=False)
+
+
+def wait_for_results(client: redis.Redis, count: int, timeout_s: float = 180) -> tuple[float, int]:
+    """Wait until so many results are stored; returns the time and how many there are."""
+    ends = time.monotonic() + timeout_s
+    while True:
+        stored = sum(1 for _ in client.scan_iter("celery-task-meta-*", count=10_000))
+        now = time.monotonic()
+        if stored >= count:
+            return now, stored
+        if now > ends:
+            raise TimeoutError(f"{stored} of {count} results after {timeout_s} s")
+        time.sleep(0.02)
+
+
+def report(rates: dict[tuple[str, str], list[float]]) -> None:
+    print("\n| worker | Redis, tasks/s | RabbitMQ, tasks/s |\n|---|---|---|")
+    for contender in CONTENDERS:
+        cells = [f"{statistics.median(rates[contender.name, kind]):,.0f}" for kind in ("Redis", "RabbitMQ")]
+        print(f"| {contender.name} | {' | '.join(cells)} |")
+    for kind in ("Redis", "RabbitMQ"):
+        ours, theirs = (statistics.median(rates[name, kind]) for name in ("Sluice", "celery-batches"))
+        print(f"{kind}: Sluice is {ours / theirs:.1f} times celery-batches")
+
+
+if __name__ == "__main__":
+    os.environ.pop("SLUICE_BROKER_URL", None)
+    main()
