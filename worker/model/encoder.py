@@ -23,9 +23,21 @@ class TextEncoder:
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length)
+        self._no_words: list[int] = self._tokenizer.encode("").ids
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """One list of ids for each text, special tokens included, at most `max_length` long."""
+        try:
+            return self._encode(texts)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            # A tokenizer written in Rust can panic on a text, which is no Exception. Only that text may suffer.
+            if len(texts) == 1:
+                return [list(self._no_words)]
+            return [self.encode([text])[0] for text in texts]
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         cleaned = [clean(text) for text in texts]
         short = [text if len(text) <= self._cut_at else "" for text in cleaned]
         rows: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(short)]

@@ -63,6 +63,28 @@ def test_long_texts_cost_no_more_than_their_beginning(tokenizer: Tokenizer) -> N
     assert rows[0] == whole(tokenizer, text[:5000])
 
 
+def test_a_text_that_the_tokenizer_panics_on_spoils_only_itself(tokenizer: Tokenizer) -> None:
+    class Panic(BaseException):
+        """As the tokenizers library raises for a panic in its Rust code."""
+
+    class Fragile:
+        def __init__(self, real: Tokenizer) -> None:
+            self.real = real
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.real, name)
+
+        def encode_batch_fast(self, texts: list[str]) -> list[object]:
+            if any("BOOM" in text for text in texts):
+                raise Panic("index out of bounds")
+            return self.real.encode_batch_fast(texts)
+
+    fragile = TextEncoder(Fragile(Tokenizer.from_str(tokenizer.to_str())), 12, 0, 1)  # type: ignore[arg-type]
+    rows = fragile.encode(["call me later", "BOOM", "ok"])
+    assert [rows[0], rows[2]] == encoder(tokenizer).encode(["call me later", "ok"])
+    assert rows[1] == encoder(tokenizer).encode([""])[0]
+
+
 def test_no_texts_are_no_rows(tokenizer: Tokenizer) -> None:
     assert encoder(tokenizer).encode([]) == []
 
