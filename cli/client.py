@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import redis
 from celery import Celery
 
 from cli.embedded import require_running
@@ -85,6 +86,14 @@ class Client:
             BackendUnavailable: it does not answer.
         """
         return self._reader.fetch(envelope_ids)
+
+    def forget(self, envelope_ids: Sequence[str]) -> None:
+        """Delete stored results that nobody else will ask for; best effort, they expire anyway."""
+        names = [self._app.backend.get_key_for_task(one) for one in envelope_ids]
+        try:
+            self._redis.unlink(*names)
+        except redis.RedisError:
+            return
 
     def workers(self) -> list[dict[str, Any]]:
         """Statuses of the workers that have a model loaded.

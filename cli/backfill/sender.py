@@ -86,10 +86,13 @@ class Sender:
 
     def take(self) -> list[Row]:
         """Rows that are complete up to the first unfinished envelope, in input order; never waits."""
-        rows: list[Row] = []
+        done: list[Envelope] = []
         while self._open and not next(iter(self._open.values())).missing:
-            rows.extend(self._open.popitem(last=False)[1].rows)
-        return rows
+            done.append(self._open.popitem(last=False)[1])
+        # Millions of rows would otherwise fill the backend until they expire.
+        if sent := [one.identity for one in done if one.sent]:
+            self._client.forget(sent)
+        return [row for one in done for row in one.rows]
 
     def wait(self) -> None:
         """Wait a moment for answers, and look after those that fail to come."""

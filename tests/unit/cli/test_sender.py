@@ -28,6 +28,7 @@ class FakeClient:
         self.backend_error = False
         self.alive = True
         self.queued = 0
+        self.forgotten: list[str] = []
         self.revoked: list[str] = []
 
     def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str) -> None:
@@ -51,6 +52,9 @@ class FakeClient:
         if self.queued < 0:
             raise OperationalError
         return self.queued
+
+    def forget(self, envelope_ids: Sequence[str]) -> None:
+        self.forgotten += envelope_ids
 
     def revoke(self, envelope_ids: Sequence[str]) -> None:
         self.revoked += envelope_ids
@@ -254,3 +258,16 @@ def test_giving_up_revokes_what_is_outstanding(sender: Sender, client: FakeClien
     sender.wait()
     sender.give_up()
     assert client.revoked == [client.published[1][0]]
+
+
+def test_results_are_deleted_once_taken(sender: Sender, client: FakeClient) -> None:
+    for text in ("ab", "cd"):
+        sender.send(rows(*text))
+    client.answer(1)
+    sender.wait()
+    sender.take()
+    assert client.forgotten == []
+    client.answer(0)
+    sender.wait()
+    sender.take()
+    assert client.forgotten == [identity for identity, _ in client.published]
