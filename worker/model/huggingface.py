@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.errors import ModelUnavailable
+from worker.model.base import ModelInfo
 from worker.model.card import model_info
 from worker.model.encoder import TextEncoder
 from worker.model.hub import source
 from worker.model.labels import read_labels
+from worker.model.packed import PackedBert, PackedClassifier, packable
 from worker.model.torch_classifier import TorchClassifier, choose_device
 
 if TYPE_CHECKING:
@@ -46,7 +50,21 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
     folder = Path(name) if Path(name).is_dir() else None
     encoder = text_encoder(tokenizer, settings.max_text_length, config)
     info = model_info(spec, folder, config.to_dict())
-    return TorchClassifier(model, encoder, labels, info, device, settings.use_fp16)
+    return classifier(model, encoder, labels, info, device, settings.use_fp16)
+
+
+def classifier(
+    model: Any,
+    encoder: TextEncoder,
+    labels: Sequence[str],
+    info: ModelInfo,
+    device: torch.device,
+    use_fp16: bool,
+) -> TorchClassifier:
+    """Runs packed what can be packed, and the rest as its library does."""
+    if packable(model):
+        return PackedClassifier(PackedBert(model), encoder, labels, info, device, use_fp16)
+    return TorchClassifier(model, encoder, labels, info, device, use_fp16)
 
 
 def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncoder:

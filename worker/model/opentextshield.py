@@ -14,7 +14,7 @@ from tasks.errors import ModelUnavailable
 from worker.model.base import ModelInfo
 from worker.model.card import UNKNOWN, read_card
 from worker.model.hub import source
-from worker.model.huggingface import text_encoder
+from worker.model.huggingface import classifier, text_encoder
 from worker.model.labels import LABELS
 from worker.model.torch_classifier import TorchClassifier, choose_device
 
@@ -53,7 +53,7 @@ def load_opentextshield(path: Path, settings: ModelSettings, base: str | None = 
     if adapter.is_dir():
         model = with_adapter(model, adapter)
     encoder = text_encoder(load_tokenizer(base), settings.max_text_length, config)
-    return TorchClassifier(model, encoder, LABELS, describe(path, version), device, settings.use_fp16)
+    return classifier(model, encoder, LABELS, describe(path, version), device, settings.use_fp16)
 
 
 def read_version(file_name: str) -> str:

@@ -71,19 +71,24 @@ class TorchClassifier:
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
-        """Pads to the longest message and returns probabilities shaped (messages, labels).
+        """Probabilities shaped (messages, labels).
 
         Raises what the device raises; `is_out_of_memory` and `is_fatal` tell those apart.
         """
         if not batch:
             return []
+        logits = self.logits(batch)
+        probabilities: list[list[float]] = torch.softmax(logits.float(), dim=-1).tolist()
+        return probabilities
+
+    def logits(self, batch: Sequence[list[int]]) -> torch.Tensor:
+        """Logits, (messages, labels), of a batch padded to its longest message."""
         ids, mask = pad(batch, self._encoder.pad_id)
-        logits = self._model(
+        result: torch.Tensor = self._model(
             input_ids=torch.from_numpy(ids).to(self._device),
             attention_mask=torch.from_numpy(mask).to(self._device),
         ).logits
-        probabilities: list[list[float]] = torch.softmax(logits.float(), dim=-1).tolist()
-        return probabilities
+        return result
 
     def warm_up(self, max_batch: int) -> None:
         """Runs short, middling and full-length batches: all of `max_batch` on CUDA, small ones on a CPU."""
