@@ -74,14 +74,14 @@ class Receiver:
         request, consumer = envelope.request, self._consumer
         due = to_timestamp(timezone.to_system(request.eta)) if request.utc else to_timestamp(request.eta)
 
-        def now_due() -> None:
+        def now_due(request: Any) -> None:
             task_reserved(request)
             envelope.arrived = time.monotonic()
             accept(envelope)
             consumer.qos.decrement_eventually()
 
         consumer.qos.increment_eventually()
-        consumer.timer.call_at(due, now_due, priority=6)
+        consumer.timer.call_at(due, now_due, (request,), priority=6)  # `inspect scheduled` reads the argument
 
     def _make_request(self, message: Any, body: Any, ack: Any, reject: Any) -> Any:
         try:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, Queue
 from typing import Any
 
@@ -172,7 +173,7 @@ class Deliver(GuardedThread):
         given_up = []
         while self._suspects and self._on_trial is None:
             suspect = self._suspects.popleft()
-            attempts = self._patiently(lambda one=suspect: self._store.count_attempt(one))
+            attempts = self._patiently(partial(self._store.count_attempt, suspect))
             if attempts is None:
                 return
             if attempts > self._store.max_deliveries:
