@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="address the web server binds")
     port: int = Field(8000, ge=1, le=65_535, description="port the web server binds")
     flower_port: int = Field(5555, ge=1, le=65_535, description="port of Flower under `sluice up`")
-    web_threads: int = Field(128, ge=1, le=4096, description="requests that one web process holds at once")
+    web_threads: int = Field(256, ge=1, le=4096, description="requests that one web process holds at once")
     sync_wait_s: float = Field(10, gt=0, le=600, description="seconds POST /predict/ waits before it answers 202")
     max_queue_depth: int = Field(
         100_000, ge=1, description="messages waiting in the broker above which new ones get 429"

@@ -32,6 +32,7 @@ from tasks.results import ResultReader
 from web.gateway.commit import GroupCommit
 from web.gateway.jobdesk import JobDesk, JobStatus, JobSubmission, ResultPage, own_entry
 from web.gateway.jobstore import Claim, Job, JobStore
+from web.gateway.patience import Patience
 from web.gateway.sampler import Sampler
 from web.gateway.waiting import Registry, Waiter
 
@@ -81,7 +82,10 @@ class Gateway:
         self._admit(parts, "interactive")
         waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES))
         parts.commit.add(waiter)
-        if not waiter.wait(wait_s, parts.hurry):
+        parts.patience.begin(waiter)
+        answered = waiter.wait(wait_s)
+        parts.patience.end(waiter)
+        if not answered:
             return self._late(parts, waiter, wait_s)
         if waiter.error is not None:
             raise waiter.error
@@ -102,7 +106,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, lane)
-        return parts.desk.submit(messages, lane, wait_s, parts.hurry, claim)
+        return parts.desk.submit(messages, lane, wait_s, claim)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
@@ -140,8 +144,7 @@ class Gateway:
         """Stop waiting for answers: every waiting request gets its 202 now. For shutdown."""
         parts = self._parts
         if parts is not None and parts.pid == os.getpid():
-            parts.hurry.set()
-            parts.registry.wake_all()
+            parts.patience.stop()
 
     def close(self) -> None:
         """Publish what is pending, let every waiter go and end the threads."""
@@ -198,23 +201,24 @@ class _Parts:
 
     def __init__(self, settings: Settings, app: Celery) -> None:
         self.pid = os.getpid()
-        self.hurry = threading.Event()
+        self.patience = Patience(settings.web_threads)
         self.registry = Registry()
         client = connect(settings.backend, socket_timeout=BACKEND_TIMEOUT_S)
         self.reader = ResultReader(app, client)
         self.store = JobStore(client, settings.result_ttl_s)
         self.replies = ReplyListener(settings.backend, self.registry.deliver)
-        self.sampler = Sampler(app, self.reader)
+        self.sampler = Sampler(app, self.reader, self.patience.relieve)
         self.commit = GroupCommit(
             Publisher(app), self.registry, self.replies.address, partial(self.sampler.published, "interactive")
         )
-        self.desk = JobDesk(app, self.store, self.reader, self.registry, self.replies.address, self.sampler)
+        self.desk = JobDesk(
+            app, self.store, self.reader, self.registry, self.patience, self.replies.address, self.sampler
+        )
         for part in (self.replies, self.sampler, self.commit):
             part.start()
 
     def stop(self) -> None:
         self.commit.stop()
-        self.hurry.set()
-        self.registry.wake_all()
+        self.patience.stop()
         self.sampler.stop()
         self.replies.stop()

@@ -19,6 +19,7 @@ from tasks.errors import BackendUnavailable, BrokerUnavailable, SluiceError
 from tasks.publisher import Publisher
 from tasks.results import ResultReader, Stored
 from web.gateway.jobstore import Claim, Job, JobStore, Progress
+from web.gateway.patience import Patience
 from web.gateway.sampler import Sampler
 from web.gateway.waiting import JobCollector, Registry
 
@@ -90,6 +91,7 @@ class JobDesk:
         store: JobStore,
         reader: ResultReader,
         registry: Registry,
+        patience: Patience,
         reply_to: str,
         sampler: Sampler,
     ) -> None:
@@ -98,6 +100,7 @@ class JobDesk:
         self._store = store
         self._reader = reader
         self._registry = registry
+        self._patience = patience
         self._reply_to = reply_to
         self._sampler = sampler
         self._publishing = threading.BoundedSemaphore(PUBLISHING_AT_ONCE)
@@ -107,7 +110,6 @@ class JobDesk:
         messages: list[str] | list[dict[str, str]],
         lane: str,
         wait_s: float,
-        hurry: threading.Event,
         claim: Claim | None,
     ) -> JobSubmission:
         """Describe, publish and, for ``wait_s`` seconds, await a job.
@@ -135,11 +137,11 @@ class JobDesk:
         )
         held_by = self._store.create(job, self._group(job), ids, claim)
         if held_by is not None:
-            return self._again(self._store.get(held_by), cuts, wait_s, hurry)
+            return self._again(self._store.get(held_by), cuts, wait_s)
         collector = self._expect(job) if wait_s > 0 else None
         try:
             self._publish(job, cuts, collector is not None, claim)
-            entries = collector.wait(wait_s, hurry) if collector else None
+            entries = self._wait(collector, wait_s) if collector else None
         finally:
             if collector:
                 for envelope_id, _ in job.envelopes:
@@ -274,12 +276,14 @@ class JobDesk:
     def _group_key(self, job: Job) -> str:
         return self._backend.get_key_for_group(job.id).decode()
 
-    def _again(self, job: Job, cuts: list[Any], wait_s: float, hurry: threading.Event) -> JobSubmission:
+    def _again(self, job: Job, cuts: list[Any], wait_s: float) -> JobSubmission:
         """A request that was made before: its job, published once more if the process that began to is gone."""
         if not job.published and time.time() - job.created_at > PUBLISHING_TAKES_S:
             self._publish(job, cuts, wants_reply=False, claim=None)
         ends = time.monotonic() + wait_s
-        while time.monotonic() < ends and not self._status(job)[0].finished and not hurry.wait(POLL_S):
+        while (
+            time.monotonic() < ends and not self._status(job)[0].finished and not self._patience.stopping.wait(POLL_S)
+        ):
             pass
         return self._look_once(job) if wait_s else JobSubmission(self._status(job)[0])
 
@@ -290,6 +294,12 @@ class JobDesk:
         for envelope_id, _ in job.envelopes:
             self._registry.expect(envelope_id, collector)
         return collector
+
+    def _wait(self, collector: JobCollector, wait_s: float) -> list[Entry] | None:
+        self._patience.begin(collector)
+        entries = collector.wait(wait_s)
+        self._patience.end(collector)
+        return entries
 
     def _look_once(self, job: Job) -> JobSubmission:
         """The time is over: replies can be lost with a web process's connection, stored results cannot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -35,11 +36,13 @@ class Sampler:
     Args:
         app: the Celery app; the thread opens a broker connection of its own.
         reader: reads worker statuses.
+        on_look: called at every look at the broker, before it.
     """
 
-    def __init__(self, app: Celery, reader: ResultReader) -> None:
+    def __init__(self, app: Celery, reader: ResultReader, on_look: Callable[[], None]) -> None:
         self._app = app
         self._reader = reader
+        self._on_look = on_look
         self._connection: Any = None
         self._channel: Any = None
         self._envelopes = dict.fromkeys(LANES, 0)
@@ -95,6 +98,7 @@ class Sampler:
     def _run(self) -> None:
         workers_due = 0.0
         while not self._stopping.is_set():
+            self._on_look()
             if monotonic() >= workers_due:
                 self._look_at_workers()
                 workers_due = monotonic() + WORKERS_EVERY_S

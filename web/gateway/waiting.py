@@ -26,6 +26,7 @@ class Waiter:
         "entry",
         "envelope_id",
         "error",
+        "hurried",
         "index",
         "published",
         "text",
@@ -39,6 +40,7 @@ class Waiter:
         self.index = 0
         self.alone = False  # no other message travels in its envelope
         self.published = False
+        self.hurried = False
         self.entry: Entry | None = None
         self.error: SluiceError | None = None
         self._wants_publish = False
@@ -63,14 +65,19 @@ class Waiter:
         with suppress(RuntimeError):
             self._lock.release()
 
+    def hurry(self) -> None:
+        """Stop waiting for the answer."""
+        self.hurried = True
+        self.wake()
+
     @property
     def settled(self) -> bool:
         return self.entry is not None or self.error is not None
 
-    def wait(self, seconds: float, hurry: threading.Event) -> bool:
-        """Block until the message is answered or failed, ``seconds`` are over, or ``hurry`` is set and it is woken."""
+    def wait(self, seconds: float) -> bool:
+        """Block until the message is answered or failed, ``seconds`` are over or the waiter is hurried."""
         deadline = monotonic() + seconds
-        while not self.settled and not hurry.is_set():
+        while not self.settled and not self.hurried:
             left = deadline - monotonic()
             if left <= 0 or not self._lock.acquire(timeout=left):
                 break
@@ -92,9 +99,6 @@ class Receiver(Protocol):
 
     def receive(self, envelope_id: str, answers: Answers) -> bool:
         """Take answers; True when nothing more is expected of this envelope."""
-
-    def wake(self) -> None:
-        """Make whoever blocks look again."""
 
 
 class SharedEnvelope:
@@ -118,10 +122,6 @@ class SharedEnvelope:
         self._waiters.pop(index, None)
         return not self._waiters
 
-    def wake(self) -> None:
-        for waiter in list(self._waiters.values()):
-            waiter.wake()
-
 
 class JobCollector:
     """Gathers a whole job's entries for one request thread.
@@ -133,6 +133,7 @@ class JobCollector:
     def __init__(self, counts: list[tuple[str, int]]) -> None:
         self._entries: dict[str, list[Entry | None]] = {one: [None] * count for one, count in counts}
         self._left = dict(counts)
+        self.hurried = False
         self._lock = threading.Lock()
         self._lock.acquire()
 
@@ -148,6 +149,11 @@ class JobCollector:
             self.wake()
         return True
 
+    def hurry(self) -> None:
+        """Stop waiting for the entries."""
+        self.hurried = True
+        self.wake()
+
     def wake(self) -> None:
         with suppress(RuntimeError):
             self._lock.release()
@@ -156,10 +162,10 @@ class JobCollector:
     def complete(self) -> bool:
         return not any(self._left.values())
 
-    def wait(self, seconds: float, hurry: threading.Event) -> list[Entry] | None:
+    def wait(self, seconds: float) -> list[Entry] | None:
         """All entries in the job's order, or None when they did not come in time."""
         deadline = monotonic() + seconds
-        while not self.complete and not hurry.is_set():
+        while not self.complete and not self.hurried:
             left = deadline - monotonic()
             if left <= 0 or not self._lock.acquire(timeout=left):
                 break
@@ -194,7 +200,3 @@ class Registry:
         receiver = self._receivers.get(envelope_id)
         if receiver is not None and receiver.receive(envelope_id, answers):
             self.forget(envelope_id)
-
-    def wake_all(self) -> None:
-        for receiver in list(self._receivers.values()):
-            receiver.wake()

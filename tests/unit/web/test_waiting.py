@@ -10,16 +10,16 @@ import pytest
 from tasks.envelope import Entry
 from tasks.errors import BrokerUnavailable
 from web.gateway.commit import GroupCommit
+from web.gateway.patience import Patience
 from web.gateway.waiting import JobCollector, Registry, SharedEnvelope, Waiter
 
-NEVER = threading.Event()
 ENTRY: Entry = {"label": "ham"}
 
 
 def test_an_answer_before_the_wait_is_not_lost() -> None:
     waiter = Waiter("text", "token")
     waiter.answer(ENTRY)
-    assert waiter.wait(0, NEVER)
+    assert waiter.wait(0)
     assert waiter.entry == ENTRY
 
 
@@ -27,7 +27,7 @@ def test_an_answer_during_the_wait_wakes() -> None:
     waiter = Waiter("text", "token")
     threading.Timer(0.05, waiter.answer, [ENTRY]).start()
     started = time.monotonic()
-    assert waiter.wait(5, NEVER)
+    assert waiter.wait(5)
     assert time.monotonic() - started < 2
 
 
@@ -35,7 +35,29 @@ def test_waking_twice_does_no_harm() -> None:
     waiter = Waiter("text", "token")
     waiter.wake()
     waiter.wake()
-    assert not waiter.wait(0.05, NEVER)
+    assert not waiter.wait(0.05)
+
+
+def test_when_threads_run_out_those_who_waited_long_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.gateway.patience.SATURATED_WAIT_S", 0.05)
+    patience = Patience(4)
+    waiters = [Waiter("text", str(index)) for index in range(3)]
+    for waiter in waiters[:2]:
+        patience.begin(waiter)
+    time.sleep(0.1)
+    patience.relieve()
+    assert not any(waiter.hurried for waiter in waiters)
+    patience.begin(waiters[2])
+    patience.relieve()
+    assert [waiter.hurried for waiter in waiters] == [True, True, False]
+    started = time.monotonic()
+    assert not waiters[0].wait(5)
+    assert time.monotonic() - started < 1
+    patience.stop()
+    assert waiters[2].hurried
+    late = Waiter("text", "late")
+    patience.begin(late)
+    assert late.hurried
 
 
 def test_publishing_is_awaited_without_an_answer() -> None:
@@ -53,7 +75,7 @@ def test_many_races_between_answer_and_wait_lose_nothing() -> None:
     waiters = [Waiter("text", str(index)) for index in range(2_000)]
     answering = threading.Thread(target=lambda: [waiter.answer(ENTRY) for waiter in waiters])
     answering.start()
-    assert all(waiter.wait(5, NEVER) for waiter in waiters)
+    assert all(waiter.wait(5) for waiter in waiters)
     answering.join()
 
 
@@ -81,9 +103,9 @@ def test_a_job_is_complete_when_every_part_of_every_envelope_came() -> None:
     registry.deliver("b", [(0, {"label": "third"})])
     registry.deliver("a", [(1, {"label": "second"})])
     registry.deliver("a", [(1, {"label": "again"})])
-    assert collector.wait(0, NEVER) is None
+    assert collector.wait(0) is None
     registry.deliver("a", [(0, {"label": "first"})])
-    found = collector.wait(0, NEVER)
+    found = collector.wait(0)
     assert found is not None
     assert [entry["label"] for entry in found] == ["first", "second", "third"]
     assert len(registry) == 0
@@ -157,7 +179,7 @@ class TestGroupCommit:
         publisher.error = RuntimeError("of any kind")
         publisher.gate.release()
         (waiter,) = self.add(commit, 1)
-        assert waiter.wait(5, NEVER)
+        assert waiter.wait(5)
         assert isinstance(waiter.error, BrokerUnavailable)
         assert len(registry) == 0
         publisher.error = None

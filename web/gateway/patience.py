@@ -1,0 +1,53 @@
+"""Who waits, and since when: lets callers go when the process stops or its threads run out."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import Protocol
+
+#: Threads kept free of waiting callers, for health checks, polls and refusals; a quarter of them where they are few.
+RESERVE = 8
+#: When nearly every thread waits, callers that have waited this long, in seconds, get their 202 early.
+SATURATED_WAIT_S = 1.0
+
+
+class Hurries(Protocol):
+    def hurry(self) -> None:
+        """Stop waiting."""
+
+
+class Patience:
+    """The waiting callers of one process.
+
+    Args:
+        threads: requests that the process holds at once.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._limit = threads - min(RESERVE, threads // 4)
+        self._since: dict[Hurries, float] = {}
+        self.stopping = threading.Event()
+
+    def begin(self, waiter: Hurries) -> None:
+        self._since[waiter] = monotonic()
+        if self.stopping.is_set():
+            waiter.hurry()
+
+    def end(self, waiter: Hurries) -> None:
+        self._since.pop(waiter, None)
+
+    def relieve(self) -> None:
+        """Free threads if nearly all of them wait: without workers, each would be held for a caller's whole wait."""
+        if len(self._since) < self._limit:
+            return
+        before = monotonic() - SATURATED_WAIT_S
+        for waiter, since in self._since.copy().items():
+            if since < before:
+                waiter.hurry()
+
+    def stop(self) -> None:
+        """Let everybody go, now and from now on."""
+        self.stopping.set()
+        for waiter in self._since.copy():
+            waiter.hurry()
