@@ -40,6 +40,7 @@ from web.gateway.waiting import Registry, Waiter
 PUBLISH_GRACE_S = 8.0
 #: Seconds that Redis may take for one answer.
 BACKEND_TIMEOUT_S = 5.0
+SPARE_CONNECTIONS = 16
 TOKEN_BYTES = 16
 
 
@@ -203,7 +204,10 @@ class _Parts:
         self.pid = os.getpid()
         self.patience = Patience(settings.web_threads)
         self.registry = Registry()
-        client = connect(settings.backend, socket_timeout=BACKEND_TIMEOUT_S)
+        # Every thread may ask at the same moment, and redis-py would refuse the 101st.
+        client = connect(
+            settings.backend, socket_timeout=BACKEND_TIMEOUT_S, max_connections=settings.web_threads + SPARE_CONNECTIONS
+        )
         self.reader = ResultReader(app, client)
         self.store = JobStore(client, settings.result_ttl_s)
         self.replies = ReplyListener(settings.backend, self.registry.deliver)

@@ -321,3 +321,11 @@ def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
     submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
     assert submission.status.id == job_id
     assert submission.entries is not None
+
+
+def test_every_thread_may_give_up_at_the_same_moment(lone: Callable[..., Gateway]) -> None:
+    gateway = lone()
+    with ThreadPoolExecutor(200) as pool:
+        late = list(pool.map(lambda index: gateway.classify(f"text {index}", 0.5), range(200)))
+    assert all(isinstance(one, Pending) for one in late)
+    assert len(gateway._running().patience._since) == 0
