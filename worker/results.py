@@ -106,8 +106,6 @@ class ResultStore:
             pipe.rpush(keys.reply(address), orjson.dumps(answers))
             pipe.expire(keys.reply(address), REPLY_TTL_S)
         pipe.execute()
-        for stored in done:
-            self._follow_up(stored)
         return True
 
     def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[str | None, bool]]:
@@ -178,12 +176,16 @@ class ResultStore:
             meta["parent_id"] = request.parent_id
         return orjson.dumps(meta)
 
-    def _follow_up(self, stored: Stored) -> None:
-        """Start what the client hung on this result, by Celery's own means."""
+    def follow_up(self, stored: Stored) -> bool:
+        """Start what the client hung on this result, by Celery's own means; returns True.
+
+        Raises:
+            Exception: of any class, if the client hung on something that cannot be started.
+        """
         request = stored.envelope.request
         embed = request.embedded
         if not (embed.get("chord") or embed.get("callbacks") or embed.get("errbacks") or embed.get("chain")):
-            return
+            return True
         context = request._context
         if stored.state == "FAILURE":
             self._backend.mark_as_failure(stored.envelope.id, stored.error, request=context)
@@ -192,6 +194,7 @@ class ResultStore:
         else:
             self._backend.mark_as_done(stored.envelope.id, stored.result, request=context)
             self._call_links(stored, embed)
+        return True
 
     def _call_links(self, stored: Stored, embed: dict[str, Any]) -> None:
         request = stored.envelope.request

@@ -17,6 +17,7 @@ from kombu.common import ignore_errors
 from tasks.app import settings_of
 from tasks.envelope import QUEUES
 from worker.consumer.acks import give_back_abandoned, renew
+from worker.consumer.odd import unharmed
 
 log = get_logger(__name__)
 
@@ -33,6 +34,7 @@ class Lanes(bootsteps.StartStopStep):
     def __init__(self, c: Any, **options: Any) -> None:
         super().__init__(c, **options)
         c.bulk_consumer = None
+        c.create_task_handler = unharmed(c, c.create_task_handler)
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:

@@ -23,7 +23,8 @@ class EnvelopeRequest(Request):
     @property
     def embedded(self) -> dict[str, Any]:
         """What the client hung on the result: callbacks, errbacks, chain, chord."""
-        return self._payload[2] or {}
+        embed = self._payload[2]
+        return embed if isinstance(embed, dict) else {}
 
     def info(self, safe: bool = False) -> dict[str, Any]:
         return super().info(safe=True)

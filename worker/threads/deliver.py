@@ -12,6 +12,7 @@ from queue import Empty, Queue
 from typing import Any
 
 import redis
+from kombu.exceptions import OperationalError
 
 from tasks.envelope import Entry, failed, labelled
 from tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
@@ -106,6 +107,8 @@ class Deliver(GuardedThread):
         if done or answered or started:
             stored = self._patiently(lambda: self._store.write(done, answered, started))
             if stored:
+                for one in done:
+                    self._follow_up(one)
                 self._complete(done)
         checks = [note.envelope for note in notes if isinstance(note, Check)]
         if checks:
@@ -135,6 +138,13 @@ class Deliver(GuardedThread):
         for index, message in enumerate(envelope.messages):
             answered.add(envelope, index, failed(message.id, error.code, error.message))
         return Stored(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
+
+    def _follow_up(self, stored: Stored) -> None:
+        """What a client hung on its result is the client's: a mistake in it harms nobody else."""
+        try:
+            self._patiently(partial(self._store.follow_up, stored))
+        except Exception as exc:
+            log.error("%s: its link or chord cannot be started: %s", stored.envelope.id, type(exc).__name__)
 
     def _complete(self, done: list[Stored]) -> None:
         now = time.monotonic()
@@ -199,16 +209,17 @@ class Deliver(GuardedThread):
             log.warning("the result store is away (%s): no status written", type(exc).__name__)
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
-        """Run ``action`` until the store takes it, with back-off; None once hurried, so that nothing is acked."""
+        """Run ``action`` until its server takes it, with back-off; None once hurried, so that nothing is acked."""
         wait = BACKOFF_FIRST_S
         while True:
             try:
                 return action()
-            except redis.RedisError as exc:
+            except (redis.RedisError, OperationalError) as exc:
+                server = "result store" if isinstance(exc, redis.RedisError) else "broker"
                 if self._hurry:
-                    log.error("the result store is away (%s): results not stored, messages go back", type(exc).__name__)
+                    log.error("the %s is away (%s): not stored, messages go back", server, type(exc).__name__)
                     return None
-                log.warning("the result store is away (%s): next try in %.1f s", type(exc).__name__, wait)
+                log.warning("the %s is away (%s): next try in %.1f s", server, type(exc).__name__, wait)
                 time.sleep(wait)
                 wait = min(BACKOFF_MOST_S, wait * 2)
 
