@@ -1,6 +1,7 @@
-"""Keeps message bodies out of Celery's logs.
+"""Keeps message bodies out of what Celery and kombu write.
 
-Celery logs the whole body of a message it cannot read or has no task for. Such a message may hold SMS.
+Celery logs the whole body of a message it cannot read or has no task for, and kombu that of one it cannot give back;
+kombu even pickles those into a file under /tmp. Such a message may hold SMS.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import logging
 
 from celery.worker.consumer import consumer as celery_consumer
+from kombu.transport import redis as kombu_redis
+from kombu.transport.virtual import base as kombu_virtual
 
 #: Celery's log formats that print a message body, and what is logged in their place.
 REDACTED = {
@@ -15,6 +18,7 @@ REDACTED = {
     celery_consumer.UNKNOWN_TASK_ERROR: "Received and deleted a message for a task that is not registered here.",
     celery_consumer.INVALID_TASK_ERROR: "Received and deleted an invalid task message.",
     celery_consumer.MESSAGE_DECODE_ERROR: "Deleted a message that cannot be decoded.",
+    "Could not restore message: %r": "A message could not be given back to the broker.",
 }
 
 
@@ -29,5 +33,7 @@ class BodyFilter(logging.Filter):
 
 
 def install() -> None:
-    """Put the filter on the logger of Celery's consumer."""
+    """Put the filter on the loggers concerned, and let kombu dump nothing: its Redis holds those messages still."""
     celery_consumer.logger.addFilter(BodyFilter())
+    kombu_redis.logger.addFilter(BodyFilter())
+    kombu_virtual.emergency_dump_state = lambda *_, **__: None
