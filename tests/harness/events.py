@@ -22,10 +22,10 @@ class Events(threading.Thread):
     def run(self) -> None:
         receiver = self._app.events.Receiver(self._app.connection_for_read(), handlers={"*": self._take})
         with receiver.consumer_context() as (connection, _, _):
-            self._ready.set()
             while not self._stopping:
                 with contextlib.suppress(TimeoutError):
                     connection.drain_events(timeout=0.2)
+                self._ready.set()  # on Redis the first look subscribes
 
     def _take(self, event: dict[str, Any]) -> None:
         self.seen.append(event)
