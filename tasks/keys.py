@@ -5,6 +5,9 @@ from __future__ import annotations
 #: Sorted set: worker host name → time of its last status.
 WORKERS = "sluice:workers"
 
+#: Sorted set: cancelled envelope id → when. Celery's own memory of revoked ids ends with the last worker.
+CANCELLED = "sluice:cancelled"
+
 
 def reply(address: str) -> str:
     """List: replies for one waiting process."""

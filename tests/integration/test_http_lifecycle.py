@@ -64,6 +64,25 @@ def test_without_a_worker_messages_queue_and_are_answered_later(brokers: Brokers
             worker.stop()
 
 
+def test_a_job_cancelled_while_no_worker_lives_never_runs(brokers: Brokers, folder: Path) -> None:
+    env = brokers.env()
+    front = Web(folder, env)
+    worker = None
+    try:
+        wait_for(lambda: answers(front), "the web server")
+        location = front.ask("POST", "/jobs", {"texts": ["one", "two", "three"]}).headers["location"]
+        assert front.ask("DELETE", location).status in (200, 202, 204)
+        kept = front.ask("POST", "/jobs", {"texts": ["four"]}).headers["location"]
+        worker = Worker(folder, env).ready()
+        wait_for(lambda: front.ask("GET", kept).json["state"] == "done", "the job that was not cancelled")
+        assert front.ask("GET", location).json["state"] == "cancelled"
+    finally:
+        front.stop()
+        if worker:
+            worker.stop()
+    assert "drained: 1 messages" in worker.output()
+
+
 def answers(front: Web) -> bool:
     try:
         return front.ask("GET", "/healthz").status == 200

@@ -200,6 +200,9 @@ class JobStore:
         written = self._ask(pipe.execute)
         pipe = self._client.pipeline(transaction=False)
         now = time.time()
+        if envelopes:
+            pipe.zadd(keys.CANCELLED, {envelope_id: now for envelope_id, *_ in envelopes})
+        pipe.zremrangebyscore(keys.CANCELLED, "-inf", now - self._ttl_s)
         for (envelope_id, _, _, count), done in zip(envelopes, written, strict=True):
             if done:
                 pipe.hsetnx(keys.progress(job_id), envelope_id, f"0 {count} {now}")

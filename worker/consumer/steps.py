@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import redis
 from amqp.exceptions import PreconditionFailed
 from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
+from tasks import keys
 from tasks.app import prefetch_envelopes, settings_of
 from tasks.errors import ModelUnavailable
+from tasks.redis_client import connect
 from worker.consumer import privacy
 from worker.consumer.completions import Completions
 from worker.consumer.lanes import Lanes
@@ -54,6 +57,7 @@ class Pipeline(bootsteps.StartStopStep):
         except ModelUnavailable as exc:
             stop_at_start(str(exc))
         w.sluice = pipeline
+        remember_cancelled(w)
         self._completions = Completions(w.sluice, w._conninfo.connection_errors)
         w.sluice.start()
 
@@ -115,6 +119,17 @@ class Pipeline(bootsteps.StartStopStep):
         log.critical("stopping the worker: %s", reason)
         worker_state.should_stop = EX_SOFTWARE
         w.hub.call_soon(lambda: None)
+
+
+def remember_cancelled(w: Any) -> None:
+    """Tell Celery which envelopes were cancelled before this worker started; the broadcast reached live ones only."""
+    client = connect(settings_of(w.app).backend)
+    try:
+        worker_state.revoked.update([name.decode() for name in client.zrange(keys.CANCELLED, 0, -1)])
+    except redis.RedisError as exc:
+        log.warning("the result store is away (%s): jobs cancelled earlier may run", type(exc).__name__)
+    finally:
+        client.close()
 
 
 def check_queues(w: Any) -> None:
