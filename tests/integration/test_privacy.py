@@ -91,6 +91,10 @@ ODD: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "no headers": (GOOD_BODY, JSON, {}),
     "no id": (GOOD_BODY, JSON, headers(id=None)),
     "id a number": (GOOD_BODY, JSON, headers(id=5)),
+    "id no UTF-8": (GOOD_BODY, JSON, headers(id="\ud800")),
+    "group no UTF-8": (GOOD_BODY, JSON, headers(group="\ud800")),
+    "parent no UTF-8": (GOOD_BODY, JSON, headers(parent_id="\ud800")),
+    "reply no UTF-8": (GOOD_BODY, JSON, headers(**{REPLY_HEADER: "\ud800"})),
     "id long": (GOOD_BODY, JSON, headers(id="x" * 70_000)),
     "eta nonsense": (GOOD_BODY, JSON, headers(eta="when the moon is full")),
     "eta a number": (GOOD_BODY, JSON, headers(eta=12)),
@@ -110,6 +114,11 @@ ODD: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "protocol 1 nonsense": (json.dumps({"task": TASK_NAME, "id": "p3", "args": SECRET, "kwargs": [SECRET]}), JSON, {}),
     "surrogates": (json.dumps([[{"id": "\ud800", "text": f"\udfff {SECRET}"}, "\ud83d"], {}, {}]), JSON, headers()),
 }
+
+
+def sendable(kind: str, with_headers: dict[str, Any]) -> bool:
+    """AMQP headers are UTF-8, so only Redis lets lone surrogates through."""
+    return kind == "redis" or "\ud800" not in with_headers.values()
 
 
 def send(brokers: Brokers, body: Any, content_type: str, with_headers: dict[str, Any]) -> None:
@@ -170,7 +179,8 @@ def test_odd_messages_harm_nothing_and_are_told_without_their_text(
 ) -> None:
     with Events(app) as events:
         for body, content_type, with_headers in ODD.values():
-            send(brokers, body, content_type, with_headers)
+            if sendable(brokers.kind, with_headers):
+                send(brokers, body, content_type, with_headers)
         wait_for(lambda: waiting(brokers.broker.url) == 0, "all taken", WAIT_S)
         last = app.tasks[TASK_NAME].delay("still there?")
         assert "label" in last.get(timeout=WAIT_S)

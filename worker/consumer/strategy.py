@@ -22,6 +22,9 @@ from worker.pipeline import revoked
 
 log = get_logger(__name__)
 
+#: Headers that name this envelope or another.
+NAMES = ("id", "root_id", "parent_id", "group", REPLY_HEADER)
+
 
 def batching(task: Task, app: Celery, consumer: Any) -> Callable[..., None]:
     """The message handler of one broker connection; Celery asks for it anew after every reconnect."""
@@ -86,6 +89,8 @@ class Receiver:
     def _make_request(self, message: Any, body: Any, ack: Any, reject: Any) -> Any:
         try:
             content, headers, decoded, utc = self._decode(message, body)
+            for name in NAMES:
+                str(headers.get(name)).encode()  # they become part of keys and results: no lone surrogates
             return self._request(
                 message,
                 app=self._app,
