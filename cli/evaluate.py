@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from worker.model.base import Classifier
 
 
+DISGUISE_SEED = 5
+"""So that the same file always gives the same copies."""
+
+
 @dataclass(frozen=True)
 class ModelChoice:
     """The loader's settings, from the command line."""
@@ -46,6 +50,9 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for metrics.json and confusion.png.",
 )
+@click.option(
+    "--disguised", is_flag=True, help="Score copies in which all but ham is obfuscated (look-alikes, zero width, …)."
+)
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--label-column", default="label", show_default=True)
 @click.option(
@@ -58,6 +65,7 @@ def evaluate(
     model: str,
     data: Path,
     folder: Path | None,
+    disguised: bool,
     text_column: str,
     label_column: str,
     max_length: int,
@@ -77,6 +85,10 @@ def evaluate(
         examples = read_examples(data, classifier.labels, Columns(text_column, label_column))
     except DataError as error:
         raise click.ClickException(str(error)) from None
+    if disguised:
+        from training.augment import disguised as disguise
+
+        examples = disguise(examples, DISGUISE_SEED)
     probabilities, seconds = _classify(classifier, examples, batch)
     scores = score(examples, probabilities, classifier.labels)
     console = screen()

@@ -77,7 +77,9 @@ Examples:
     help="Also learn from the shipped message templates (labels ham, spam, phishing only).",
 )
 @click.option(
-    "--teacher/--no-teacher", default=True, show_default=True, help="Also learn from linear teachers (mini only)."
+    "--teacher/--no-teacher",
+    default=None,
+    help="Also learn from linear teachers.  [default: yes for mini, no otherwise]",
 )
 @click.option(
     "--seed",
@@ -123,16 +125,17 @@ def _options(given: dict[str, Any]) -> TrainOptions:
     base = given["base"] or PRESET_BASES[given["preset"]]
     if given["width"] % 32:
         raise click.BadParameter("must be a multiple of 32", param_hint="--width")
+    teacher = given["teacher"] if given["teacher"] is not None else not base
     fit = FitOptions(
         epochs=given["epochs"] or (3 if base else 28),
         batch=given["batch"] or (32 if base else 64),
         learning_rate=given["learning_rate"] or (3e-5 if base else 1.2e-3),
         weight_decay=0.01 if base else 0.05,
-        token_dropout=0.0 if base else 0.05,
+        token_dropout=0.05 if teacher or not base else 0.0,
         max_length=given["max_length"],
-        average=0.0 if base else FitOptions.average,
+        average=FitOptions.average if teacher or not base else 0.0,
     )
-    mix = MixOptions() if given["teacher"] and not base else MixOptions(spliced=0.0, teacher_share=0.0)
+    mix = MixOptions() if teacher else MixOptions(spliced=0.0, teacher_share=0.0)
     return TrainOptions(
         base=base,
         seed=given["seed"],

@@ -26,7 +26,7 @@ class MixOptions:
     damaged: float = 0.05
     """With typing slips."""
     spliced: float = 0.6
-    """Halves of two messages, labelled by the teacher."""
+    """Halves of two of the data's messages, labelled by the teacher."""
     teacher_share: float = 0.5
     """Weight of the teacher's opinion in the targets of the data's own messages."""
 
@@ -72,9 +72,8 @@ class Mix:
             parts.append(np.concatenate(parts)[rows])
             texts += [change(texts[row], rng) for row in rows]
         if self._teacher is not None and self._options.spliced:
-            spliced = [
-                splice(rng.choice(texts), rng.choice(texts), rng) for _ in range(int(count * self._options.spliced))
-            ]
+            own = texts[:count]
+            spliced = [splice(rng.choice(own), rng.choice(own), rng) for _ in range(int(count * self._options.spliced))]
             texts += spliced
             parts.append(self._teacher(spliced))
         return texts, np.concatenate(parts).astype(np.float32)
@@ -101,12 +100,3 @@ def splice(first: str, second: str, rng: random.Random) -> str:
     if len(head) < 3 or len(tail) < 3:
         return first[: rng.randrange(1, len(first) + 1)] + second[rng.randrange(len(second)) :]
     return " ".join(head[: rng.randrange(1, len(head))] + tail[rng.randrange(1, len(tail)) :])
-
-
-def extra_examples(count: int, seed: int) -> list[Example]:
-    """Messages that are in no data, for the teachers of data of `count` messages: templates, plain and obfuscated."""
-    rng = random.Random(seed)
-    made = make_examples(int(0.6 * count), rng.randrange(2**31))
-    bad = [example for example in made if example.label != "ham"]
-    hidden = [replace(example, text=obfuscate(example.text, rng)) for example in rng.choices(bad, k=count // 8)]
-    return made + hidden
