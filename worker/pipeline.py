@@ -56,6 +56,7 @@ class Pipeline:
         self.generation = 0
         self.stats = Stats()
         self.notes: deque[Any] = deque()
+        self._consuming = False
         self._wake = wake
         self._on_death = on_death
         self._build(app)
@@ -122,6 +123,11 @@ class Pipeline:
         """Hand an envelope over; never blocks. The broker's prefetch window bounds how many are here."""
         self._batcher.inbox.put(envelope)
 
+    def consuming(self, yes: bool) -> None:
+        """Whether messages are being taken from the broker: the worker is ready only while they are."""
+        self._consuming = yes
+        self._deliver.report_soon()
+
     def new_connection(self) -> int:
         """Start the next generation of deliveries; older ones will come again and are forgotten."""
         self.generation += 1
@@ -147,7 +153,7 @@ class Pipeline:
         return {
             "hostname": self.hostname,
             "pid": os.getpid(),
-            "state": "ready",
+            "state": "ready" if self._consuming else "waiting",
             "model": {
                 "name": info.name,
                 "version": info.version,

@@ -58,11 +58,10 @@ def test_flower_lists_the_envelopes_without_their_texts(brokers: Brokers, folder
         wait_for(lambda: shows(browser, tasks, "classify(37 messages)", "FAILURE", "SUCCESS"), "the tasks", 30)
         pages = [browser.page_source]
         browser.save_screenshot(str(folder / "flower-tasks.png"))
-        for task_id in (done.id, bad.id):
-            browser.get(f"http://127.0.0.1:{port}/task/{task_id}")
+        for task_id, *texts in [(done.id, "SUCCESS", "classify(37 messages)"), (bad.id, "FAILURE")]:
+            page = f"http://127.0.0.1:{port}/task/{task_id}"
+            wait_for(lambda page=page, texts=texts: shows(browser, page, *texts), f"{texts} of a task", 30)
             pages.append(browser.page_source)
-        assert "classify(37 messages)" in pages[1]
-        assert "SUCCESS" in pages[1]
         browser.get(f"http://127.0.0.1:{port}/broker")
         pages.append(browser.page_source)
         if brokers.kind == "redis":  # RabbitMQ tells queue lengths through its management plugin only

@@ -52,8 +52,11 @@ class Lanes(bootsteps.StartStopStep):
             )
             c.bulk_consumer.consume()
         c.timer.call_repeatedly(settings_of(c.app).visibility_timeout_s / 4, self._renew, (c,))
+        c.controller.sluice.consuming(True)
 
     def stop(self, c: Any) -> None:
+        if c.controller.sluice:
+            c.controller.sluice.consuming(False)
         if c.bulk_consumer:
             ignore_errors(c, c.bulk_consumer.cancel)
 

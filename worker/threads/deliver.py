@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from queue import Empty, Queue
+from queue import Empty, Full, Queue
 from typing import Any
 
 import redis
@@ -69,6 +69,12 @@ class Deliver(GuardedThread):
     def hurry(self) -> None:
         """Give up waiting for a result store that is away; what is not stored goes back to the broker."""
         self._hurry = True
+
+    def report_soon(self) -> None:
+        """Write the status now, not when it is due; from any thread, never blocks."""
+        self._status_due = 0.0
+        with contextlib.suppress(Full):  # then it is about to be written anyway
+            self.inbox.put_nowait(Started([]))
 
     def work(self) -> None:
         while True:
