@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
+GIVE_UP_CHECK_S = 0.1
 
 
 class Pipeline:
@@ -134,14 +135,19 @@ class Pipeline:
         self._batcher.inbox.put(NewConnection(self.generation))
         return self.generation
 
-    def drain(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Finish and store what the model has begun; then end the threads. At most ``limit_s`` plus a moment."""
+    def drain(self, limit_s: float = DRAIN_LIMIT_S, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Finish and store what the model has begun; then end the threads. At most ``limit_s`` plus a moment.
+
+        Args:
+            give_up: asked again and again; true leaves what the model has to the broker at once.
+        """
         ends = time.monotonic() + limit_s
         self._batcher.inbox.put(Drain())
         for thread in (self._batcher, self._model):
-            thread.join(max(0.0, ends - time.monotonic()))
+            while thread.is_alive() and time.monotonic() < ends and not give_up():
+                thread.join(GIVE_UP_CHECK_S)
         if self._batcher.is_alive() or self._model.is_alive():
-            log.warning("not finished after %.0f s: the messages in the model go back to the broker", limit_s)
+            log.warning("not waited for any longer: the messages in the model go back to the broker")
         self._deliver.join(max(1.0, ends - time.monotonic()) if not self._model.is_alive() else 1.0)
         if self._deliver.is_alive():
             self._deliver.hurry()

@@ -66,7 +66,8 @@ class Pipeline(bootsteps.StartStopStep):
         if w.sluice is None:
             return
         if self._death is None:
-            w.sluice.drain()
+            # A second Ctrl-C or a SIGQUIT while this waits: Celery only notes it, and would look at it afterwards.
+            w.sluice.drain(give_up=lambda: bool(worker_state.should_terminate))
         # Here and not through the hub: what the hub runs at its close cannot schedule anything more.
         self._completions.take()
         counters = w.sluice.stats.snapshot()["counters"]
