@@ -42,8 +42,6 @@ class TrainOptions:
     layers: int = 2
     heads: int = 4
     vocab: int = 6000
-    seeds: int = 1
-    """Models trained one after another; with more than one, their average teaches the last."""
     templates: bool = True
     device: str = "cpu"
     name: str = "sms-mini"
@@ -181,6 +179,7 @@ def _save(start: Start, folder: Path) -> None:
     start.model.load_state_dict({name: value.float() for name, value in halves.items()})
     save_file(halves, str(folder / "model.safetensors"), metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
+    start.model.config.architectures = [type(start.model).__name__]
     start.model.config.save_pretrained(str(folder))
     start.save_tokenizer(folder)
 
@@ -192,12 +191,13 @@ def _describe(folder: Path, data: Sequence[Example], scores: Scores, options: Tr
         "architecture": f"{type(start.model).__name__}, {_shape(start.model.config)}",
         "author": options.author,
         "last_training": dt.datetime.now(dt.UTC).date().isoformat(),
-        "base": options.base,
         "parameters": sum(value.numel() for value in start.model.parameters()),
         "messages": len(data),
         "metrics": {"macro_f1": round(scores.macro_f1, 4), "accuracy": round(scores.accuracy, 4)},
     }
     choices = {name: value for name, value in asdict(options).items() if name not in ("name", "version", "author")}
+    if options.base is not None and Path(options.base).is_dir():
+        choices["base"] = Path(options.base).resolve().name
     write_json(folder / "sluice.json", {**facts, "options": choices})
     write_json(folder / "metrics.json", scores.as_dict())
     save_confusion(scores, folder / "confusion.png", f"{options.name} {options.version}")
