@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def train(
     else:
         shape = Shape(options.width, options.layers, options.heads, options.vocab)
         start = start_mini(_vocabulary_texts(data, labels, options), labels, shape, options.fit.max_length)
-    if options.mix.spliced or options.mix.teacher_share:
+    if (options.mix.spliced or options.mix.teacher_share) and _enough_to_teach(data, say):
         say("Asking the linear teachers")
         teacher, opinions = _teach(data, labels, options)
     mix = Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options))
@@ -114,6 +115,16 @@ def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
 def _vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
     made = make_examples(min(VOCABULARY_TEMPLATES, len(data)), seed=0) if uses_templates(labels, options) else []
     return [example.text for example in (*data, *made)]
+
+
+def _enough_to_teach(data: Sequence[Example], say: Say) -> bool:
+    """Whether every label has messages for each of the teachers' folds; says so when not."""
+    from training.teacher import FOLDS
+
+    rare = [label for label, count in Counter(example.label for example in data).items() if count < FOLDS]
+    if rare:
+        say(f"Without teachers: they need {FOLDS} messages of each label, {', '.join(sorted(rare))} has fewer")
+    return not rare
 
 
 def _teach(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> tuple[Any, np.ndarray]:

@@ -14,7 +14,7 @@ PROBE_TIMEOUT_S = 8.0
 """For name resolution, proxies and the request together."""
 
 
-def local_folder(spec: str) -> Path | None:
+def local_folder(spec: str, setting: str = "SLUICE_MODEL") -> Path | None:
     """The folder that `spec` names, or None when it can only be a hub id.
 
     Raises ModelUnavailable when it looks like a path but nothing is there.
@@ -24,7 +24,7 @@ def local_folder(spec: str) -> Path | None:
         return path
     looks_like_path = path.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1 or path.exists()
     if looks_like_path or not _is_hub_id(spec):
-        raise ModelUnavailable(f"There is no model folder at {spec!r}: set SLUICE_MODEL to a folder or a hub id.")
+        raise ModelUnavailable(f"There is no model folder at {spec!r}: set {setting} to a folder or a hub id.")
     return None
 
 
@@ -88,7 +88,7 @@ def source(spec: str, setting: str = "SLUICE_MODEL") -> tuple[str, dict[str, Any
     Folders and cached models are read without the network.
     Raises ModelUnavailable when `spec` is neither and the hub cannot provide it.
     """
-    folder = local_folder(spec)
+    folder = local_folder(spec, setting)
     if folder is not None:
         return str(folder), {"local_files_only": True}
     if in_cache(spec):

@@ -87,6 +87,21 @@ def test_other_labels_will_do(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "model" / "config.json").read_text())["id2label"] == {"0": "fine", "1": "rude"}
 
 
+def test_a_label_too_rare_for_teachers_does_without_them(tmp_path: Path) -> None:
+    rows = [f"good day number {n},fine" for n in range(30)] + [f"you awful thing {n},rude" for n in range(3)]
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\n" + "\n".join(rows) + "\n")
+    result = run_train(data, tmp_path / "model", "--teacher")
+    assert result.exit_code == 0, result.output
+    assert "Without teachers" in result.output
+
+
+def test_a_base_that_is_not_there_is_named(data_file: Path, tmp_path: Path) -> None:
+    result = run_train(data_file, tmp_path / "model", "--base", str(tmp_path / "absent"))
+    assert result.exit_code == 1
+    assert "set --base to a folder" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
