@@ -126,7 +126,8 @@ def remember_cancelled(w: Any) -> None:
     """Tell Celery which envelopes were cancelled before this worker started; the broadcast reached live ones only."""
     client = connect(settings_of(w.app).backend)
     try:
-        worker_state.revoked.update([name.decode() for name in client.zrange(keys.CANCELLED, 0, -1)])
+        cancelled: Any = client.zrange(keys.CANCELLED, 0, -1)
+        worker_state.revoked.update([name.decode() for name in cancelled])
     except redis.RedisError as exc:
         log.warning("the result store is away (%s): jobs cancelled earlier may run", type(exc).__name__)
     finally:
