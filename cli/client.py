@@ -11,18 +11,23 @@ from typing import Any, Self
 
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from cli.embedded import require_running
 from config.settings import Settings
 from tasks.app import make_celery
 from tasks.envelope import QUEUES
+from tasks.errors import BrokerUnavailable
 from tasks.publisher import Publisher
+from tasks.queues import QueueCounter
 from tasks.redis_client import connect
 from tasks.replies import Answers, ReplyListener
 from tasks.results import ResultReader, Stored
 
 #: Seconds that a command waits for one answer of Redis.
 REDIS_TIMEOUT_S = 10.0
+#: Seconds that a command waits for a connection to the broker.
+BROKER_TIMEOUT_S = 5.0
 #: Seconds for telling the workers that some envelopes are no longer wanted.
 REVOKE_TIMEOUT_S = 2.0
 
@@ -107,13 +112,14 @@ class Client:
         """Envelopes in a lane's queue that no worker has taken yet.
 
         Raises:
-            OSError, kombu.exceptions.OperationalError: the broker does not answer.
+            BrokerUnavailable: the broker does not answer.
         """
         with self._app.connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, timeout=5)
-            with connection.channel() as channel:
-                declared = channel.queue_declare(queue=QUEUES[lane], passive=True)
-                return int(declared.message_count)
+            try:
+                connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
+                return QueueCounter(connection).waiting(QUEUES[lane])
+            except (OperationalError, *connection.connection_errors, *connection.channel_errors) as exc:
+                raise BrokerUnavailable(f"the broker cannot be reached ({type(exc).__name__})") from exc
 
     def revoke(self, envelope_ids: Sequence[str]) -> None:
         """Ask the workers to drop what has not run; best effort, and never an error."""

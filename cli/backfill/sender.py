@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from kombu.exceptions import OperationalError
-
 from cli.backfill.row import Row
 from cli.client import Client
 from tasks.errors import BackendUnavailable, BrokerUnavailable
@@ -154,8 +152,8 @@ class Sender:
         try:
             if self._client.waiting(self._lane):
                 return
-        except (OperationalError, OSError) as exc:
-            self._note(f"the broker cannot be reached ({type(exc).__name__}); waiting for it")
+        except BrokerUnavailable as exc:
+            self._note(f"{exc.message}; waiting for it")
             return
         self._note(f"{len(lost)} envelopes are neither queued nor answered; sending them again")
         self._last_answer = time.monotonic()

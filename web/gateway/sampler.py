@@ -13,6 +13,7 @@ from celery import Celery
 
 from tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
 from tasks.errors import BackendUnavailable
+from tasks.queues import QueueCounter
 from tasks.results import ResultReader
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Sampler:
         self._reader = reader
         self._on_look = on_look
         self._connection: Any = None
-        self._channel: Any = None
+        self._counter: QueueCounter | None = None
         self._envelopes = dict.fromkeys(LANES, 0)
         self._since_look = dict.fromkeys(LANES, 0)
         self._mean = dict(FIRST_MEAN)
@@ -118,12 +119,10 @@ class Sampler:
 
     def _look_at_queues(self) -> None:
         try:
-            if self._connection is None:
-                self._connection = self._app.connection_for_write()
-                self._connection.connect()
+            counter = self._connected()
             for lane, queue in QUEUES.items():
                 # Published while we look is counted twice or not at all: an estimate either way.
-                count = self._count(queue)
+                count = counter.waiting(queue)
                 self._since_look[lane] = 0
                 self._envelopes[lane] = count
             self._note("broker", None)
@@ -132,15 +131,12 @@ class Sampler:
             self._envelopes = dict.fromkeys(LANES, 0)
             self._disconnect()
 
-    def _count(self, queue: str) -> int:
-        """Envelopes in a broker queue; a queue that does not exist holds none."""
-        if self._channel is None:
-            self._channel = self._connection.channel()
-        try:
-            return int(self._channel.queue_declare(queue=queue, passive=True).message_count)
-        except self._connection.channel_errors:
-            self._channel = None  # RabbitMQ closes the channel on which a queue was not found
-            return 0
+    def _connected(self) -> QueueCounter:
+        if self._counter is None:
+            self._connection = self._app.connection_for_write()
+            self._connection.connect()
+            self._counter = QueueCounter(self._connection)
+        return self._counter
 
     def _note(self, part: str, reason: str | None) -> None:
         if reason != self._reasons[part]:
@@ -149,7 +145,7 @@ class Sampler:
         self._looked_at[part] = monotonic()
 
     def _disconnect(self) -> None:
-        connection, self._connection, self._channel = self._connection, None, None
+        connection, self._connection, self._counter = self._connection, None, None
         if connection is not None:
             try:
                 connection.release()

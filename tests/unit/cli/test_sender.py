@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from kombu.exceptions import OperationalError
 
 from cli.backfill import sender as module
 from cli.backfill.row import Row
@@ -50,7 +49,7 @@ class FakeClient:
 
     def waiting(self, lane: str) -> int:
         if self.queued < 0:
-            raise OperationalError
+            raise BrokerUnavailable("the broker cannot be reached (ConnectionError)")
         return self.queued
 
     def forget(self, envelope_ids: Sequence[str]) -> None:
