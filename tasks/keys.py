@@ -20,7 +20,7 @@ def worker(hostname: str) -> str:
 
 
 def job(job_id: str) -> str:
-    """String: the JSON description of a job, written when it is accepted."""
+    """Hash: the JSON description of a job, written when it is accepted, and what happened to it as a whole."""
     return f"sluice:job:{job_id}"
 
 

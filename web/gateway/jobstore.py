@@ -1,19 +1,20 @@
 """What is known of a job besides its results: its description, its progress, its idempotency key. Plain Redis.
 
-A description, written before the first envelope is published::
+A description, written before the first envelope is published and never changed::
 
-    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "cancelled", "named",
-     "published", "token"}
+    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token"}
 
 ``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
-only when an envelope has no entries to name); ``published``, that every envelope went out; ``token`` marks one message
-of a shared envelope.
+only when an envelope has no entries to name); ``token`` marks one message of a shared envelope.
+
+Beside it in the same hash stand two marks, each set once by whoever knows: ``published``, that every envelope went
+out, and ``cancelled``.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -30,11 +31,21 @@ CREATE = """
 if ARGV[2] ~= '' and not redis.call('SET', KEYS[1], ARGV[2], 'NX', 'EX', ARGV[1]) then
   return redis.call('GET', KEYS[1])
 end
-for i = 2, 4 do
+redis.call('HSET', KEYS[2], 'job', ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+for i = 3, 4 do
   if ARGV[i + 1] ~= '' then redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[1]) end
 end
 return false
 """
+
+#: Sets a mark (ARGV[1]) on a job (KEYS[1]), unless the job was discarded or has expired.
+MARK = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], 1) end
+"""
+
+
+MARKS = ("cancelled", "published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +74,7 @@ class Job:
 
     def packed(self) -> bytes:
         fields = asdict(self)
-        del fields["id"]
-        return orjson.dumps(fields)
+        return orjson.dumps({name: value for name, value in fields.items() if name not in ("id", *MARKS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ class JobStore:
         self._client = client
         self._ttl_s = ttl_s
         self._create = client.register_script(CREATE)
+        self._mark = client.register_script(MARK)
 
     def create(
         self, job: Job, group: tuple[str, str], ids: list[str] | None = None, claim: Claim | None = None
@@ -134,7 +145,10 @@ class JobStore:
 
     def put(self, job: Job) -> None:
         """Write the description of a job that needs no group: one message of a shared envelope."""
-        self._ask(self._client.set, keys.job(job.id), job.packed(), ex=self._ttl_s)
+        pipe = self._client.pipeline()
+        pipe.hset(keys.job(job.id), "job", job.packed())
+        pipe.expire(keys.job(job.id), self._ttl_s)
+        self._ask(pipe.execute)
 
     def discard(self, job: Job, group_key: str, claim: Claim | None) -> None:
         """Take a job that was not published out again, as far as the backend can be reached."""
@@ -149,11 +163,12 @@ class JobStore:
         Raises:
             NotFound: there is no such job, or it has expired.
         """
-        packed = self._ask(self._client.get, keys.job(job_id))
+        packed, *marks = self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS])
         if packed is None:
             raise NotFound("there is no such job, or its results have expired", {"field": "id"})
         fields = orjson.loads(packed)
         fields["envelopes"] = [(one, count) for one, count in fields["envelopes"]]
+        fields |= {name: mark is not None for name, mark in zip(MARKS, marks, strict=True)}
         return Job(id=job_id, **fields)
 
     def message_ids(self, job_id: str) -> list[str] | None:
@@ -180,13 +195,10 @@ class JobStore:
         self._ask(pipe.execute)
 
     def mark_cancelled(self, job: Job) -> None:
-        self._mark(replace(job, cancelled=True))
+        self._ask(self._mark, [keys.job(job.id)], ["cancelled"])
 
     def mark_published(self, job: Job) -> None:
-        self._mark(replace(job, published=True))
-
-    def _mark(self, job: Job) -> None:
-        self._ask(self._client.set, keys.job(job.id), job.packed(), xx=True, keepttl=True)
+        self._ask(self._mark, [keys.job(job.id)], ["published"])
 
     def store_revoked(self, job_id: str, envelopes: list[tuple[str, str, bytes, int]]) -> None:
         """Store envelopes as revoked unless a worker has stored something: that one finishes.
