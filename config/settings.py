@@ -220,13 +220,13 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """Broker URL in force, credentials included: never log it."""
-        return self.broker_url.get_secret_value() if self.broker_url else self.embedded_url
+        return _verified(self.broker_url.get_secret_value()) if self.broker_url else self.embedded_url
 
     @property
     def backend(self) -> str:
         """Result backend URL in force, credentials included: never log it."""
         if self.result_backend:
-            return self.result_backend.get_secret_value()
+            return _verified(self.result_backend.get_secret_value())
         return self.embedded_url if self.uses_amqp else self.broker
 
     @property
@@ -237,6 +237,13 @@ class Settings(BaseSettings):
     def uses_embedded(self) -> bool:
         """Whether any part of the service needs the embedded Redis."""
         return self.embedded_url in (self.broker, self.backend)
+
+
+def _verified(url: str) -> str:
+    """A ``rediss://`` URL must say how certificates are checked; unless it does, they are."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
 def read(**overrides: object) -> Settings:

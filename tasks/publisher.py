@@ -16,6 +16,8 @@ from tasks.errors import BrokerUnavailable
 
 RETRY_POLICY = {"max_retries": 2, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
 RETRY_AFTER_S = 2.0
+#: Seconds RabbitMQ may take to confirm an envelope; it holds confirmations back while its disk or memory is full.
+CONFIRM_TIMEOUT_S = 4.0
 
 
 class Publisher:
@@ -76,6 +78,7 @@ class Publisher:
                     headers=headers,
                     retry=True,
                     retry_policy=self._retry_policy,
+                    confirm_timeout=CONFIRM_TIMEOUT_S,
                 )
         except (OperationalError, OSError) as exc:
             self.close()

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery
 from celery.worker import state as worker_state
@@ -27,6 +27,14 @@ from worker.threads.model import ModelThread
 
 log = logging.getLogger(__name__)
 
+
+class Waker(Protocol):
+    """What the pipeline needs of ``worker.consumer.waker``."""
+
+    def wake(self) -> None: ...
+    def again(self) -> None: ...
+
+
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
 GIVE_UP_CHECK_S = 0.1
@@ -36,7 +44,7 @@ class Pipeline:
     """The worker behind the hub: ``accept`` envelopes, get notes back through ``notes``.
 
     Args:
-        wake: called from any thread when ``notes`` has grown; must be safe and cheap.
+        waker: told when ``notes`` has grown; brings the main thread to take them.
         on_death: called from a dying thread with the reason.
     """
 
@@ -47,7 +55,7 @@ class Pipeline:
         classifier: Classifier,
         hostname: str,
         *,
-        wake: Callable[[], None],
+        waker: Waker,
         on_death: Callable[[str], None],
     ) -> None:
         self.settings = settings
@@ -58,7 +66,7 @@ class Pipeline:
         self.stats = Stats()
         self.notes: deque[Any] = deque()
         self._consuming = False
-        self._wake = wake
+        self._waker = waker
         self._on_death = on_death
         self._build(app)
 
@@ -88,6 +96,7 @@ class Pipeline:
             to_main=self._to_main,
             to_batcher=self._to_batcher,
             status=self.status,
+            generation=lambda: self.generation,
             on_death=self._on_death,
         )
         self._model = ModelThread(
@@ -133,6 +142,7 @@ class Pipeline:
         """Start the next generation of deliveries; older ones will come again and are forgotten."""
         self.generation += 1
         self._batcher.inbox.put(NewConnection(self.generation))
+        self._waker.again()
         return self.generation
 
     def drain(self, limit_s: float = DRAIN_LIMIT_S, give_up: Callable[[], bool] = lambda: False) -> None:
@@ -185,7 +195,7 @@ class Pipeline:
 
     def _to_main(self, note: Any) -> None:
         self.notes.append(note)
-        self._wake()
+        self._waker.wake()
 
 
 def revoked(envelope: Received) -> str | None:

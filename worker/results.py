@@ -108,17 +108,16 @@ class ResultStore:
         pipe.execute()
         return True
 
-    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[str | None, bool]]:
-        """For each envelope its stored final state, if it has one, and whether it has come back for the first time."""
+    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[Stored | None, bool]]:
+        """For each envelope what is stored of it, if that is final, and whether it has come back for the first time."""
         pipe = self._client.pipeline(transaction=False)
         for envelope in envelopes:
             pipe.get(self._backend.get_key_for_task(envelope.id))
             pipe.set(keys.attempts(envelope.id), 1, nx=True, ex=self._ttl_s)
         answers = pipe.execute()
         verdicts = []
-        for value, first in zip(answers[0::2], answers[1::2], strict=True):
-            state = orjson.loads(value)["status"] if value else None
-            verdicts.append((state if state in ("SUCCESS", "FAILURE", "REVOKED") else None, bool(first)))
+        for envelope, value, first in zip(envelopes, answers[0::2], answers[1::2], strict=True):
+            verdicts.append((_stored_before(envelope, orjson.loads(value)) if value else None, bool(first)))
         return verdicts
 
     def count_attempt(self, envelope: Received) -> int:
@@ -205,3 +204,13 @@ class ResultStore:
         if chain:
             following = maybe_signature(chain.pop(), app=self._app)
             following.apply_async((stored.result,), chain=chain, **origin)
+
+
+def _stored_before(envelope: Received, meta: dict[str, Any]) -> Stored | None:
+    """The final state under Celery's key, or None."""
+    state = meta["status"]
+    if state == "SUCCESS":
+        return Stored(envelope, state, meta["result"])
+    if state in ("FAILURE", "REVOKED"):
+        return Stored(envelope, state, error=SluiceError("failed before"))
+    return None

@@ -13,7 +13,7 @@ from celery.utils.log import get_logger
 log = get_logger(__name__)
 
 #: What a message of the wrong shape raises. Anything else is no fault of the message.
-WRONG_SHAPE = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
+WRONG_SHAPE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 
 
 def unharmed(c: Any, make_handler: Callable[[], Callable[[Any], None]]) -> Callable[[], Callable[[Any], None]]:
@@ -25,9 +25,7 @@ def unharmed(c: Any, make_handler: Callable[[], Callable[[Any], None]]) -> Calla
         def on_task_received(message: Any) -> None:
             try:
                 handle(message)
-            except c.connection_errors:
-                raise
-            except WRONG_SHAPE as exc:
+            except WRONG_SHAPE as exc:  # KeyError included, which kombu counts as a lost Redis connection
                 log.error("Received and deleted a message of no known shape: %s", type(exc).__name__)
                 if not message.acknowledged:
                     message.reject_log_error(log, c.connection_errors)

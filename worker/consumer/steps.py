@@ -21,6 +21,7 @@ from tasks.redis_client import connect
 from worker.consumer import privacy
 from worker.consumer.completions import Completions
 from worker.consumer.lanes import Lanes
+from worker.consumer.waker import Waker
 from worker.model import threads
 from worker.model.loader import load
 from worker.pipeline import Pipeline as ThreadPipeline
@@ -31,6 +32,7 @@ log = get_logger(__name__)
 
 EX_SOFTWARE = 70
 EX_CONFIG = 78
+MOST_REVOKED = 1_000_000
 
 
 class Pipeline(bootsteps.StartStopStep):
@@ -43,7 +45,6 @@ class Pipeline(bootsteps.StartStopStep):
         super().__init__(w, **options)
         w.sluice = None
         self._death: str | None = None
-        self._scheduled = False
         # One prefetch window, whatever -c says: the pool runs none of our messages.
         w.concurrency, w.prefetch_multiplier = 1, prefetch_envelopes(settings_of(w.app))
 
@@ -100,18 +101,11 @@ class Pipeline(bootsteps.StartStopStep):
             settings,
             classifier,
             w.hostname,
-            wake=lambda: self._wake(w),
+            waker=Waker(w.hub, self._take),
             on_death=lambda why: self._die(w, why),
         )
 
-    def _wake(self, w: Any) -> None:
-        """From any thread. One pending call is enough for any number of notes."""
-        if not self._scheduled:
-            self._scheduled = True
-            w.hub.call_soon(self._take)
-
     def _take(self) -> None:
-        self._scheduled = False  # before reading: a note that comes from now on schedules anew
         self._completions.take()
 
     def _die(self, w: Any, reason: str) -> None:
@@ -124,7 +118,10 @@ class Pipeline(bootsteps.StartStopStep):
 
 def remember_cancelled(w: Any) -> None:
     """Tell Celery which envelopes were cancelled before this worker started; the broadcast reached live ones only."""
-    client = connect(settings_of(w.app).backend)
+    settings = settings_of(w.app)
+    # Celery forgets revoked ids after three hours; a bulk backlog may be older.
+    worker_state.revoked.expires, worker_state.revoked.maxlen = settings.result_ttl_s, MOST_REVOKED
+    client = connect(settings.backend)
     try:
         cancelled: Any = client.zrange(keys.CANCELLED, 0, -1)
         worker_state.revoked.update([name.decode() for name in cancelled])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, Full, Queue
@@ -18,6 +17,7 @@ from tasks.envelope import Entry, failed, labelled
 from tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
 from worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
 from worker.model.base import Classifier
+from worker.redelivery import Trials
 from worker.results import Answered, ResultStore, Stored
 from worker.stats import Stats
 from worker.threads.guard import GuardedThread
@@ -40,6 +40,7 @@ class Deliver(GuardedThread):
         to_main: gets ``Finished`` for each envelope whose result is stored.
         to_batcher: gets the redelivered envelopes that must run.
         status: the worker's status as others may read it, made from the stats.
+        generation: that of the broker connection now.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Deliver(GuardedThread):
         to_main: Callable[[Any], None],
         to_batcher: Callable[[Any], None],
         status: Callable[[], dict[str, Any]],
+        generation: Callable[[], int],
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("deliver", on_death)
@@ -63,8 +65,8 @@ class Deliver(GuardedThread):
         self._status = status
         self._status_due = 0.0
         self._hurry = False
-        self._suspects: deque[Received] = deque()
-        self._on_trial: Received | None = None
+        self._trials = Trials()
+        self._generation = generation
 
     def hurry(self) -> None:
         """Give up waiting for a result store that is away; what is not stored goes back to the broker."""
@@ -113,9 +115,7 @@ class Deliver(GuardedThread):
         if done or answered or started:
             stored = self._patiently(lambda: self._store.write(done, answered, started))
             if stored:
-                for one in done:
-                    self._follow_up(one)
-                self._complete(done)
+                self._complete([one for one in done if self._follow_up(one)])
         checks = [note.envelope for note in notes if isinstance(note, Check)]
         if checks:
             self._check(checks)
@@ -145,12 +145,16 @@ class Deliver(GuardedThread):
             answered.add(envelope, index, failed(message.id, error.code, error.message))
         return Stored(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
 
-    def _follow_up(self, stored: Stored) -> None:
-        """What a client hung on its result is the client's: a mistake in it harms nobody else."""
+    def _follow_up(self, stored: Stored) -> bool:
+        """Start its link or chord; False: not now, so the envelope must come again.
+
+        What a client hung on its result is the client's: a mistake in it harms nobody else.
+        """
         try:
-            self._patiently(partial(self._store.follow_up, stored))
+            return self._patiently(partial(self._store.follow_up, stored)) is not None
         except Exception as exc:
             log.error("%s: its link or chord cannot be started: %s", stored.envelope.id, type(exc).__name__)
+            return True
 
     def _complete(self, done: list[Stored]) -> None:
         now = time.monotonic()
@@ -158,8 +162,7 @@ class Deliver(GuardedThread):
             self._stats.envelope(stored)
             runtime = now - (stored.envelope.started or now)
             self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
-            if stored.envelope is self._on_trial:
-                self._on_trial = None
+            self._trials.end(stored.envelope)
         self._try_next()
 
     def _check(self, envelopes: list[Received]) -> None:
@@ -171,15 +174,15 @@ class Deliver(GuardedThread):
         verdicts = self._patiently(lambda: self._store.redelivered(envelopes))
         if verdicts is None:
             return
-        self._forget_older_than(max(envelope.generation for envelope in envelopes))
         run = []
-        for envelope, (state, first) in zip(envelopes, verdicts, strict=True):
-            if state is not None:
-                self._to_main(Finished(envelope, state, "stored before", 0.0))
+        for envelope, (stored, first) in zip(envelopes, verdicts, strict=True):
+            if stored is not None:
+                if self._follow_up(stored):
+                    self._to_main(Finished(envelope, stored.state, "stored before", 0.0))
             elif first:
                 run.append(envelope)
             else:
-                self._suspects.append(envelope)
+                self._trials.suspect(envelope)
         if run:
             self._to_batcher(NotStored(run))
         self._try_next()
@@ -187,25 +190,18 @@ class Deliver(GuardedThread):
     def _try_next(self) -> None:
         """Let the next suspect run, if none does."""
         given_up = []
-        while self._suspects and self._on_trial is None:
-            suspect = self._suspects.popleft()
+        while (suspect := self._trials.begin(self._generation())) is not None:
             attempts = self._patiently(partial(self._store.count_attempt, suspect))
             if attempts is None:
                 return
-            if attempts > self._store.max_deliveries:
-                message = f"given up after {attempts} deliveries: workers stopped while they had it"
-                given_up.append(Dropped(suspect, TooManyDeliveries(message)))
-            else:
-                self._on_trial = suspect
+            if attempts <= self._store.max_deliveries:
                 self._to_batcher(NotStored([suspect]))
+                break
+            message = f"given up after {attempts} deliveries: workers stopped while they had it"
+            given_up.append(Dropped(suspect, TooManyDeliveries(message)))
+            self._trials.end(suspect)
         if given_up:
             self._deliver(given_up)
-
-    def _forget_older_than(self, generation: int) -> None:
-        """The broker connection is new: what came over an older one is delivered again."""
-        self._suspects = deque(one for one in self._suspects if one.generation >= generation)
-        if self._on_trial is not None and self._on_trial.generation < generation:
-            self._on_trial = None
 
     def _report(self) -> None:
         self._status_due = time.monotonic() + STATUS_INTERVAL_S

@@ -106,3 +106,8 @@ def test_results_need_redis_and_rabbitmq_alone_gets_the_embedded_one() -> None:
 
 def test_batching_off_is_mode_none() -> None:
     assert read(batching_enabled=False).batching_mode == "none"
+
+
+def test_a_tls_url_checks_certificates_unless_it_says_otherwise() -> None:
+    assert read(broker_url="rediss://h/0").broker == "rediss://h/0?ssl_cert_reqs=required"
+    assert read(broker_url="rediss://h/0?ssl_cert_reqs=none").broker == "rediss://h/0?ssl_cert_reqs=none"
