@@ -47,7 +47,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
         "visibility_timeout": settings.visibility_timeout_s,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 5,
-        "socket_timeout": 10,  # a server that is frozen counts as gone
+        "socket_timeout": 5,  # a server that is frozen counts as gone
         "socket_keepalive": True,
         "health_check_interval": 25,
     }

@@ -14,7 +14,7 @@ from kombu.pools import producers
 from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
 from tasks.errors import BrokerUnavailable
 
-RETRY_POLICY = {"max_retries": 2, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
+RETRY_POLICY = {"max_retries": 1, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
 RETRY_AFTER_S = 2.0
 #: Seconds RabbitMQ may take to confirm an envelope; it holds confirmations back while its disk or memory is full.
 CONFIRM_TIMEOUT_S = 4.0
@@ -25,7 +25,8 @@ class Publisher:
 
     Args:
         app: the Celery app.
-        retry_policy: kombu's retry policy for a lost connection; the default gives up within about a second.
+        retry_policy: kombu's retry policy for a lost connection; the default gives up within a second if the broker
+            refuses, within a quarter of a minute if it is frozen.
     """
 
     def __init__(self, app: Celery, retry_policy: dict[str, Any] | None = None) -> None:
