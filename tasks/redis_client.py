@@ -1,23 +1,25 @@
-"""A redis-py client from the URL forms that the settings accept."""
+"""A redis-py client from the URL forms that the settings accept, and its errors as ours."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from tasks.errors import BackendUnavailable
+
 CONNECT_TIMEOUT_S = 5.0
+RETRY_AFTER_S = 2.0
 
 
 def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, **options: Any) -> redis.Redis:
     """A client for ``redis://``, ``rediss://`` or ``redis+socket:///path?virtual_host=0``; connects on first use."""
     if url.startswith("redis+socket://"):
-        parts = urlsplit(url)
-        database = parts.query.removeprefix("virtual_host=").lstrip("/") or "0"
-        url = f"unix://{parts.path}?db={database}"
+        url = _unix(url)
     return redis.Redis.from_url(
         url,
         socket_timeout=socket_timeout,
@@ -26,3 +28,27 @@ def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, 
         health_check_interval=25,
         **options,
     )
+
+
+def ask(command: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What ``command(*args, **options)`` of a client returns.
+
+    Raises:
+        BackendUnavailable: Redis did not answer, or refused.
+    """
+    try:
+        return command(*args, **options)
+    except redis.RedisError as exc:
+        raise BackendUnavailable(
+            f"the result backend cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
+        ) from exc
+
+
+def _unix(url: str) -> str:
+    """Celery's form of a socket URL in redis-py's: the database is called ``db`` there; user and password stay."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if database := query.pop("virtual_host", "").strip("/"):
+        query["db"] = database
+    # Made by hand: urlunsplit leaves out the slashes of an empty host.
+    return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"

@@ -13,9 +13,8 @@ from celery import Celery
 
 from tasks import keys
 from tasks.envelope import Entry, failed
-from tasks.errors import BackendUnavailable
+from tasks.redis_client import ask
 
-RETRY_AFTER_S = 2.0
 #: Seconds after its last status when a worker counts as gone.
 WORKER_TTL_S = 10
 
@@ -57,23 +56,15 @@ class ResultReader:
         if not envelope_ids:
             return []
         names = [self._backend.get_key_for_task(one) for one in envelope_ids]
-        values: list[bytes | None] = self._ask("mget", names)
+        values: list[bytes | None] = ask(self._client.mget, names)
         return [_stored(value) for value in values]
 
     def workers(self) -> list[dict[str, Any]]:
         """The statuses of the workers that have a model loaded and were heard of lately."""
         since = time.time() - WORKER_TTL_S
-        names = self._ask("zrangebyscore", keys.WORKERS, since, "+inf")
-        values = self._ask("mget", [keys.worker(name.decode()) for name in names]) if names else []
+        names = ask(self._client.zrangebyscore, keys.WORKERS, since, "+inf")
+        values = ask(self._client.mget, [keys.worker(name.decode()) for name in names]) if names else []
         return [orjson.loads(value) for value in values if value]
-
-    def _ask(self, command: str, *args: Any) -> Any:
-        try:
-            return getattr(self._client, command)(*args)
-        except redis.RedisError as exc:
-            raise BackendUnavailable(
-                f"the result backend cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
-            ) from exc
 
 
 def _stored(value: bytes | None) -> Stored:
