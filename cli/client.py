@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -16,8 +17,9 @@ from kombu.exceptions import OperationalError
 from cli.embedded import require_running
 from config.settings import Settings
 from tasks.app import make_celery
+from tasks.cancel import cancel
 from tasks.envelope import QUEUES
-from tasks.errors import BrokerUnavailable
+from tasks.errors import BackendUnavailable, BrokerUnavailable
 from tasks.publisher import Publisher
 from tasks.queues import QueueCounter
 from tasks.redis_client import connect
@@ -28,8 +30,6 @@ from tasks.results import ResultReader, Stored
 REDIS_TIMEOUT_S = 10.0
 #: Seconds that a command waits for a connection to the broker.
 BROKER_TIMEOUT_S = 5.0
-#: Seconds for telling the workers that some envelopes are no longer wanted.
-REVOKE_TIMEOUT_S = 2.0
 
 Reply = tuple[str, Answers]
 
@@ -122,15 +122,9 @@ class Client:
                 raise BrokerUnavailable(f"the broker cannot be reached ({type(exc).__name__})") from exc
 
     def revoke(self, envelope_ids: Sequence[str]) -> None:
-        """Ask the workers to drop what has not run; best effort, and never an error."""
-        if not envelope_ids:
-            return
-        try:
-            with self._app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=REVOKE_TIMEOUT_S)
-                self._app.control.revoke(list(envelope_ids), connection=connection)
-        except Exception:
-            return
+        """Let the workers, those that start later too, drop what has not run; best effort, and never an error."""
+        with contextlib.suppress(BackendUnavailable):
+            cancel(self._app, self._redis, envelope_ids, self._settings.result_ttl_s)
 
 
 class Deadline:

@@ -23,6 +23,7 @@ from celery import Celery
 
 from config.settings import Settings
 from tasks.app import make_celery
+from tasks.cancel import cancel
 from tasks.envelope import Entry
 from tasks.errors import BrokerUnavailable, QueueFull
 from tasks.publisher import Publisher
@@ -216,7 +217,14 @@ class _Parts:
             Publisher(app), self.registry, self.replies.address, partial(self.sampler.published, "interactive")
         )
         self.desk = JobDesk(
-            app, self.store, self.reader, self.registry, self.patience, self.replies.address, self.sampler
+            app,
+            self.store,
+            self.reader,
+            self.registry,
+            self.patience,
+            self.replies.address,
+            self.sampler,
+            lambda envelope_ids: cancel(app, client, envelope_ids, settings.result_ttl_s),
         )
         for part in (self.replies, self.sampler, self.commit):
             part.start()

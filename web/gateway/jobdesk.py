@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate
@@ -83,6 +83,7 @@ class JobDesk:
 
     Args:
         reply_to: address of this process's reply listener, for callers that wait.
+        revoke: keeps the workers from beginning envelopes (``tasks.cancel``).
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class JobDesk:
         patience: Patience,
         reply_to: str,
         sampler: Sampler,
+        revoke: Callable[[list[str]], None],
     ) -> None:
         self._app = app
         self._backend = app.backend
@@ -103,6 +105,7 @@ class JobDesk:
         self._patience = patience
         self._reply_to = reply_to
         self._sampler = sampler
+        self._tell = revoke
         self._publishing = threading.BoundedSemaphore(PUBLISHING_AT_ONCE)
 
     def submit(
@@ -236,9 +239,11 @@ class JobDesk:
             log.warning("job %s was refused but its description could not be removed", job.id)
 
     def _revoke(self, job: Job, envelopes: list[tuple[str, int]]) -> None:
-        """Store the envelopes as revoked where nothing is stored yet, and tell the live workers."""
+        """Keep the workers from beginning the envelopes, and store them as revoked where nothing is stored yet."""
         if not envelopes:
             return
+        # First: what runs cannot be taken back, what is stored can be stored at the next try.
+        self._tell([one for one, _ in envelopes])
         self._store.store_revoked(
             job.id,
             [
@@ -246,12 +251,6 @@ class JobDesk:
                 for one, count in envelopes
             ],
         )
-        try:
-            with self._app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=2)
-                self._app.control.revoke([one for one, _ in envelopes], connection=connection)
-        except Exception as exc:  # the stored mark holds; kombu passes on what each transport raises
-            log.warning("the workers could not be told of a revoked job (%s)", type(exc).__name__)
 
     def _revoked_meta(self, job: Job, envelope_id: str) -> bytes:
         meta = self._backend._get_result_meta(

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import orjson
 import redis
 
 from tasks import keys
-from tasks.errors import BackendUnavailable, Conflict, NotFound
-
-RETRY_AFTER_S = 2.0
+from tasks.errors import Conflict, NotFound
+from tasks.redis_client import ask
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
 #: KEYS: idempotency, job, group, ids. ARGV: ttl, record, description, group, ids; an empty argument is not written.
@@ -135,7 +133,7 @@ class JobStore:
             keys.message_ids(job.id),
         ]
         values = [self._ttl_s, claim.packed() if claim else "", job.packed(), group[1]]
-        taken = self._ask(self._create, names, [*values, orjson.dumps(ids) if ids else ""])
+        taken = ask(self._create, names, [*values, orjson.dumps(ids) if ids else ""])
         if not taken or claim is None:
             return None
         held = orjson.loads(taken)
@@ -148,14 +146,14 @@ class JobStore:
         pipe = self._client.pipeline()
         pipe.hset(keys.job(job.id), "job", job.packed())
         pipe.expire(keys.job(job.id), self._ttl_s)
-        self._ask(pipe.execute)
+        ask(pipe.execute)
 
     def discard(self, job: Job, group_key: str, claim: Claim | None) -> None:
         """Take a job that was not published out again, as far as the backend can be reached."""
         names = [keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)]
         if claim is not None:
             names.append(keys.idempotency(claim.digest))
-        self._ask(self._client.delete, *names)
+        ask(self._client.delete, *names)
 
     def get(self, job_id: str) -> Job:
         """The description of a job.
@@ -163,7 +161,7 @@ class JobStore:
         Raises:
             NotFound: there is no such job, or it has expired.
         """
-        packed, *marks = self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS])
+        packed, *marks = ask(self._client.hmget, keys.job(job_id), ["job", *MARKS])
         if packed is None:
             raise NotFound("there is no such job, or its results have expired", {"field": "id"})
         fields = orjson.loads(packed)
@@ -173,12 +171,12 @@ class JobStore:
 
     def message_ids(self, job_id: str) -> list[str] | None:
         """The message ids that the caller gave, in order."""
-        packed = self._ask(self._client.get, keys.message_ids(job_id))
+        packed = ask(self._client.get, keys.message_ids(job_id))
         return orjson.loads(packed) if packed else None
 
     def progress(self, job_id: str) -> Progress:
         """How far the workers are."""
-        fields = self._ask(self._client.hgetall, keys.progress(job_id))
+        fields = ask(self._client.hgetall, keys.progress(job_id))
         labelled, failed, last_at = 0, 0, 0.0
         for value in fields.values():
             good, bad, at = value.split()
@@ -192,13 +190,13 @@ class JobStore:
         pipe = self._client.pipeline(transaction=False)
         for name in (keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)):
             pipe.expire(name, self._ttl_s)
-        self._ask(pipe.execute)
+        ask(pipe.execute)
 
     def mark_cancelled(self, job: Job) -> None:
-        self._ask(self._mark, [keys.job(job.id)], ["cancelled"])
+        ask(self._mark, [keys.job(job.id)], ["cancelled"])
 
     def mark_published(self, job: Job) -> None:
-        self._ask(self._mark, [keys.job(job.id)], ["published"])
+        ask(self._mark, [keys.job(job.id)], ["published"])
 
     def store_revoked(self, job_id: str, envelopes: list[tuple[str, str, bytes, int]]) -> None:
         """Store envelopes as revoked unless a worker has stored something: that one finishes.
@@ -209,22 +207,11 @@ class JobStore:
         pipe = self._client.pipeline(transaction=False)
         for _, name, value, _ in envelopes:
             pipe.set(name, value, nx=True, ex=self._ttl_s)
-        written = self._ask(pipe.execute)
+        written = ask(pipe.execute)
         pipe = self._client.pipeline(transaction=False)
         now = time.time()
-        if envelopes:
-            pipe.zadd(keys.CANCELLED, {envelope_id: now for envelope_id, *_ in envelopes})
-        pipe.zremrangebyscore(keys.CANCELLED, "-inf", now - self._ttl_s)
         for (envelope_id, _, _, count), done in zip(envelopes, written, strict=True):
             if done:
                 pipe.hsetnx(keys.progress(job_id), envelope_id, f"0 {count} {now}")
         pipe.expire(keys.progress(job_id), self._ttl_s)
-        self._ask(pipe.execute)
-
-    def _ask(self, command: Any, *args: Any, **options: Any) -> Any:
-        try:
-            return command(*args, **options)
-        except redis.RedisError as exc:
-            raise BackendUnavailable(
-                f"the result backend cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
-            ) from exc
+        ask(pipe.execute)

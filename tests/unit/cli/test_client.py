@@ -6,7 +6,9 @@ import pytest
 
 from cli.client import Client
 from config.settings import Settings, read
+from tasks import keys
 from tasks.errors import BrokerUnavailable
+from tasks.redis_client import connect
 
 
 def test_an_empty_queue_holds_nothing(service: Settings) -> None:
@@ -18,3 +20,17 @@ def test_an_absent_broker_is_said(service: Settings) -> None:
     away = read(_env_file=None, broker_url="redis://127.0.0.1:1/0", result_backend=service.backend)
     with Client(away) as client, pytest.raises(BrokerUnavailable):
         client.waiting("bulk")
+
+
+def test_cancelled_envelopes_are_written_down_for_workers_that_start_later(service: Settings) -> None:
+    with Client(service) as client:
+        client.revoke(["gone"])
+        client.revoke([])
+    with connect(service.backend) as store:
+        assert store.zscore(keys.CANCELLED, "gone")
+
+
+def test_cancelling_without_servers_is_no_error() -> None:
+    away = read(_env_file=None, broker_url="redis://127.0.0.1:1/0")
+    with Client(away) as client:
+        client.revoke(["gone"])
