@@ -15,7 +15,7 @@ from uuid import uuid4
 from celery import Celery, states
 
 from tasks.envelope import ENVELOPE_MESSAGES, Entry, failed
-from tasks.errors import BackendUnavailable, BrokerUnavailable, SluiceError
+from tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from tasks.publisher import Publisher
 from tasks.results import ResultReader, Stored
 from web.gateway.jobstore import Claim, Job, JobStore, Progress
@@ -30,6 +30,8 @@ PUBLISHING_AT_ONCE = 4
 PUBLISHING_WAIT_S = 10
 #: Seconds after which a job that is described and not published was left by a process that ended.
 PUBLISHING_TAKES_S = 60.0
+#: Seconds that a request waits for an earlier one with the same Idempotency-Key to publish the job.
+AGAIN_WAIT_S = 2.0
 #: Seconds between looks at a job that another request submitted.
 POLL_S = 0.05
 #: Envelopes whose results are read in one round trip.
@@ -122,7 +124,8 @@ class JobDesk:
             claim: the caller's Idempotency-Key; a job that holds it already is returned instead.
 
         Raises:
-            BrokerUnavailable: the job was not published; nothing of it is left.
+            BrokerUnavailable: the job was not published, and nothing of it is left; or it is a job that holds
+                ``claim`` already and nobody knows yet whether it will be.
             BackendUnavailable: the job was not published.
             Conflict: the key was used with another body.
         """
@@ -140,7 +143,7 @@ class JobDesk:
         )
         held_by = self._store.create(job, self._group(job), ids, claim)
         if held_by is not None:
-            return self._again(self._store.get(held_by), cuts, wait_s)
+            return self._again(held_by, cuts, wait_s, claim)
         collector = self._expect(job) if wait_s > 0 else None
         try:
             self._publish(job, cuts, collector is not None, claim)
@@ -192,7 +195,8 @@ class JobDesk:
         """
         job = self._store.get(job_id)
         status, _ = self._status(job)
-        if status.finished:
+        # One that is cancelled and has envelopes left may be waiting for an attempt that gets further.
+        if status.finished and status.done == status.total:
             return status
         self._store.mark_cancelled(job)
         progress = self._store.progress(job_id)
@@ -222,18 +226,24 @@ class JobDesk:
                         self._sampler.published(job.lane, count)
             finally:
                 self._publishing.release()
-            self._store.mark_published(job)
         except Exception as exc:
             self._undo(job, claim)
             if isinstance(exc, SluiceError):
                 raise
             log.error("job %s could not be published: %s", job.id, type(exc).__name__)
             raise BrokerUnavailable("the job could not be handed to the broker", retry_after_s=2) from None
+        try:
+            self._store.mark_published(job)
+        except BackendUnavailable:
+            log.warning("job %s is published, but is not marked so", job.id)
 
     def _undo(self, job: Job, claim: Claim | None) -> None:
         """Publishing stopped half-way: what went out must not run, and nothing may look like a live job."""
         try:
             self._revoke(job, job.envelopes)
+        except BackendUnavailable:
+            log.warning("job %s was refused but could not be marked as cancelled", job.id)
+        try:
             self._store.discard(job, self._group_key(job), claim)
         except BackendUnavailable:
             log.warning("job %s was refused but its description could not be removed", job.id)
@@ -275,16 +285,34 @@ class JobDesk:
     def _group_key(self, job: Job) -> str:
         return self._backend.get_key_for_group(job.id).decode()
 
-    def _again(self, job: Job, cuts: list[Any], wait_s: float) -> JobSubmission:
+    def _again(self, job_id: str, cuts: list[Any], wait_s: float, claim: Claim | None) -> JobSubmission:
         """A request that was made before: its job, published once more if the process that began to is gone."""
-        if not job.published and time.time() - job.created_at > PUBLISHING_TAKES_S:
-            self._publish(job, cuts, wants_reply=False, claim=None)
+        try:
+            job = self._store.get(job_id)
+            if not self._is_out(job):
+                if time.time() - job.created_at > PUBLISHING_TAKES_S:
+                    self._publish(job, cuts, wants_reply=False, claim=claim)
+                else:
+                    self._await_publishing(job_id)
+        except NotFound:
+            raise BrokerUnavailable("the first try could not be handed to the broker", retry_after_s=1) from None
         ends = time.monotonic() + wait_s
         while (
             time.monotonic() < ends and not self._status(job)[0].finished and not self._patience.stopping.wait(POLL_S)
         ):
             pass
         return self._look_once(job) if wait_s else JobSubmission(self._status(job)[0])
+
+    def _is_out(self, job: Job) -> bool:
+        """Whether a job is published, as its mark says or, if that could not be written, its envelopes."""
+        return job.published or self._status(job)[0].state != "queued"
+
+    def _await_publishing(self, job_id: str) -> None:
+        """Another request is publishing the job, or was when its process ended: a 202 now might promise too much."""
+        ends = time.monotonic() + AGAIN_WAIT_S
+        while not self._store.get(job_id).published:
+            if time.monotonic() > ends or self._patience.stopping.wait(POLL_S):
+                raise BrokerUnavailable("the first try is still being handed to the broker", retry_after_s=2)
 
     # -- waiting
 

@@ -19,7 +19,7 @@ from tests.harness.process import wait_for
 from tests.unit.web.fake_worker import FakeWorker, label_of
 from web.gateway import Gateway, Pending
 from web.gateway.jobdesk import JobDesk
-from web.gateway.jobstore import Claim
+from web.gateway.jobstore import Claim, JobStore
 from web.gateway.sampler import Sampler
 
 
@@ -319,11 +319,80 @@ def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
     with monkeypatch.context() as patch:
         patch.setattr(JobDesk, "_publish", lambda *args, **options: None)
         job_id = gateway.submit_job(["hello"], "interactive", claim=claim).status.id
-    assert gateway.submit_job(["hello"], "interactive", wait_s=0.2, claim=claim).entries is None
+    monkeypatch.setattr("web.gateway.jobdesk.AGAIN_WAIT_S", 0.2)
+    with pytest.raises(BrokerUnavailable) as early:
+        gateway.submit_job(["hello"], "interactive", wait_s=0.2, claim=claim)
+    assert early.value.retry_after_s
     monkeypatch.setattr("web.gateway.jobdesk.PUBLISHING_TAKES_S", 0)
     submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
     assert submission.status.id == job_id
     assert submission.entries is not None
+
+
+def test_a_try_that_comes_while_the_first_is_publishing_waits_for_it(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, publishing, gate = Claim(uuid4().hex, "body"), threading.Event(), threading.Event()
+    publish = Publisher.publish
+
+    def slow(self: Publisher, *args: object, **options: object) -> str:
+        publishing.set()
+        gate.wait(5)
+        return publish(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Publisher, "publish", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(gateway.submit_job, ["hello"], "interactive", 0, claim)
+        assert publishing.wait(5)
+        second = pool.submit(gateway.submit_job, ["hello"], "interactive", 0, claim)
+        with pytest.raises(TimeoutError):
+            second.result(0.2)
+        gate.set()
+        assert first.result(5).status.id == second.result(5).status.id
+
+
+def test_a_job_that_cannot_be_marked_as_published_is_accepted(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Claim(uuid4().hex, "body")
+    monkeypatch.setattr(JobStore, "mark_published", away)
+    submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
+    assert submission.entries is not None
+    again = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
+    assert again.status.id == submission.status.id
+
+
+def test_workers_hear_of_a_refused_job_while_the_backend_is_away(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    discarded: list[str] = []
+    desk = gateway._running().desk
+    monkeypatch.setattr(desk, "_tell", told.extend)
+    monkeypatch.setattr(JobStore, "store_revoked", away)
+    monkeypatch.setattr(JobStore, "discard", lambda self, job, *args: discarded.append(job.id))
+    monkeypatch.setattr(Publisher, "publish", away)
+    with pytest.raises(BackendUnavailable):
+        gateway.submit_job(["hello"] * 300, "bulk")
+    assert len(told) == 2
+    assert len(discarded) == 1
+
+
+def test_a_cancellation_that_failed_half_way_can_be_repeated(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.pause()
+    job_id = gateway.submit_job(["hello"] * 300, "bulk").status.id
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "store_revoked", away)
+        with pytest.raises(BackendUnavailable):
+            gateway.cancel(job_id)
+    status = gateway.cancel(job_id)
+    assert (status.state, status.done) == ("cancelled", 300)
+
+
+def away(*args: object, **options: object) -> str:
+    raise BackendUnavailable("away", retry_after_s=2)
 
 
 def test_every_thread_may_give_up_at_the_same_moment(lone: Callable[..., Gateway]) -> None:
