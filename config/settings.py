@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=4_194_304,
-        description="most tokens in one batch, padding counted; 0: no limit but the size",
+        description="most tokens in one dynamic batch, with padding if the model pads; 0: no limit but the size",
     )
 
     # Model
