@@ -33,7 +33,7 @@ class ReplyListener:
 
     Args:
         backend_url: Redis URL of the result backend.
-        on_answers: called in the listener's thread; must be quick and must not raise.
+        on_answers: called in the listener's thread; must be quick; what it raises is logged by type only.
     """
 
     def __init__(self, backend_url: str, on_answers: Callable[[str, Answers], None]) -> None:
@@ -65,5 +65,13 @@ class ReplyListener:
         client.close()
 
     def _dispatch(self, payload: bytes | str) -> None:
-        for envelope_id, answers in orjson.loads(payload).items():
-            self._on_answers(envelope_id, answers)
+        try:
+            replies = orjson.loads(payload).items()
+        except Exception as exc:  # a thread that ends would leave every later caller without an answer
+            log.error("a reply could not be read (%s)", type(exc).__name__)
+            return
+        for envelope_id, answers in replies:
+            try:
+                self._on_answers(envelope_id, answers)
+            except Exception as exc:  # the message may hold a text
+                log.error("the answers of an envelope could not be delivered (%s)", type(exc).__name__)
