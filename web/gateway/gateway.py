@@ -6,6 +6,7 @@ Threads, each started in the process that serves (never before a fork):
 sluice-dispatcher   the pending list; publishes interactive envelopes
 sluice-replies      this process's reply list; wakes the request threads
 sluice-sampler      queue depth, worker statuses, whether broker and backend answer
+sluice-patience     lets callers go early when nearly every thread waits
 ==================  =====================================================================
 """
 
@@ -212,7 +213,7 @@ class _Parts:
         self.reader = ResultReader(app, client)
         self.store = JobStore(client, settings.result_ttl_s)
         self.replies = ReplyListener(settings.backend, self.registry.deliver)
-        self.sampler = Sampler(app, self.reader, self.patience.relieve)
+        self.sampler = Sampler(app, self.reader)
         self.commit = GroupCommit(
             Publisher(app), self.registry, self.replies.address, partial(self.sampler.published, "interactive")
         )
@@ -226,7 +227,7 @@ class _Parts:
             self.sampler,
             lambda envelope_ids: cancel(app, client, envelope_ids, settings.result_ttl_s),
         )
-        for part in (self.replies, self.sampler, self.commit):
+        for part in (self.patience, self.replies, self.sampler, self.commit):
             part.start()
 
     def stop(self) -> None:

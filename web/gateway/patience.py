@@ -10,6 +10,7 @@ from typing import Protocol
 RESERVE = 8
 #: When nearly every thread waits, callers that have waited this long, in seconds, get their 202 early.
 SATURATED_WAIT_S = 1.0
+RELIEVE_EVERY_S = 0.5
 
 
 class Hurries(Protocol):
@@ -18,7 +19,9 @@ class Hurries(Protocol):
 
 
 class Patience:
-    """The waiting callers of one process.
+    """The waiting callers of one process, and a thread that looks after them.
+
+    The thread asks no server anything: it is needed most when one of them is silent.
 
     Args:
         threads: requests that the process holds at once.
@@ -28,6 +31,10 @@ class Patience:
         self._limit = threads - min(RESERVE, threads // 4)
         self._since: dict[Hurries, float] = {}
         self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sluice-patience", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
 
     def begin(self, waiter: Hurries) -> None:
         self._since[waiter] = monotonic()
@@ -51,3 +58,7 @@ class Patience:
         self.stopping.set()
         for waiter in self._since.copy():
             waiter.hurry()
+
+    def _run(self) -> None:
+        while not self.stopping.wait(RELIEVE_EVERY_S):
+            self.relieve()

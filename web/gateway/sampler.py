@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -37,13 +36,11 @@ class Sampler:
     Args:
         app: the Celery app; the thread opens a broker connection of its own.
         reader: reads worker statuses.
-        on_look: called at every look at the broker, before it.
     """
 
-    def __init__(self, app: Celery, reader: ResultReader, on_look: Callable[[], None]) -> None:
+    def __init__(self, app: Celery, reader: ResultReader) -> None:
         self._app = app
         self._reader = reader
-        self._on_look = on_look
         self._connection: Any = None
         self._counter: QueueCounter | None = None
         self._envelopes = dict.fromkeys(LANES, 0)
@@ -99,7 +96,6 @@ class Sampler:
     def _run(self) -> None:
         workers_due = 0.0
         while not self._stopping.is_set():
-            self._on_look()
             if monotonic() >= workers_due:
                 self._look_at_workers()
                 workers_due = monotonic() + WORKERS_EVERY_S
