@@ -108,7 +108,6 @@ ODD: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "stamps nonsense": (GOOD_BODY, JSON, headers(stamped_headers=["x"], stamps=5)),
     "reply a number": (GOOD_BODY, JSON, headers(**{REPLY_HEADER: 5, MORE_HEADER: "many"})),
     "reply and more huge": (GOOD_BODY, JSON, headers(**{REPLY_HEADER: "x" * 70_000, MORE_HEADER: 10**9})),
-    "unknown task without id": (json.dumps({"text": SECRET}), JSON, {"task": "no.such"}),
     "protocol 1": (json.dumps({"task": TASK_NAME, "id": "p1", "args": [SECRET], "kwargs": {}}), JSON, {}),
     "protocol 1 of no task": (json.dumps({"task": "no.such", "id": "p2", "args": [SECRET]}), JSON, {}),
     "protocol 1 without id": (json.dumps({"task": TASK_NAME, "args": [SECRET]}), JSON, {}),
