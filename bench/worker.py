@@ -1,4 +1,4 @@
-"""Queued one-message Celery tasks: Sluice's worker beside celery-batches and plain Celery.
+"""Queued Celery tasks: Sluice's worker beside celery-batches and plain Celery.
 
 ``python -m bench.worker [--tasks 4000] [--rounds 3]``
 
@@ -32,16 +32,18 @@ QUIET = ["--without-mingle", "--without-gossip", "-l", "warning"]
 
 @dataclass(frozen=True)
 class Contender:
-    """A worker: its Celery app, the task that clients send, and how many tasks are enough to measure it."""
+    """A worker: its Celery app, the task that clients send, how many tasks are enough to measure it, their size."""
 
     name: str
     app: str
     task: str
     share: float = 1.0
+    messages: int = 1
 
 
 CONTENDERS = (
     Contender("Sluice", "tasks", TASK_NAME),
+    Contender("Sluice, envelopes of 256", "tasks", TASK_NAME, 0.05, 256),
     Contender("celery-batches", "bench.peers.queue_workers", "peer.batched", 0.5),
     Contender("Celery, a task per message", "bench.peers.queue_workers", "peer.single", 0.25),
 )
@@ -74,7 +76,7 @@ def main() -> None:
 
 
 def measure(contender: Contender, broker: str, backend: str, logs: Path, count: int) -> float:
-    """Tasks per second between the first stored result and the last."""
+    """Messages per second between the first stored result and the last."""
     flush(backend)
     env = environment(broker, backend, model=MODEL)
     fill(contender, env, count)
@@ -90,7 +92,7 @@ def measure(contender: Contender, broker: str, backend: str, logs: Path, count: 
     finally:
         worker.stop()
         client.close()
-    return (count - first_count) / (last - first)
+    return contender.messages * (count - first_count) / (last - first)
 
 
 def fill(contender: Contender, env: dict[str, str], count: int) -> None:
@@ -102,7 +104,8 @@ def fill(contender: Contender, env: dict[str, str], count: int) -> None:
     with app.producer_pool.acquire(block=True) as producer:
         for number in range(count):
             text = f"Your parcel {number} is held at customs, pay the fee at http://post.example/a1"
-            app.send_task(contender.task, (text,), producer=producer, queue=queue, ignore_result=False)
+            payload = text if contender.messages == 1 else [text] * contender.messages
+            app.send_task(contender.task, (payload,), producer=producer, queue=queue, ignore_result=False)
 
 
 def wait_for_results(client: redis.Redis, count: int, timeout_s: float = 180) -> tuple[float, int]:
@@ -119,7 +122,7 @@ def wait_for_results(client: redis.Redis, count: int, timeout_s: float = 180) ->
 
 
 def report(rates: dict[tuple[str, str], list[float]]) -> None:
-    print("\n| worker | Redis, tasks/s | RabbitMQ, tasks/s |\n|---|---|---|")
+    print("\n| worker | Redis, messages/s | RabbitMQ, messages/s |\n|---|---|---|")
     for contender in CONTENDERS:
         cells = [f"{statistics.median(rates[contender.name, kind]):,.0f}" for kind in ("Redis", "RabbitMQ")]
         print(f"| {contender.name} | {' | '.join(cells)} |")
