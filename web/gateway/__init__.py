@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from web.gateway.gateway import Gateway, Pending
-from web.gateway.jobdesk import JobStatus, JobSubmission, ResultPage
+from web.gateway.jobdesk import JobSubmission, ResultPage
+from web.gateway.jobstatus import JobStatus
 
 __all__ = ["Gateway", "JobStatus", "JobSubmission", "Pending", "ResultPage"]

@@ -32,7 +32,8 @@ from tasks.redis_client import connect
 from tasks.replies import ReplyListener
 from tasks.results import ResultReader
 from web.gateway.commit import GroupCommit
-from web.gateway.jobdesk import JobDesk, JobStatus, JobSubmission, ResultPage, own_entry
+from web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
+from web.gateway.jobstatus import JobStatus, own_entry
 from web.gateway.jobstore import Claim, Job, JobStore
 from web.gateway.patience import Patience
 from web.gateway.sampler import Sampler

@@ -7,18 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import accumulate
 from typing import Any
 from uuid import uuid4
 
 from celery import Celery, states
 
-from tasks.envelope import ENVELOPE_MESSAGES, Entry, failed
+from tasks.envelope import ENVELOPE_MESSAGES, Entry
 from tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from tasks.publisher import Publisher
 from tasks.results import ResultReader, Stored
-from web.gateway.jobstore import Claim, Job, JobStore, Progress
+from web.gateway.jobstatus import JobStatus, finished, job_status, queued, single_entry, single_status
+from web.gateway.jobstore import Claim, Job, JobStore
 from web.gateway.patience import Patience
 from web.gateway.sampler import Sampler
 from web.gateway.waiting import JobCollector, Registry
@@ -36,24 +36,6 @@ AGAIN_WAIT_S = 2.0
 POLL_S = 0.05
 #: Envelopes whose results are read in one round trip.
 READ_ENVELOPES = 8
-REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """What ``GET /jobs/ID`` says; ``done`` counts finished messages, those that failed included."""
-
-    id: str
-    state: str
-    total: int
-    done: int
-    failed: int
-    created_at: float
-    finished_at: float | None
-
-    @property
-    def finished(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +138,8 @@ class JobDesk:
             return self._look_once(job)
         if entries is None:
             self._sampler.left_behind(lane, job.total)
-            return JobSubmission(_queued(job))
-        return JobSubmission(_finished(job, entries), self._named(job, entries, 0, ids))
+            return JobSubmission(queued(job))
+        return JobSubmission(finished(job, entries), self._named(job, entries, 0, ids))
 
     def status(self, job_id: str) -> JobStatus:
         """The state of a job.
@@ -174,7 +156,7 @@ class JobDesk:
         status, stored = self._status(job)
         if job.token is not None:
             ready = status.finished and offset == 0 and limit > 0
-            entries = [{**_single(job, stored), "id": "0"}] if ready else []
+            entries = [{**single_entry(job, stored), "id": "0"}] if ready else []
             return ResultPage(status, offset, entries, job)
         return ResultPage(status, offset, self._read(job, offset, limit), job)
 
@@ -333,7 +315,7 @@ class JobDesk:
         try:
             page = self.results(job.id, 0, job.total)
         except BackendUnavailable:
-            return JobSubmission(_queued(job))
+            return JobSubmission(queued(job))
         complete = page.status.finished and len(page.entries) == job.total
         return JobSubmission(page.status, page.entries if complete else None)
 
@@ -343,13 +325,13 @@ class JobDesk:
         """The status, and for one message of a shared envelope what is stored of that."""
         if job.token is not None:
             stored = self._reader.fetch([job.envelopes[0][0]])[0]
-            return _single_status(job, stored), stored
+            return single_status(job, stored), stored
         progress = self._store.progress(job.id)
         left = [one for one, _ in job.envelopes if one not in progress.envelopes]
         if left:
             self._store.keep(job, self._group_key(job))
         started = bool(progress.envelopes) or any(one.state != states.PENDING for one in self._reader.fetch(left))
-        return _job_status(job, progress, bool(left), started), None
+        return job_status(job, progress, bool(left), started), None
 
     def _read(self, job: Job, offset: int, limit: int) -> list[Entry]:
         """Entries ``offset`` …, up to the first envelope without a result."""
@@ -378,60 +360,3 @@ class JobDesk:
             identity = entry.get("id") or (ids[index] if job.named and ids else str(index))
             named.append({**entry, "id": identity} if "id" in entry else {"id": identity, **entry})
         return named
-
-
-def own_entry(stored: Stored, job: Job) -> Entry:
-    """The entry of the message with the job's token, from its envelope's finished result."""
-    entries = stored.entries(1)
-    mine = (entry for entry in entries if entry.get("id") == job.token)
-    # An envelope that failed as a whole has entries without ids, all alike.
-    return next(mine, None) or next(
-        (entry for entry in entries if "id" not in entry), failed(None, "model_failed", "no result was stored")
-    )
-
-
-def _single(job: Job, stored: Stored | None) -> Entry:
-    if job.cancelled or stored is None:
-        return failed(None, "revoked", REVOKED_ENTRY_MESSAGE)
-    return own_entry(stored, job)
-
-
-def _single_status(job: Job, stored: Stored) -> JobStatus:
-    finished_at: float | None = None
-    if job.cancelled:
-        state, done, bad = "cancelled", 1, 1
-    elif stored.ready:
-        bad = int("error" in own_entry(stored, job))
-        state, done = ("cancelled" if stored.state == states.REVOKED else "failed" if bad else "done"), 1
-        finished_at = datetime.fromisoformat(stored.finished_at).timestamp() if stored.finished_at else None
-    else:
-        state, done, bad = ("queued" if stored.state == states.PENDING else "running"), 0, 0
-    return JobStatus(job.id, state, 1, done, bad, job.created_at, finished_at)
-
-
-def _job_status(job: Job, progress: Progress, unfinished: bool, started: bool) -> JobStatus:
-    if job.cancelled:
-        state = "cancelled"
-    elif unfinished:
-        state = "running" if started else "queued"
-    else:
-        state = "failed" if progress.labelled == 0 else "done"
-    return JobStatus(
-        id=job.id,
-        state=state,
-        total=job.total,
-        done=progress.labelled + progress.failed,
-        failed=progress.failed,
-        created_at=job.created_at,
-        finished_at=None if unfinished else progress.last_at,
-    )
-
-
-def _queued(job: Job) -> JobStatus:
-    return JobStatus(job.id, "queued", job.total, 0, 0, job.created_at, None)
-
-
-def _finished(job: Job, entries: list[Entry]) -> JobStatus:
-    bad = sum("error" in entry for entry in entries)
-    state = "failed" if bad == job.total else "done"
-    return JobStatus(job.id, state, job.total, job.total, bad, job.created_at, time.time())

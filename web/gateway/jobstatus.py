@@ -1,0 +1,89 @@
+"""A job's state as its callers see it, from what is stored of it. Pure: nothing here asks Redis."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from celery import states
+
+from tasks.envelope import Entry, failed
+from tasks.results import Stored
+from web.gateway.jobstore import Job, Progress
+
+REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What ``GET /jobs/ID`` says; ``done`` counts finished messages, those that failed included."""
+
+    id: str
+    state: str
+    total: int
+    done: int
+    failed: int
+    created_at: float
+    finished_at: float | None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+
+def own_entry(stored: Stored, job: Job) -> Entry:
+    """The entry of the message with the job's token, from its envelope's finished result."""
+    entries = stored.entries(1)
+    mine = (entry for entry in entries if entry.get("id") == job.token)
+    # An envelope that failed as a whole has entries without ids, all alike.
+    return next(mine, None) or next(
+        (entry for entry in entries if "id" not in entry), failed(None, "model_failed", "no result was stored")
+    )
+
+
+def single_entry(job: Job, stored: Stored | None) -> Entry:
+    if job.cancelled or stored is None:
+        return failed(None, "revoked", REVOKED_ENTRY_MESSAGE)
+    return own_entry(stored, job)
+
+
+def single_status(job: Job, stored: Stored) -> JobStatus:
+    finished_at: float | None = None
+    if job.cancelled:
+        state, done, bad = "cancelled", 1, 1
+    elif stored.ready:
+        bad = int("error" in own_entry(stored, job))
+        state, done = ("cancelled" if stored.state == states.REVOKED else "failed" if bad else "done"), 1
+        finished_at = datetime.fromisoformat(stored.finished_at).timestamp() if stored.finished_at else None
+    else:
+        state, done, bad = ("queued" if stored.state == states.PENDING else "running"), 0, 0
+    return JobStatus(job.id, state, 1, done, bad, job.created_at, finished_at)
+
+
+def job_status(job: Job, progress: Progress, unfinished: bool, started: bool) -> JobStatus:
+    if job.cancelled:
+        state = "cancelled"
+    elif unfinished:
+        state = "running" if started else "queued"
+    else:
+        state = "failed" if progress.labelled == 0 else "done"
+    return JobStatus(
+        id=job.id,
+        state=state,
+        total=job.total,
+        done=progress.labelled + progress.failed,
+        failed=progress.failed,
+        created_at=job.created_at,
+        finished_at=None if unfinished else progress.last_at,
+    )
+
+
+def queued(job: Job) -> JobStatus:
+    return JobStatus(job.id, "queued", job.total, 0, 0, job.created_at, None)
+
+
+def finished(job: Job, entries: list[Entry]) -> JobStatus:
+    bad = sum("error" in entry for entry in entries)
+    state = "failed" if bad == job.total else "done"
+    return JobStatus(job.id, state, job.total, job.total, bad, job.created_at, time.time())
