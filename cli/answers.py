@@ -28,7 +28,6 @@ class NoAnswer(SluiceError):
 
     status = 504
     code = "no_answer"
-    retryable = True
 
 
 def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wait_s: float) -> int:

@@ -1,4 +1,4 @@
-"""The error tree. Each class carries its HTTP status, a stable code and whether trying again can help.
+"""The error tree. Each class carries its HTTP status and a stable code.
 
 No message of these classes ever holds the text of an SMS.
 """
@@ -19,7 +19,6 @@ class SluiceError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    retryable: ClassVar[bool] = False
 
     def __init__(
         self, message: str, details: dict[str, Any] | None = None, *, retry_after_s: float | None = None
@@ -79,7 +78,6 @@ class InvalidInput(SluiceError):
 class QueueFull(SluiceError):
     status = 429
     code = "queue_full"
-    retryable = True
 
 
 class ModelFailed(SluiceError):
@@ -92,17 +90,15 @@ class ModelFailed(SluiceError):
 class BrokerUnavailable(SluiceError):
     status = 503
     code = "broker_unavailable"
-    retryable = True
 
 
 class BackendUnavailable(SluiceError):
     status = 503
     code = "backend_unavailable"
-    retryable = True
 
 
 class Revoked(SluiceError):
-    """Cancelled or expired before the model saw it."""
+    """Cancelled or expired before the model saw it; ``details["expired"]`` says which."""
 
     status = 410
     code = "revoked"
@@ -127,7 +123,6 @@ class ServiceNotRunning(SluiceError):
 
     status = 503
     code = "service_not_running"
-    retryable = True
 
 
 BY_CODE: dict[str, type[SluiceError]] = {

@@ -7,16 +7,18 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from celery import Celery
 from celery.worker import state as worker_state
 
 from config.settings import Settings
+from tasks.errors import Revoked
 from tasks.redis_client import connect
 from worker.batching.former import Limits
 from worker.batching.policy import Policy
 from worker.calibrate import Cost, measure
+from worker.consumer.waker import Waker
 from worker.message import Drain, Item, NewConnection, Received
 from worker.model.base import Classifier
 from worker.results import ResultStore
@@ -26,14 +28,6 @@ from worker.threads.deliver import Deliver
 from worker.threads.model import ModelThread
 
 log = logging.getLogger(__name__)
-
-
-class Waker(Protocol):
-    """What the pipeline needs of ``worker.consumer.waker``."""
-
-    def wake(self) -> None: ...
-    def again(self) -> None: ...
-
 
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
@@ -198,9 +192,11 @@ class Pipeline:
         self._waker.wake()
 
 
-def revoked(envelope: Received) -> str | None:
+def revoked(envelope: Received) -> Revoked | None:
     """Why an envelope must not run any more, or None. Reads only; safe from any thread."""
     request = envelope.request
     if request.expires is not None and time.time() > request.expires.timestamp():
-        return "expired"
-    return "revoked" if request.id in worker_state.revoked else None
+        return Revoked("the message was expired before it was classified", {"expired": True})
+    if request.id in worker_state.revoked:
+        return Revoked("the message was revoked before it was classified", {"expired": False})
+    return None

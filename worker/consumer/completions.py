@@ -6,11 +6,9 @@ import os
 from typing import Any
 
 from celery import signals
-from celery.exceptions import TaskRevokedError
 from celery.utils.log import get_logger
 from celery.worker.state import task_ready
 
-from tasks.errors import Revoked
 from worker.consumer.acks import Acker
 from worker.message import Finished, Received, Started
 from worker.pipeline import Pipeline
@@ -67,13 +65,13 @@ class Completions:
             log.warning("%s[%s] failed: %s", request.argsrepr, request.id, note.error)
 
     def _revoked(self, request: Any, note: Finished) -> None:
-        expired = isinstance(note.error, Revoked) and "expired" in note.error.message
+        expired = note.error is not None and bool(note.error.details.get("expired"))
         request._already_revoked = True
         request.send_event("task-revoked", terminated=False, signum=None, expired=expired)
         signals.task_revoked.send(
             sender=request.task, request=request._context, terminated=False, signum=None, expired=expired
         )
-        log.info("%s[%s] dropped: %s", request.argsrepr, request.id, note.error or TaskRevokedError())
+        log.info("%s[%s] dropped: %s", request.argsrepr, request.id, note.error)
 
     def _current(self, envelope: Received) -> bool:
         return envelope.generation == self._pipeline.generation

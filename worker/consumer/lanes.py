@@ -16,6 +16,7 @@ from kombu.common import ignore_errors
 
 from tasks.app import settings_of
 from tasks.envelope import QUEUES
+from worker.consumer import cancelled
 from worker.consumer.acks import give_back_abandoned, renew
 from worker.consumer.odd import unharmed
 
@@ -38,6 +39,7 @@ class Lanes(bootsteps.StartStopStep):
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:
+        cancelled.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
         if self._queue is not None:
             # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
             c.task_consumer.cancel_by_queue(self._queue.name)

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-import redis
 from amqp.exceptions import PreconditionFailed
 from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
-from tasks import keys
 from tasks.app import prefetch_envelopes, settings_of
 from tasks.errors import ModelUnavailable
-from tasks.redis_client import connect
 from worker.consumer import privacy
 from worker.consumer.completions import Completions
 from worker.consumer.lanes import Lanes
@@ -32,7 +29,6 @@ log = get_logger(__name__)
 
 EX_SOFTWARE = 70
 EX_CONFIG = 78
-MOST_REVOKED = 1_000_000
 
 
 class Pipeline(bootsteps.StartStopStep):
@@ -58,7 +54,6 @@ class Pipeline(bootsteps.StartStopStep):
         except ModelUnavailable as exc:
             stop_at_start(str(exc))
         w.sluice = pipeline
-        remember_cancelled(w)
         self._completions = Completions(w.sluice, w._conninfo.connection_errors)
         w.sluice.start()
 
@@ -114,21 +109,6 @@ class Pipeline(bootsteps.StartStopStep):
         log.critical("stopping the worker: %s", reason)
         worker_state.should_stop = EX_SOFTWARE
         w.hub.call_soon(lambda: None)
-
-
-def remember_cancelled(w: Any) -> None:
-    """Tell Celery which envelopes were cancelled before this worker started; the broadcast reached live ones only."""
-    settings = settings_of(w.app)
-    # Celery forgets revoked ids after three hours; a bulk backlog may be older.
-    worker_state.revoked.expires, worker_state.revoked.maxlen = settings.result_ttl_s, MOST_REVOKED
-    client = connect(settings.backend)
-    try:
-        cancelled: Any = client.zrange(keys.CANCELLED, 0, -1)
-        worker_state.revoked.update([name.decode() for name in cancelled])
-    except redis.RedisError as exc:
-        log.warning("the result store is away (%s): jobs cancelled earlier may run", type(exc).__name__)
-    finally:
-        client.close()
 
 
 def check_queues(w: Any) -> None:

@@ -16,7 +16,7 @@ from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
 from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, parse
-from tasks.errors import InvalidInput, Revoked
+from tasks.errors import InvalidInput
 from worker.message import Received
 from worker.pipeline import revoked
 
@@ -67,9 +67,7 @@ class Receiver:
         signals.task_received.send(sender=self._consumer, request=request)
         self._announce(request)
         envelope = self._make_envelope(request)
-        reason = revoked(envelope)
-        if reason:
-            envelope.refused = Revoked(f"the message was {reason} before it was classified")
+        envelope.refused = revoked(envelope) or envelope.refused
         return envelope
 
     def postpone(self, envelope: Received, accept: Callable[[Received], None]) -> None:

@@ -42,7 +42,7 @@ class Batcher(GuardedThread):
         to_model: called with each batch; takes at most ``MODEL_PLACES`` that it has not answered with ``ModelFree``.
         to_deliver: blocks while the deliver thread is behind, which in turn fills the broker's prefetch window.
         to_main: never blocks.
-        revoked: whether an envelope was revoked or has expired; must be safe to call from any thread.
+        revoked: the error of an envelope that was revoked or has expired; must be safe to call from any thread.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Batcher(GuardedThread):
         to_model: Callable[[list[Item] | None], None],
         to_deliver: Callable[[Any], None],
         to_main: Callable[[Any], None],
-        revoked: Callable[[Received], str | None],
+        revoked: Callable[[Received], Revoked | None],
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("batcher", on_death)
@@ -231,10 +231,10 @@ class Batcher(GuardedThread):
         for item in items:
             envelope = item.envelope
             if envelope.started is None and id(envelope) not in gone:
-                reason = self._revoked(envelope)
-                if reason:
+                error = self._revoked(envelope)
+                if error:
                     gone.add(id(envelope))
-                    self._to_deliver(Dropped(envelope, Revoked(f"the message was {reason} before it was classified")))
+                    self._to_deliver(Dropped(envelope, error))
                 else:
                     envelope.started = now
                     begun.append(envelope)

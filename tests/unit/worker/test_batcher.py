@@ -32,7 +32,7 @@ class Rig:
         self.model: SimpleQueue[list[Item] | None] = SimpleQueue()
         self.deliver: SimpleQueue[Any] = SimpleQueue()
         self.main: SimpleQueue[Any] = SimpleQueue()
-        self.revoked: dict[str, str] = {}
+        self.revoked: dict[str, Revoked] = {}
         self.deaths: list[str] = []
         self.batcher = Batcher(
             Tokenizer(),  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_revoked_envelope_is_dropped_just_before_the_model(rig: Rig) -> None:
     revoked = rig.receive("gone", "one", "two")
     rig.receive("kept", "three")
     rig.settled()
-    rig.revoked["gone"] = "revoked"
+    rig.revoked["gone"] = Revoked("revoked")
     rig.batcher.inbox.put(ModelFree())
     assert [item.envelope.id for item in rig.batch()] == ["kept"]
     dropped = rig.deliver.get(timeout=5)
@@ -136,7 +136,7 @@ def test_a_revoked_envelope_is_dropped_just_before_the_model(rig: Rig) -> None:
 def test_a_started_envelope_is_not_revoked_half_way(rig: Rig) -> None:
     rig.receive("a", *["text"] * 6)
     rig.batch()
-    rig.revoked["a"] = "revoked"
+    rig.revoked["a"] = Revoked("revoked")
     rig.batcher.inbox.put(ModelFree())
     assert [item.index for item in rig.batch()] == [4, 5]
 

@@ -1,0 +1,33 @@
+"""Envelopes cancelled while this worker was not listening: before it started, or without a broker connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from celery import Celery
+from celery.utils.log import get_logger
+from celery.worker import state as worker_state
+
+from tasks import keys
+from tasks.app import settings_of
+from tasks.redis_client import connect
+
+log = get_logger(__name__)
+
+MOST_REVOKED = 1_000_000
+
+
+def remember(app: Celery) -> None:
+    """Add them to Celery's revoked ids; the broadcast reached only the workers that listened."""
+    settings = settings_of(app)
+    # Celery forgets revoked ids after three hours; a bulk backlog may be older.
+    worker_state.revoked.expires, worker_state.revoked.maxlen = settings.result_ttl_s, MOST_REVOKED
+    client = connect(settings.backend)
+    try:
+        cancelled: Any = client.zrange(keys.CANCELLED, 0, -1)
+        worker_state.revoked.update([name.decode() for name in cancelled])
+    except redis.RedisError as exc:
+        log.warning("the result store is away (%s): jobs cancelled earlier may run", type(exc).__name__)
+    finally:
+        client.close()
