@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from cli.backfill.progress import Display, print_summary
 from cli.backfill.reader import CsvReader
 from cli.backfill.row import Row
 from cli.backfill.sender import Sender
+from cli.backfill.stop import Stop, Stopped
 from cli.backfill.tally import Tally
 from cli.backfill.writer import CsvWriter, UnwritableOutput
 from cli.client import Client
 from cli.output import log_to, screen
 from config.settings import Settings
 from tasks.envelope import ENVELOPE_MESSAGES
-
-
-class Stopped(Exception):
-    """Ctrl-C or SIGTERM; carries the exit status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 def run(settings: Settings, source: Path, target: Path, text_column: str | None, *, lane: str, window: int) -> int:
@@ -41,10 +32,10 @@ def run(settings: Settings, source: Path, target: Path, text_column: str | None,
         raise UnwritableOutput(f"{target} is a folder: name a file in it")
     console = screen(stderr=True)
     log_to(console)
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
+    stop = Stop()
+    stop.install()
     try:
-        tally = _classify(settings, source, target, text_column, lane, window)
+        tally = _classify(settings, source, target, text_column, lane, window, stop)
     except Stopped as stopped:
         console.print(f"sluice: stopped; {target} was not written", soft_wrap=True)
         return stopped.status
@@ -52,7 +43,9 @@ def run(settings: Settings, source: Path, target: Path, text_column: str | None,
     return 0
 
 
-def _classify(settings: Settings, source: Path, target: Path, text_column: str | None, lane: str, window: int) -> Tally:
+def _classify(
+    settings: Settings, source: Path, target: Path, text_column: str | None, lane: str, window: int, stop: Stop
+) -> Tally:
     with (
         CsvReader(source, text_column, settings.max_text_chars) as reader,
         Client(settings) as client,
@@ -60,7 +53,7 @@ def _classify(settings: Settings, source: Path, target: Path, text_column: str |
     ):
         tally = Tally()
         with Display(reader.size, tally, screen(stderr=True)) as display:
-            sender = Sender(client, lane, window, display.note)
+            sender = Sender(client, lane, window, display.note, stop)
             try:
                 for rows in _answered(iter(reader), sender):
                     writer.write(rows)
@@ -87,10 +80,3 @@ def _answered(rows: Iterator[Row], sender: Sender) -> Iterator[list[Row]]:
             yield done
     if done := sender.take():
         yield done
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    # The handlers go back first: a second Ctrl-C ends a clean-up that hangs.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Stopped(128 + number)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from cli.backfill.row import Row
+from cli.backfill.stop import Stop
 from cli.client import Client
 from tasks.errors import BackendUnavailable, BrokerUnavailable
 
@@ -49,13 +50,15 @@ class Sender:
         lane: ``bulk`` or ``interactive``.
         window: envelopes between the oldest unanswered row and the newest one read; bounds the memory.
         note: called with one sentence when the operator should know what is being waited for.
+        stop: asked in every wait and before everything that is sent.
     """
 
-    def __init__(self, client: Client, lane: str, window: int, note: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, lane: str, window: int, note: Callable[[str], None], stop: Stop) -> None:
         self._client = client
         self._lane = lane
         self._window = window
         self._note = note
+        self._stop = stop
         self._open: OrderedDict[str, Envelope] = OrderedDict()
         self._last_answer = self._last_ask = time.monotonic()
         self._published = False
@@ -74,7 +77,9 @@ class Sender:
 
         Raises:
             BrokerUnavailable: it was never there.
+            Stopped: a stop was asked for.
         """
+        self._stop.check()
         if not self.outstanding:
             self._last_answer = time.monotonic()
         envelope = Envelope(rows)
@@ -93,7 +98,12 @@ class Sender:
         return [row for one in done for row in one.rows]
 
     def wait(self) -> None:
-        """Wait a moment for answers, and look after those that fail to come."""
+        """Wait a moment for answers, and look after those that fail to come.
+
+        Raises:
+            Stopped: a stop was asked for.
+        """
+        self._stop.check()
         if not self.outstanding:
             return
         for identity, answers in self._client.replies(POLL_S):
@@ -114,6 +124,7 @@ class Sender:
     def _publish(self, envelope: Envelope) -> None:
         attempt = 0
         while True:
+            self._stop.check()
             try:
                 self._client.publish(
                     [row.text or "" for row in envelope.sent], lane=self._lane, envelope_id=envelope.identity
@@ -122,7 +133,7 @@ class Sender:
                 if not self._published:
                     raise
                 self._note(f"{exc.message}; waiting for it")
-                time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+                self._stop.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
                 attempt += 1
             else:
                 self._published = True

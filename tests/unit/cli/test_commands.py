@@ -133,8 +133,7 @@ def test_a_stopped_backfill_leaves_nothing(
         time.sleep(0.3)
         process.send_signal(number)
         _, complaint = process.communicate(timeout=20)
-    assert process.returncode == status
-    assert complaint == "sluice: stopped; out.csv was not written\n"
+    assert (complaint, process.returncode) == ("sluice: stopped; out.csv was not written\n", status)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 

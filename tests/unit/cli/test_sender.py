@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from cli.backfill import sender as module
+from cli.backfill import sender as module, stop as stop_module
 from cli.backfill.row import Row
 from cli.backfill.sender import Sender
+from cli.backfill.stop import Stop
 from tasks.envelope import Entry, failed, labelled
 from tasks.errors import BackendUnavailable, BrokerUnavailable
 from tasks.results import Stored
@@ -82,6 +83,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
     monkeypatch.setattr(module, "time", one)
+    monkeypatch.setattr(stop_module, "time", one)
     return one
 
 
@@ -97,7 +99,7 @@ def notes() -> list[str]:
 
 @pytest.fixture
 def sender(client: FakeClient, clock: Clock, notes: list[str]) -> Sender:
-    return Sender(client, "bulk", 3, notes.append)  # type: ignore[arg-type]
+    return Sender(client, "bulk", 3, notes.append, Stop())  # type: ignore[arg-type]
 
 
 def label(text: str) -> Entry:
