@@ -41,6 +41,7 @@ AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 SOCKET_PATH_LIMIT = 100  # bytes; Linux allows 107 in sun_path, redis-server's own temporary name needs some
 
 Batching = Literal["dynamic", "static", "none"]
+Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 
 class SettingsError(ValueError):
@@ -121,7 +122,18 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if present",
     )
-    model_threads: int = Field(0, ge=0, le=1024, description="CPU threads of the model; 0: all cores but one")
+    precision: Precision = Field(
+        "auto",
+        description="fp32, fp16, bf16 or int8; auto: fp16 on CUDA; on a CPU int8 where it agrees and pays, else fp32",
+    )
+    packed: bool = Field(
+        True, description="run BERT-like models without padding; false: as their library does, for comparison"
+    )
+    model_threads: int = Field(0, ge=0, le=1024, description="CPU threads of the model; 0: as the model's cost asks for")
+    tokenizer_threads: int = Field(
+        0, ge=0, le=1024, description="threads that tokenise; 0: one beside a model on the CPU, more beside a GPU"
+    )
+    deduplicate: bool = Field(True, description="compute texts that wait together and read alike only once")
 
     # Broker and results
     broker_url: SecretStr | None = Field(
@@ -131,6 +143,9 @@ class Settings(BaseSettings):
         None, description="a Redis URL; empty: the broker's Redis, else the embedded one"
     )
     result_ttl_s: int = Field(86_400, ge=1, description="seconds that results and jobs are kept")
+    result_cache_ttl_s: int = Field(
+        0, ge=0, description="seconds that answers are kept for texts that come again, by hash; 0: no cache"
+    )
     queue_type: Literal["quorum", "classic"] = Field("quorum", description="RabbitMQ queue type; no effect on Redis")
     visibility_timeout_s: int = Field(
         60,
@@ -186,6 +201,8 @@ class Settings(BaseSettings):
             raise ValueError(f"BATCHING_ENABLED=false contradicts BATCHING={self.batching}: remove one of them")
         if self.mbert_model_path is not None and "model" in given:
             raise ValueError("MODEL and MBERT_MODEL_PATH both name a model: set only one of them")
+        if not self.use_fp16 and "use_fp16" in given and self.precision == "fp16":
+            raise ValueError("USE_FP16=false contradicts PRECISION=fp16: remove one of them")
         if 0 < self.max_batch_tokens < self.max_text_length:
             raise ValueError(
                 f"MAX_BATCH_TOKENS={self.max_batch_tokens} is less than MAX_TEXT_LENGTH={self.max_text_length}:"
