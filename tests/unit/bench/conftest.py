@@ -1,0 +1,11 @@
+"""One thread for every small model: OpenMP threads that share their cores with others wait for each other."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
