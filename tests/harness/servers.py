@@ -119,6 +119,13 @@ class RabbitServer:
         if self._child:
             self._child.wait()
 
+    def freeze(self) -> None:
+        """Let the node hold its connections and do nothing, until ``thaw``."""
+        os.kill(int((self._folder / "rabbit.pid").read_text()), signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(int((self._folder / "rabbit.pid").read_text()), signal.SIGCONT)
+
     def close(self) -> None:
         self.stop()
         if self._epmd:

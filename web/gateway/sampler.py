@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 
+from tasks.app import settings_of
 from tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
 from tasks.errors import BackendUnavailable
 from tasks.queues import QueueCounter
@@ -22,6 +23,8 @@ WORKERS_EVERY_S = 2.0
 #: Seconds without a completed look after which broker and backend count as not answering.
 STALE_S = 6.0
 FIRST_LOOK_S = 3.0
+#: Seconds after which a RabbitMQ that holds the connection but says nothing counts as gone.
+AMQP_TIMEOUT_S = 3
 #: Weight of the newest envelope in the running mean of messages per envelope.
 MEAN_WEIGHT = 0.05
 #: Messages per envelope assumed of other processes' envelopes until this one has published some.
@@ -41,6 +44,8 @@ class Sampler:
     def __init__(self, app: Celery, reader: ResultReader) -> None:
         self._app = app
         self._reader = reader
+        amqp = settings_of(app).uses_amqp  # Redis has such limits for every connection (tasks/app.py)
+        self._timeouts = {"read_timeout": AMQP_TIMEOUT_S, "write_timeout": AMQP_TIMEOUT_S} if amqp else {}
         self._connection: Any = None
         self._counter: QueueCounter | None = None
         self._envelopes = dict.fromkeys(LANES, 0)
@@ -129,7 +134,7 @@ class Sampler:
 
     def _connected(self) -> QueueCounter:
         if self._counter is None:
-            self._connection = self._app.connection_for_write()
+            self._connection = self._app.connection_for_write(transport_options=self._timeouts)
             self._connection.connect()
             self._counter = QueueCounter(self._connection)
         return self._counter
