@@ -68,8 +68,8 @@ def test_the_vocabulary_made_here_knows_every_character() -> None:
 
 
 def test_texts_come_in_one_shuffled_order() -> None:
-    with texts.SAMPLES.open(encoding="utf-8", newline="") as file:
-        rows = list(dict.fromkeys(row["text"] for row in csv.DictReader(file)))
+    with texts.SAMPLE.open(encoding="utf-8", newline="") as file:
+        rows = [row["text"] for row in csv.DictReader(file)]
     loaded = texts.load()
     assert loaded == texts.load()
     assert loaded != rows
@@ -82,6 +82,7 @@ def test_texts_that_come_again_read_otherwise_even_to_the_shipped_model() -> Non
     once = len(texts.load())
     rows = classifier.encode(texts.load(count=3 * once, distinct=True))
     passes = [{tuple(ids) for ids in rows[start : start + once]} for start in (0, once, 2 * once)]
+    assert len(passes[0]) > 0.95 * once
     assert passes[0].isdisjoint(passes[1] | passes[2])
     assert passes[1].isdisjoint(passes[2])
 
@@ -92,5 +93,5 @@ def test_a_file_without_texts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no column"):
         texts.load(file)
     file.write_text("text\n")
-    with pytest.raises(ValueError, match="no texts"):
+    with pytest.raises(ValueError, match="no rows"):
         texts.load(file)
