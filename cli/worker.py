@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
+
+from cli.up.option import processes_option
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 
 @click.command(
@@ -13,12 +21,17 @@ Examples:
 \b
   sluice worker
   sluice worker --hostname gpu0@%h
+  sluice worker --processes auto
   SLUICE_BROKER_URL=amqp://user:secret@rabbit// SLUICE_RESULT_BACKEND=redis://results/0 sluice worker
 """,
 )
+@processes_option
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
-def worker(celery_args: tuple[str, ...]) -> int:
-    """Run one worker: it loads the model, then takes envelopes from both lanes.
+def worker(processes: int, celery_args: tuple[str, ...]) -> int:
+    """Run a worker: it loads the model, then takes envelopes from both lanes.
+
+    With several processes each has a CUDA device, or a share of the cores, and a node name (sluice-0@host, ...) of its
+    own; one that ends by itself stops the others.
 
     CELERY_ARGS go to `celery worker` as they are. SIGTERM or Ctrl-C finishes what is in the model, stores and
     acknowledges it, and leaves the rest to the broker.
@@ -29,6 +42,29 @@ def worker(celery_args: tuple[str, ...]) -> int:
     from cli.embedded import require_running
 
     require_running(settings)
+    if processes != 1:
+        status = _several(settings, processes, celery_args)
+        if status is not None:
+            return status
+    return _one(settings, celery_args)
+
+
+def _several(settings: Settings, processes: int, celery_args: Sequence[str]) -> int | None:
+    """The exit status; None when one process is enough."""
+    import signal
+
+    from cli.up.workers import make_parts, serve
+
+    if any(argument.startswith(("-n", "--hostname")) for argument in celery_args):
+        raise click.UsageError(
+            "several processes get names of their own: leave --hostname out, or start them one by one"
+        )
+    parts = make_parts(settings, processes, celery_args, on_orphan=signal.SIGTERM)
+    return serve(parts) if len(parts) > 1 else None
+
+
+def _one(settings: Settings, celery_args: Sequence[str]) -> int:
+    """Celery's worker, in this process."""
     import warnings
 
     from celery.exceptions import SecurityWarning

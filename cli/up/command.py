@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from cli.up.option import processes_option
+
 
 @click.command(
     epilog="""
@@ -12,6 +14,7 @@ Examples:
 \b
   sluice up
   SLUICE_PORT=9000 sluice up --no-flower
+  sluice up --processes auto
   SLUICE_MODEL='simulated:?batch_ms=3&message_us=20' sluice up
   SLUICE_BROKER_URL=redis://localhost/0 sluice up
 """
@@ -20,7 +23,8 @@ Examples:
 @click.option(
     "--worker/--no-worker", default=True, show_default=True, help="Run a worker here; others may run elsewhere."
 )
-def up(flower: bool, worker: bool) -> int:
+@processes_option
+def up(flower: bool, worker: bool, processes: int) -> int:
     """Run the whole service: web, a worker, Flower, and an embedded Redis unless SLUICE_BROKER_URL is set.
 
     Each line of output carries its part's name. Ctrl-C or SIGTERM stops all cleanly, web first; a second one
@@ -29,4 +33,4 @@ def up(flower: bool, worker: bool) -> int:
     from cli.up.service import serve
     from config.settings import read
 
-    return serve(read(), flower=flower, worker=worker)
+    return serve(read(), flower=flower, worker=worker, processes=processes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cli.processes import ends_with_parent, environment
@@ -16,8 +16,9 @@ class Part:
     """One child process and how long it may take to stop.
 
     Attributes:
-        name: what its lines are marked with.
+        name: what its lines are marked with; parts of one kind are numbered, as in ``worker-0``.
         command: what to run; ``cli.processes.environment()`` is its environment.
+        env: what its environment has besides.
         grace_s: seconds between SIGTERM and SIGKILL.
         on_orphan: the signal that it gets when the supervisor itself is killed. SIGKILL unless it has children
             of its own to end: with the embedded Redis gone too, a warm stop would wait for ever, and late
@@ -29,6 +30,7 @@ class Part:
     command: Sequence[str] = ()
     grace_s: float = 10.0
     on_orphan: signal.Signals = signal.SIGKILL
+    env: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -38,10 +40,20 @@ class Part:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env={**environment(), **self.env},
             start_new_session=True,
             preexec_fn=ends_with_parent(self.on_orphan),  # noqa: PLW1509  no other thread runs yet
         )
+
+    @property
+    def kind(self) -> str:
+        """The name without its number."""
+        return self.name.partition("-")[0]
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        return self.process.poll() if self.process else None
 
     @property
     def running(self) -> bool:

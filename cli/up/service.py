@@ -12,6 +12,7 @@ import click
 
 from cli import embedded
 from cli.processes import sluice
+from cli.up import workers
 from cli.up.part import Part
 from cli.up.readiness import Readiness
 from cli.up.supervisor import Supervisor
@@ -21,12 +22,14 @@ from tasks.errors import SluiceError
 COLOURS = {"web": "cyan", "worker": "green", "flower": "magenta", "redis": "blue", "sluice": "yellow"}
 #: Web first, so that waiting callers get their answers; Redis last, so that everybody can store.
 STOP_ORDER = ("web", "worker", "flower", "redis")
-WORKER_GRACE_S = 60.0
 REMIND_EVERY_S = 30.0
 
 
-def serve(settings: Settings, *, flower: bool, worker: bool) -> int:
+def serve(settings: Settings, *, flower: bool, worker: bool, processes: int = 1) -> int:
     """Run the parts until somebody asks for a stop; returns the exit status.
+
+    Args:
+        processes: of the worker; 0 for one on each CUDA device.
 
     Raises:
         SluiceError: a port is taken, or the embedded Redis cannot run.
@@ -37,13 +40,13 @@ def serve(settings: Settings, *, flower: bool, worker: bool) -> int:
     supervisor = Supervisor(write_line)
     supervisor.catch_signals()
     try:
-        _start(supervisor, settings, flower=flower, worker=worker)
+        _start(supervisor, settings, flower=flower, processes=processes if worker else None)
         return _watch(supervisor, settings, flower=flower, worker=worker)
     finally:
         supervisor.stop(STOP_ORDER)
 
 
-def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: bool) -> None:
+def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, processes: int | None) -> None:
     if settings.uses_embedded:
         redis = embedded.start(settings, give_up=lambda: supervisor.stops_asked > 0)
         if redis is None:
@@ -51,10 +54,11 @@ def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: 
         else:
             supervisor.adopt(Part("redis", grace_s=15, process=redis))
             write_line("sluice", f"embedded Redis in {settings.redis_socket.parent}")
-    if worker:
+    if processes is not None:
         # On a Redis of our own there are no other workers to hear from, and asking for them takes a second.
         alone = ("--without-mingle", "--without-gossip") if settings.broker_url is None else ()
-        supervisor.start(Part("worker", sluice("worker", *alone), grace_s=WORKER_GRACE_S))
+        for part in workers.make_parts(settings, processes, alone):
+            supervisor.start(part)
     supervisor.start(Part("web", sluice("web"), grace_s=settings.sync_wait_s + 5, on_orphan=signal.SIGTERM))
     if flower:
         supervisor.start(Part("flower", sluice("flower"), grace_s=5))
@@ -95,7 +99,7 @@ def announce(settings: Settings, *, flower: bool) -> None:
 def write_line(name: str, line: str) -> None:
     """One line of a part's output, marked with its name; in colour on a terminal."""
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    mark = click.style(f"{name:>6} |", fg=COLOURS.get(name)) if coloured else f"{name:>6} |"
+    mark = click.style(f"{name:>6} |", fg=COLOURS.get(name.partition("-")[0])) if coloured else f"{name:>6} |"
     try:
         sys.stdout.write(f"{mark} {line}\n")
         sys.stdout.flush()

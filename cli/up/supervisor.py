@@ -6,7 +6,8 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from types import FrameType
 from typing import IO
 
@@ -68,15 +69,25 @@ class Supervisor:
         return next((part for part in self._parts if not part.running), None)
 
     def stop(self, order: tuple[str, ...]) -> None:
-        """Stop every part: those named in ``order`` first, each given its time before the next is asked."""
-        rank = {name: i for i, name in enumerate(order)}
-        for part in sorted(self._parts, key=lambda one: rank.get(one.name, len(rank))):
-            self._stop(part)
+        """Stop every part: the kinds named in ``order`` first, each given its time before the next is asked."""
+        rank = {kind: i for i, kind in enumerate(order)}
+
+        def turn(part: Part) -> int:
+            return rank.get(part.kind, len(rank))
+
+        for _, parts in groupby(sorted(self._parts, key=turn), turn):
+            self._stop(list(parts))
         self.pump(0)
 
-    def _stop(self, part: Part) -> None:
-        part.terminate()
+    def _stop(self, parts: Sequence[Part]) -> None:
+        """Stop these together, so that none works on while it waits for another's end."""
+        for part in parts:
+            part.terminate()
         asked = time.monotonic()
+        for part in parts:
+            self._wait(part, asked)
+
+    def _wait(self, part: Part, asked: float) -> None:
         while part.running:
             grace_s = HURRIED_GRACE_S if self.stops_asked > 1 else part.grace_s
             if time.monotonic() - asked > grace_s:
