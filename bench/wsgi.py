@@ -43,8 +43,8 @@ CONTENDERS = (
     Contender("gunicorn gthread", GUNICORN + " -k gthread --threads {threads} web:create_app()"),
     Contender("gunicorn gevent", GUNICORN + " -k gevent --worker-connections 1000 web:create_app()"),
     Contender("granian", "-m cli.main web"),
-    Contender("granian, no web/hot.py", "-m bench.wsgi --serve flask-only"),
-    Contender("granian, unpaced", "-m bench.wsgi --serve unpaced"),
+    Contender("granian, no web/hot.py", "-m bench.variants no-hot-route"),
+    Contender("granian, unpaced", "-m bench.variants no-pacing"),
 )
 
 
@@ -60,8 +60,6 @@ class Cell:
 
 def main() -> int:
     options = _options()
-    if options.serve:
-        return serve_variant(options.serve)
     with tempfile.TemporaryDirectory(prefix="sl-") as folder, _service(Path(folder)) as env:
         cells = measure(Path(folder), env, options.seconds, options.rounds, options.threads)
     print(table(cells))
@@ -104,26 +102,6 @@ def table(cells: dict[tuple[str, int], list[Cell]]) -> str:
         errors = sum(cell.errors for one in row for cell in one)
         lines.append(f"| {contender.name} | " + " | ".join(shown) + f" | {errors} |")
     return "\n".join(lines)
-
-
-def serve_variant(name: str) -> int:
-    """Granian as in production, less one thing: what is that thing worth?"""
-    import web.server
-    from config.settings import current
-    from web.app import create_app
-    from web.gateway import commit
-
-    def without_hot_route(settings: object) -> object:
-        app = create_app(settings)  # type: ignore[arg-type]
-        app.wsgi_app = app.wsgi_app._app  # type: ignore[attr-defined,method-assign]
-        return app
-
-    if name == "flask-only":
-        web.server.create_app = without_hot_route  # type: ignore[assignment]
-    else:
-        commit.PACE_S = 0
-    web.server.serve(current())
-    return 0
 
 
 @contextmanager
@@ -206,7 +184,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=256, help="SLUICE_WEB_THREADS; gevent needs none")
-    parser.add_argument("--serve", choices=["flask-only", "unpaced"], help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -26,12 +26,13 @@ class Reply:
 
 
 class Web(Child):
-    """``sluice web`` on a port of its own."""
+    """``sluice web``, or what ``command`` starts in its place, on a port of its own."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], command: Sequence[str] = ("-m", "cli.main", "web")) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "cli.main", "web"]
-        super().__init__(command, folder / f"web-{self.port}.log", {**env, "SLUICE_PORT": str(self.port)})
+        super().__init__(
+            [sys.executable, *command], folder / f"web-{self.port}.log", {**env, "SLUICE_PORT": str(self.port)}
+        )
 
     @property
     def url(self) -> str:

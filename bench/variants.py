@@ -1,0 +1,51 @@
+"""The web process as in production, less one thing: ``python -m bench.variants NAME``. What is that thing worth?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import web.server
+from config.settings import current
+from web.app import create_app
+from web.gateway import commit
+
+
+def no_hot_route() -> None:
+    """``POST /predict/`` through Flask and pydantic, like every other route."""
+
+    def flask_only(settings: Any) -> Any:
+        app = create_app(settings)
+        app.wsgi_app = app.wsgi_app._app  # type: ignore[attr-defined,method-assign]
+        return app
+
+    web.server.create_app = flask_only  # type: ignore[assignment]
+
+
+def no_pacing() -> None:
+    """The next envelope goes out as soon as the last one is published."""
+    commit.PACE_S = 0
+
+
+def no_group_commit() -> None:
+    """An envelope for every message."""
+    no_pacing()
+    commit.ENVELOPE_MESSAGES = 1
+
+
+VARIANTS: dict[str, Callable[[], None]] = {
+    "no-hot-route": no_hot_route,
+    "no-pacing": no_pacing,
+    "no-group-commit": no_group_commit,
+}
+
+
+def command(name: str) -> list[str]:
+    """Python arguments that start the web process without ``name``."""
+    return ["-m", "bench.variants", name]
+
+
+if __name__ == "__main__":
+    VARIANTS[sys.argv[1]]()
+    web.server.serve(current())
