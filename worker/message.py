@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tasks.envelope import Entry, Message
 from tasks.errors import SluiceError
@@ -41,25 +41,36 @@ class Received:
         return str(self.request.id)
 
 
+Place = tuple[Received, int]
+"""One message: its envelope and its position there."""
+
+
 @dataclass(slots=True, eq=False)
 class Item:
-    """One tokenised message, on its way to the model."""
+    """One tokenised text, and the messages that wait for its answer: several, if they read alike.
 
-    envelope: Received
-    index: int
+    The batcher makes and changes it. From the moment it is in a batch, ``ids`` and ``places`` stay as they are, and the
+    model thread reads them; messages that join later wait in ``late``, which is the batcher's alone.
+    """
+
     ids: list[int]
+    places: list[Place]
+    bulk: bool
+    arrived: float
+    key: tuple[int, ...] | None = None
+    """What equal texts have in common; None where nothing is shared."""
+    cache_key: bytes | None = None
+    """Where the answer is to be kept; None for nowhere."""
+    in_batch: bool = False
+    late: list[Place] | None = None
 
     @property
     def tokens(self) -> int:
         return len(self.ids)
 
-    @property
-    def arrived(self) -> float:
-        return self.envelope.arrived
 
-    @property
-    def bulk(self) -> bool:
-        return self.envelope.bulk
+Answer = list[float] | SluiceError
+"""Probabilities shaped (labels,), or why there are none."""
 
 
 # To the batcher
@@ -67,9 +78,20 @@ class Item:
 
 @dataclass(slots=True)
 class ModelFree:
-    """The model has finished a batch; ``limit`` is set when it must be given smaller ones from now on."""
+    """The model has finished ``batch``; ``limit`` is set when it must be given smaller ones from now on."""
 
+    batch: list[Item]
+    answers: list[Answer]
     limit: int | None = None
+
+
+@dataclass(slots=True)
+class LookedUp:
+    """What the result cache knows of these items: for each where its answer belongs, and the answer or None."""
+
+    items: list[Item]
+    keys: list[bytes]
+    answers: list[list[float] | None]
 
 
 @dataclass(slots=True)
@@ -94,18 +116,24 @@ class Drain:
 # To the deliver thread
 
 
+Origin = Literal["model", "alike", "cache", "refused"]
+"""Where answers come from: a forward pass, that of a text which reads alike, the cache, or no model at all."""
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch's messages: probabilities shaped (labels,), or the error, of each.
+    """Answers, and for each the messages that get it.
 
-    ``model_s`` is the time in the model, seconds; ``tokens`` counts real tokens. A batch of zero seconds never was
-    in the model: its messages were refused before.
+    ``model_s`` is the time in the model, seconds; ``tokens`` counts real tokens; ``cache_keys`` says where each answer
+    is to be kept.
     """
 
-    places: list[tuple[Received, int]]
-    results: list[list[float] | SluiceError]
+    places: list[list[Place]]
+    answers: list[Answer]
+    origin: Origin = "model"
     model_s: float = 0.0
     tokens: int = 0
+    cache_keys: list[bytes | None] | None = None
 
 
 @dataclass(slots=True)

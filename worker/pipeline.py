@@ -15,8 +15,10 @@ from celery.worker import state as worker_state
 from config.settings import Settings
 from tasks.errors import Revoked
 from tasks.redis_client import connect
+from worker.batching.budget import batch_tokens
 from worker.batching.former import Limits
-from worker.batching.policy import Policy
+from worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, Policy
+from worker.cache import ResultCache
 from worker.calibrate import Cost, measure
 from worker.consumer.waker import Waker
 from worker.message import Drain, Item, NewConnection, Received
@@ -25,13 +27,18 @@ from worker.results import ResultStore
 from worker.stats import Stats
 from worker.threads.batcher import Batcher
 from worker.threads.deliver import Deliver
-from worker.threads.model import ModelThread
+from worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
+from worker.threads.model import Asynchronous, ModelThread
+from worker.tokenizing import spread
 
 log = logging.getLogger(__name__)
 
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
 GIVE_UP_CHECK_S = 0.1
+#: A batch that takes longer, seconds, is not cut before the one in front of it is done: the gap between the two does
+#: not show, and an interactive message that comes meanwhile is in the next batch, not in the one after.
+SLOW_BATCH_S = 0.1
 
 
 class Pipeline:
@@ -55,7 +62,9 @@ class Pipeline:
         self.settings = settings
         self.classifier = classifier
         self.hostname = hostname
+        self.encoders = spread(settings.tokenizer_threads, classifier.device)
         self.cost = self._warm_up()
+        self.batch_tokens = self._budget()
         self.generation = 0
         self.stats = Stats()
         self.notes: deque[Any] = deque()
@@ -80,9 +89,23 @@ class Pipeline:
         )
         return cost
 
+    def _budget(self) -> int:
+        """Most tokens in a batch: as set, else as the device's cost asks for; 0: no limit.
+
+        The other modes, there for comparison, batch as the textbook has it and know nothing of tokens.
+        """
+        settings, cost = self.settings, self.cost
+        if settings.batching_mode != "dynamic":
+            return 0
+        messages, longest = settings.max_batch_size, settings.max_text_length
+        tokens = settings.max_batch_tokens or batch_tokens(cost.a_s, cost.b_s, messages, longest)
+        log.info("a batch holds at most %d messages%s", messages, f" and {tokens} tokens" if tokens else "")
+        return tokens
+
     def _build(self, app: Celery) -> None:
         settings = self.settings
         client = connect(settings.backend)
+        cache = ResultCache(self.classifier, settings.result_cache_ttl_s) if settings.result_cache_ttl_s else None
         self._deliver = Deliver(
             ResultStore(app, client, self.hostname, settings.result_ttl_s),
             self.classifier,
@@ -91,8 +114,10 @@ class Pipeline:
             to_batcher=self._to_batcher,
             status=self.status,
             generation=lambda: self.generation,
+            cache=cache,
             on_death=self._on_death,
         )
+        self._lookup = self._make_lookup(cache)
         self._model = ModelThread(
             self.classifier,
             to_batcher=self._to_batcher,
@@ -101,27 +126,50 @@ class Pipeline:
         )
         self._batcher = Batcher(
             self.classifier,
-            Policy(settings.batching_mode, settings.batch_wait_ms / 1000),
+            self._policy(),
             self._limits(),
             to_model=self._to_model,
+            to_lookup=self._lookup.inbox.put if self._lookup else None,
             to_deliver=self._deliver.inbox.put,
             to_main=self._to_main,
             revoked=revoked,
+            share=settings.deduplicate,
+            encoders=self.encoders,
             on_death=self._on_death,
         )
+
+    def _make_lookup(self, cache: ResultCache | None) -> Lookup | None:
+        if cache is None:
+            return None
+        client = connect(self.settings.backend, socket_timeout=LOOKUP_TIMEOUT_S)
+        return Lookup(cache, client, to_batcher=self._to_batcher, on_death=self._on_death)
+
+    def _policy(self) -> Policy:
+        settings = self.settings
+        return Policy(settings.batching_mode, settings.batch_wait_ms / 1000, self._places())
+
+    def _places(self) -> int:
+        """Batches that may be with the model. A second one saves a moment, and costs interactive messages its time."""
+        if isinstance(self.classifier, Asynchronous):
+            return MODEL_PLACES_AHEAD
+        if self.settings.batching_mode != "dynamic":
+            return MODEL_PLACES
+        tokens = self.batch_tokens or self.settings.max_batch_size * self.settings.max_text_length
+        return 1 if self.cost.a_s + self.cost.b_s * tokens > SLOW_BATCH_S else MODEL_PLACES
 
     def _limits(self) -> Limits:
         settings = self.settings
         return Limits(
             messages=1 if settings.batching_mode == "none" else settings.max_batch_size,
-            tokens=settings.max_batch_tokens,
+            tokens=self.batch_tokens,
             padded=self.classifier.padded,
             overhead_tokens=self.cost.overhead_tokens,
         )
 
     def start(self) -> None:
-        for thread in (self._deliver, self._model, self._batcher):
-            thread.start()
+        for thread in (self._deliver, self._model, self._lookup, self._batcher):
+            if thread is not None:
+                thread.start()
 
     def accept(self, envelope: Received) -> None:
         """Hand an envelope over; never blocks. The broker's prefetch window bounds how many are here."""
@@ -176,6 +224,7 @@ class Pipeline:
             "precision": self.classifier.precision,
             "batching": self.settings.batching_mode,
             "cost": {"batch_ms": round(self.cost.a_s * 1e3, 4), "token_us": round(self.cost.b_s * 1e6, 4)},
+            "batch_tokens": self.batch_tokens,
             "queue": {"buffered": self._batcher.buffered},
             "at": time.time(),
             **self.stats.snapshot(),

@@ -90,8 +90,18 @@ class ResultStore:
         self._hostname = hostname
         self._ttl_s = ttl_s
 
-    def write(self, done: Sequence[Stored], answered: Answered, started: Sequence[Received]) -> bool:
+    def write(
+        self,
+        done: Sequence[Stored],
+        answered: Answered,
+        started: Sequence[Received],
+        cached: Sequence[tuple[bytes, bytes]] = (),
+        cache_ttl_s: int = 0,
+    ) -> bool:
         """Store and reply in one round trip; returns True.
+
+        Args:
+            cached: keys and values for the result cache, kept for ``cache_ttl_s`` seconds.
 
         Raises:
             redis.RedisError: nothing or a part was written; writing again is safe.
@@ -105,6 +115,8 @@ class ResultStore:
         for address, answers in answered.replies.items():
             pipe.rpush(keys.reply(address), orjson.dumps(answers))
             pipe.expire(keys.reply(address), REPLY_TTL_S)
+        for name, value in cached:
+            pipe.set(name, value, ex=cache_ttl_s)
         pipe.execute()
         return True
 

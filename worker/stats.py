@@ -21,21 +21,47 @@ class Stats:
     def __init__(self) -> None:
         self._since = time.time()
         self._counters = dict.fromkeys(
-            ("messages", "batches", "envelopes", "errors", "revoked", "failed_envelopes", "tokens"), 0
+            (
+                "messages",
+                "duplicates",
+                "cached",
+                "batches",
+                "envelopes",
+                "errors",
+                "revoked",
+                "failed_envelopes",
+                "tokens",
+            ),
+            0,
         )
         self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
         self._busy_s = 0.0
 
-    def batch(self, outcome: Outcome) -> None:
-        """Count a batch; messages refused before the model count as errors only."""
-        self._counters["errors"] += sum(isinstance(result, SluiceError) for result in outcome.results)
-        if not outcome.model_s:
+    def outcome(self, outcome: Outcome) -> None:
+        """Count answers; messages refused before the model count as errors only.
+
+        ``messages`` are all that were answered. Of those, ``duplicates`` got the answer of a text that reads alike and
+        ``cached`` one of earlier; the model computed the others.
+        """
+        counters, answered = self._counters, sum(map(len, outcome.places))
+        for places, answer in zip(outcome.places, outcome.answers, strict=True):
+            if isinstance(answer, SluiceError):
+                counters["errors"] += len(places)
+        if outcome.origin == "refused":
             return
+        counters["messages"] += answered
+        if outcome.origin == "model":
+            counters["duplicates"] += answered - len(outcome.places)
+            self._batch(outcome)
+        else:
+            counters["duplicates" if outcome.origin == "alike" else "cached"] += answered
+
+    def _batch(self, outcome: Outcome) -> None:
+        size = len(outcome.places)
         self._counters["batches"] += 1
-        self._counters["messages"] += len(outcome.places)
         self._counters["tokens"] += outcome.tokens
         self._busy_s += outcome.model_s
-        self._recent.append((len(outcome.places), outcome.model_s))
+        self._recent.append((size, outcome.model_s))
 
     def envelope(self, stored: Stored) -> None:
         self._counters["envelopes"] += 1

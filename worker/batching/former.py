@@ -4,12 +4,15 @@ Interactive messages go before bulk ones, within a lane the oldest first. A mode
 ``overhead + n * longest`` tokens a batch, so for it the batch is a run of neighbours in a length-sorted window, the
 oldest message always included (a window bounds how long a message of rare length is passed over). A model that
 does not pad costs its real tokens, so order does not matter and the oldest are taken as they come.
+
+Cutting a batch costs what the batch (or the window) costs, however many messages wait.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
 from typing import Generic, Protocol, TypeVar
@@ -21,7 +24,7 @@ WINDOW_BATCHES = 8
 
 
 class Waiting(Protocol):
-    """What the former needs to know of a message."""
+    """What the former needs to know of a message; none of it may change while it waits."""
 
     @property
     def tokens(self) -> int: ...
@@ -29,6 +32,7 @@ class Waiting(Protocol):
     def arrived(self) -> float: ...
     @property
     def bulk(self) -> bool: ...
+    def __hash__(self) -> int: ...
 
 
 W = TypeVar("W", bound=Waiting)
@@ -58,8 +62,9 @@ class Former(Generic[W]):
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._interactive: deque[W] = deque()
-        self._bulk: deque[W] = deque()
+        # Ordered dicts as sets: messages leave from the front and from the middle at the same small cost.
+        self._interactive: OrderedDict[W, None] = OrderedDict()
+        self._bulk: OrderedDict[W, None] = OrderedDict()
         self._tokens = 0
         self._cuts = 0
 
@@ -69,17 +74,22 @@ class Former(Generic[W]):
     def __iter__(self) -> Iterator[W]:
         return chain(self._interactive, self._bulk)
 
-    @property
-    def bulk_waiting(self) -> int:
-        return len(self._bulk)
+    def waiting(self, *, bulk: bool) -> int:
+        """Messages that wait in one lane."""
+        return len(self._bulk if bulk else self._interactive)
 
     def add(self, message: W) -> None:
-        (self._bulk if message.bulk else self._interactive).append(message)
+        (self._bulk if message.bulk else self._interactive)[message] = None
         self._tokens += message.tokens
+
+    def remove(self, message: W) -> None:
+        """Take out one message that waits here."""
+        del (self._bulk if message.bulk else self._interactive)[message]
+        self._tokens -= message.tokens
 
     def oldest(self) -> float | None:
         """Arrival time of the message that has waited longest, or None."""
-        heads = [lane[0].arrived for lane in (self._interactive, self._bulk) if lane]
+        heads = [next(iter(lane)).arrived for lane in (self._interactive, self._bulk) if lane]
         return min(heads) if heads else None
 
     def full(self) -> bool:
@@ -102,15 +112,15 @@ class Former(Generic[W]):
 
     def take_oldest(self, count: int) -> list[W]:
         """Remove and return up to ``count`` messages in order of arrival over both lanes, whatever their size."""
-        chosen = sorted(self, key=lambda message: message.arrived)[:count]
+        candidates = [*islice(self._interactive, count), *islice(self._bulk, count)]
+        chosen = sorted(candidates, key=lambda message: message.arrived)[:count]
         self._remove(chosen)
         return chosen
 
     def discard(self, unwanted: Callable[[W], bool]) -> list[W]:
         """Remove and return the messages for which ``unwanted`` holds."""
         chosen = [message for message in self if unwanted(message)]
-        if chosen:
-            self._remove(chosen)
+        self._remove(chosen)
         return chosen
 
     def _window(self, now: float) -> list[W]:
@@ -124,21 +134,23 @@ class Former(Generic[W]):
     def _bulk_ahead(self, now: float) -> int:
         """How many bulk messages go before the interactive ones in this batch."""
         limits = self.limits
-        if not self._bulk or not self._interactive or now - self._bulk[0].arrived <= limits.bulk_patience_s:
+        if not self._bulk or not self._interactive:
+            return 0
+        if now - next(iter(self._bulk)).arrived <= limits.bulk_patience_s:
             return 0
         if limits.padded:  # the first message decides the whole batch, so bulk gets one batch in so many
             return 1 if self._cuts % BULK_SHARE == 0 else 0
-        return max(1, limits.messages // BULK_SHARE)
+        share = islice(self._bulk, max(1, limits.messages // BULK_SHARE))
+        return max(1, self._fitting(share, limits.tokens // BULK_SHARE))
 
     def _prefix(self, window: list[W]) -> list[W]:
         """The most urgent messages whose real tokens fit."""
-        limits = self.limits
-        window = window[: limits.messages]
-        if not limits.tokens:
-            return window
-        totals = accumulate(message.tokens for message in window)
-        fitting = sum(1 for total in totals if total <= limits.tokens)
-        return window[: max(1, fitting)]
+        return window[: max(1, self._fitting(window, self.limits.tokens))]
+
+    def _fitting(self, messages: Iterable[W], tokens: int) -> int:
+        """How many of the first messages fit into so many tokens; all of them if there is no limit."""
+        totals = accumulate(message.tokens for message in messages)
+        return sum(1 for total in totals if not self.limits.tokens or total <= tokens)
 
     def _run(self, window: list[W]) -> list[W]:
         """The run of length-sorted neighbours around the most urgent message that costs least per real token."""
@@ -146,7 +158,6 @@ class Former(Generic[W]):
         order = sorted(window, key=lambda message: message.tokens)
         head = next(i for i, message in enumerate(order) if message is window[0])
         sums = [0, *accumulate(message.tokens for message in order)]
-        overhead = max(1.0, limits.overhead_tokens)  # never nothing: of equally dear runs the longest is the best
         best, best_cost = (head, head + 1), float("inf")
         for end in range(head + 1, min(len(order), head + limits.messages) + 1):
             longest = order[end - 1].tokens
@@ -156,15 +167,30 @@ class Former(Generic[W]):
             lowest = max(0, end - count)
             if lowest > head:
                 break
-            for start in range(lowest, head + 1):
-                real = max(1, sums[end] - sums[start])
-                cost = (overhead + longest * (end - start)) / real
-                if cost < best_cost:
-                    best, best_cost = (start, end), cost
+            start, cost = self._cheapest_start(sums, lowest, head, end)
+            if cost < best_cost:
+                best, best_cost = (start, end), cost
         return order[best[0] : best[1]]
 
-    def _remove(self, chosen: list[W]) -> None:
-        gone = set(map(id, chosen))
-        self._interactive = deque(message for message in self._interactive if id(message) not in gone)
-        self._bulk = deque(message for message in self._bulk if id(message) not in gone)
-        self._tokens -= sum(message.tokens for message in chosen)
+    def _cheapest_start(self, sums: list[int], lowest: int, head: int, end: int) -> tuple[int, float]:
+        """Where a run up to ``end`` should begin, and what it costs per real token.
+
+        Each message further down is shorter, so it adds more padding than the one before it: once one makes the run
+        dearer, so do all below it. That makes the turn a matter of halving.
+
+        Args:
+            sums: tokens before each place of the length-sorted messages.
+        """
+        # Never no overhead: of equally dear runs the longest is the best.
+        overhead = max(1.0, self.limits.overhead_tokens)
+        longest = sums[end] - sums[end - 1]
+
+        def cost(start: int) -> float:
+            return (overhead + longest * (end - start)) / max(1, sums[end] - sums[start])
+
+        start = bisect_left(range(lowest, head), True, key=lambda place: cost(place) < cost(place + 1)) + lowest
+        return start, cost(start)
+
+    def _remove(self, chosen: Iterable[W]) -> None:
+        for message in chosen:
+            self.remove(message)

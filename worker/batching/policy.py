@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from config.settings import Batching
 
-#: Batches that may be with the model at once: one running, one ready behind it.
+#: Batches that may be with the model at once: one running, one ready behind it…
 MODEL_PLACES = 2
+#: …and one more where the device itself holds a batch ready (``submit`` and ``collect``).
+MODEL_PLACES_AHEAD = 3
 #: Arrivals closer together than this belong to one burst: the next message is probably on its way. Redis hands
 #: over one broker message every 0.7 to 1.5 ms, RabbitMQ several per ms.
 BURST_GAP_S = 0.002
@@ -47,10 +49,12 @@ class Policy:
     Args:
         mode: batching mode.
         wait_s: longest time the oldest message waits for others, seconds.
+        places: batches that may be with the model at once.
     """
 
     mode: Batching
     wait_s: float
+    places: int = MODEL_PLACES
 
     def runs_at(self, *, oldest: float, full: bool, at_model: int, quiet_at: float) -> float:
         """Earliest time at which the next batch may run, given what is known now.
@@ -65,7 +69,7 @@ class Policy:
             A time on the caller's clock (in the past: now), or infinity: not before the model gets free or another
             message arrives.
         """
-        if at_model >= MODEL_PLACES:
+        if at_model >= self.places:
             return float("inf")
         if full or self.mode == "none":
             return float("-inf")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -14,35 +14,43 @@ from tasks.errors import ModelFailed, Revoked, SluiceError
 from worker.batching.former import WINDOW_BATCHES, Former, Limits
 from worker.batching.policy import Arrivals, Policy
 from worker.message import (
+    Answer,
     Check,
     Drain,
     Dropped,
     Item,
+    LookedUp,
     ModelFree,
     NewConnection,
     NotStored,
+    Origin,
     Outcome,
+    Place,
     Received,
     Started,
 )
 from worker.model.base import Classifier
 from worker.threads.guard import GuardedThread
 
-#: Messages tokenised in one go, between two looks at the inbox (some 5 ms).
+#: Messages that one thread tokenises in one go, between two looks at the inbox (some 5 ms).
 ENCODE_CHUNK = 64
-
-Raw = deque[tuple[Received, int]]
 
 
 class Batcher(GuardedThread):
     """Turns received envelopes into batches.
 
+    Messages that read alike for the model (equal token ids) are one item, from when the second of them is tokenised
+    until the first is answered. An item belongs to all its messages equally: it runs as long as one of them wants it.
+
     Args:
         classifier: its ``encode`` is called in this thread only.
-        to_model: called with each batch; takes at most ``MODEL_PLACES`` that it has not answered with ``ModelFree``.
+        to_model: called with each batch; takes at most ``policy.places`` that it has not answered with ``ModelFree``.
+        to_lookup: asked for the stored answers of items before they wait for the model; None: there is no cache.
         to_deliver: blocks while the deliver thread is behind, which in turn fills the broker's prefetch window.
         to_main: never blocks.
         revoked: the error of an envelope that was revoked or has expired; must be safe to call from any thread.
+        share: whether messages that read alike are computed once (``dynamic`` only).
+        encoders: threads among which the tokenizer divides a chunk.
     """
 
     def __init__(
@@ -52,9 +60,12 @@ class Batcher(GuardedThread):
         limits: Limits,
         *,
         to_model: Callable[[list[Item] | None], None],
+        to_lookup: Callable[[list[Item] | None], None] | None = None,
         to_deliver: Callable[[Any], None],
         to_main: Callable[[Any], None],
         revoked: Callable[[Received], Revoked | None],
+        share: bool = True,
+        encoders: int = 1,
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("batcher", on_death)
@@ -62,9 +73,14 @@ class Batcher(GuardedThread):
         self._classifier = classifier
         self._policy = policy
         self._former: Former[Item] = Former(limits)
-        self._to_model, self._to_deliver, self._to_main = to_model, to_deliver, to_main
+        self._to_model, self._to_lookup = to_model, to_lookup
+        self._to_deliver, self._to_main = to_deliver, to_main
         self._revoked = revoked
-        self._raw: dict[bool, Raw] = {False: deque(), True: deque()}  # by lane: bulk or not
+        self._share = share and policy.mode == "dynamic"
+        self._encoders = encoders
+        self._raw: dict[bool, deque[Place]] = {False: deque(), True: deque()}  # by lane: bulk or not
+        self._alike: dict[tuple[int, ...], Item] = {}  # every item from tokenised to answered, if sharing
+        self._sought: set[Item] = set()  # with the lookup thread
         self._arrivals = Arrivals()
         self._at_model = 0
         self._generation = 0
@@ -72,8 +88,8 @@ class Batcher(GuardedThread):
 
     @property
     def buffered(self) -> int:
-        """Messages that wait here; a snapshot, for other threads to show."""
-        return len(self._former) + sum(map(len, self._raw.values()))
+        """Texts that wait here; a snapshot, for other threads to show."""
+        return len(self._former) + len(self._sought) + sum(map(len, self._raw.values()))
 
     def work(self) -> None:
         while not (self._draining and not self._at_model and not self.buffered):
@@ -81,6 +97,8 @@ class Batcher(GuardedThread):
             self._encode_some()
             self._cut_batches()
         self._to_model(None)
+        if self._to_lookup:
+            self._to_lookup(None)
 
     # inbox
 
@@ -110,8 +128,9 @@ class Batcher(GuardedThread):
                 self._receive(note)
             case ModelFree():
                 self._at_model -= 1
-                if note.limit:
-                    self._shrink(note.limit)
+                self._settle(note)
+            case LookedUp():
+                self._looked_up(note)
             case NotStored():
                 for envelope in note.envelopes:
                     self._admit(envelope)
@@ -136,65 +155,153 @@ class Batcher(GuardedThread):
     def _admit(self, envelope: Received) -> None:
         if self._draining or envelope.generation < self._generation:
             return
-        raw, refused = self._raw[envelope.bulk], []
+        raw = self._raw[envelope.bulk]
         for index, message in enumerate(envelope.messages):
             if message.error is None:
                 raw.append((envelope, index))
             else:
-                refused.append((index, message.error))
-        if refused:
-            self._refuse(envelope, refused)
-
-    def _refuse(self, envelope: Received, refused: list[tuple[int, Any]]) -> None:
-        places = [(envelope, index) for index, _ in refused]
-        self._to_deliver(Outcome(places, [error for _, error in refused]))
+                self._refuse((envelope, index), message.error)
 
     def _forget(self, unwanted: Callable[[Received], bool]) -> None:
-        """Drop the waiting messages of these envelopes."""
-        self._former.discard(lambda item: unwanted(item.envelope))
+        """Drop the waiting messages of these envelopes; what is in a batch already stays there."""
+
+        def kept(places: Iterable[Place]) -> list[Place]:
+            return [place for place in places if not unwanted(place[0])]
+
         for lane, raw in self._raw.items():
-            self._raw[lane] = deque(place for place in raw if not unwanted(place[0]))
+            self._raw[lane] = deque(kept(raw))
+        for item in (*self._former, *self._sought):
+            item.places = kept(item.places)
+        for item in self._alike.values():
+            item.late = kept(item.late) if item.late else None
+        for item in self._former.discard(lambda item: not item.places):
+            self._part(item)
 
     def _shrink(self, messages: int) -> None:
         limits = self._former.limits
-        self._former.limits = Limits(
-            min(messages, limits.messages),
-            limits.tokens,
-            limits.padded,
-            limits.overhead_tokens,
-            limits.bulk_patience_s,
-        )
+        self._former.limits = replace(limits, messages=min(messages, limits.messages))
 
     # tokenizer
 
     def _encodable(self) -> bool:
+        return self._has_room(bulk=False) or self._has_room(bulk=True)
+
+    def _has_room(self, *, bulk: bool) -> bool:
+        """Whether a lane has texts to tokenise, and the former a use for them: it looks no further than its window."""
         window = self._former.limits.messages * WINDOW_BATCHES
-        return bool(self._raw[False]) or (bool(self._raw[True]) and self._former.bulk_waiting < window)
+        return bool(self._raw[bulk]) and self._former.waiting(bulk=bulk) < window
 
     def _encode_some(self) -> None:
-        """Tokenise one chunk, interactive messages first; bulk only as far as the window can use it."""
+        """Tokenise one chunk, interactive messages first; a small one while the model has nothing to do."""
         if not self._encodable():
             return
-        raw = self._raw[False] or self._raw[True]
-        places = list(islice(raw, ENCODE_CHUNK))
-        for _ in places:
-            raw.popleft()
+        raw = self._raw[not self._has_room(bulk=False)]
+        chunk = ENCODE_CHUNK * (self._encoders if self._at_model else 1)
+        places = [raw.popleft() for _ in range(min(chunk, len(raw)))]
         messages = [envelope.messages[index] for envelope, index in places]
-        try:
-            encoded: list[list[int] | SluiceError] = list(self._classifier.encode([m.text for m in messages]))
-        except Exception:
-            encoded = [self._encode_one(message) for message in messages]
-        for (envelope, index), ids in zip(places, encoded, strict=True):
+        items = []
+        for place, ids in zip(places, self._encode(messages), strict=True):
             if isinstance(ids, SluiceError):
-                self._refuse(envelope, [(index, ids)])
-            else:
-                self._former.add(Item(envelope, index, ids))
+                self._refuse(place, ids)
+            elif (item := self._join(place, ids)) is not None:
+                items.append(item)
+        if self._to_lookup and items:
+            self._sought.update(items)
+            self._to_lookup(items)
+        else:
+            for item in items:
+                self._former.add(item)
+
+    def _encode(self, messages: Sequence[Message]) -> Sequence[list[int] | SluiceError]:
+        texts = [message.text for message in messages]
+        try:
+            if self._share and len(unique := list(dict.fromkeys(texts))) < len(texts):
+                rows = dict(zip(unique, self._classifier.encode(unique), strict=True))
+                return [rows[text] for text in texts]
+            return self._classifier.encode(texts)
+        except Exception:
+            return [self._encode_one(message) for message in messages]
 
     def _encode_one(self, message: Message) -> list[int] | SluiceError:
         try:
             return self._classifier.encode([message.text])[0]
         except Exception as exc:
             return ModelFailed(f"the text could not be tokenised ({type(exc).__name__})")
+
+    # messages that read alike
+
+    def _join(self, place: Place, ids: list[int]) -> Item | None:
+        """Let a message share an item that reads alike; a new item if there is none."""
+        envelope = place[0]
+        if not self._share:
+            return Item(ids, [place], envelope.bulk, envelope.arrived)
+        key = tuple(ids)
+        item = self._alike.get(key)
+        if item is None:
+            item = self._alike[key] = Item(ids, [place], envelope.bulk, envelope.arrived, key)
+            return item
+        if item.in_batch:
+            if item.late is None:
+                item.late = []
+            item.late.append(place)
+            return None
+        item.places.append(place)
+        if item.bulk and not envelope.bulk:
+            self._promote(item)
+        return None
+
+    def _promote(self, item: Item) -> None:
+        """Move an item to the interactive lane: somebody there waits for it now."""
+        if item in self._sought:
+            item.bulk = False
+            return
+        self._former.remove(item)
+        item.bulk = False
+        self._former.add(item)
+
+    def _part(self, item: Item) -> None:
+        """Nobody may join the item any more: it is answered, or unwanted."""
+        if item.key is not None:
+            del self._alike[item.key]
+
+    def _settle(self, note: ModelFree) -> None:
+        """A batch is done: those who joined its items on the way get the same answers."""
+        if note.limit:
+            self._shrink(note.limit)
+        if not self._share:
+            return
+        late = []
+        for item, answer in zip(note.batch, note.answers, strict=True):
+            self._part(item)
+            if item.late:
+                late.append((item.late, answer))
+        self._answer_all(late, "alike")
+
+    def _looked_up(self, note: LookedUp) -> None:
+        """Answer what the cache knows; the rest waits for the model."""
+        known = []
+        for item, key, answer in zip(note.items, note.keys, note.answers, strict=True):
+            self._sought.discard(item)
+            item.cache_key = key
+            if item.places and answer is None:
+                self._former.add(item)
+                continue
+            self._part(item)
+            if answer is not None:
+                known.append((item.places, answer))
+        self._answer_all(known, "cache")
+
+    def _answer_all(self, answered: Sequence[tuple[list[Place], Answer]], origin: Origin) -> None:
+        """Answer messages without a forward of their own, but none of envelopes that are revoked by now."""
+        gone = self._enter(envelope for places, _ in answered for envelope, _ in places)
+        if gone:
+            answered = [([place for place in places if place[0] not in gone], answer) for places, answer in answered]
+        answered = [(places, answer) for places, answer in answered if places]
+        if answered:
+            self._to_deliver(Outcome([places for places, _ in answered], [answer for _, answer in answered], origin))
+
+    def _refuse(self, place: Place, error: SluiceError) -> None:
+        self._to_deliver(Outcome([[place]], [error], "refused"))
 
     # batches
 
@@ -213,7 +320,7 @@ class Batcher(GuardedThread):
             now = time.monotonic()
             if self._runs_at() > now:
                 return
-            batch = self._without_revoked(self._take(now), now)
+            batch = self._still_wanted(self._take(now))
             if batch:
                 self._at_model += 1
                 self._to_model(batch)
@@ -225,25 +332,39 @@ class Batcher(GuardedThread):
             return self._former.take_oldest(self._former.limits.messages)
         return self._former.take(now)
 
-    def _without_revoked(self, items: list[Item], now: float) -> list[Item]:
-        """The items still wanted; envelopes that enter the model with them are marked and announced."""
-        wanted, begun, gone = [], [], set()
-        for item in items:
-            envelope = item.envelope
-            if envelope.started is None and id(envelope) not in gone:
-                error = self._revoked(envelope)
-                if error:
-                    gone.add(id(envelope))
-                    self._to_deliver(Dropped(envelope, error))
-                else:
-                    envelope.started = now
-                    begun.append(envelope)
-            if id(envelope) not in gone:
+    def _still_wanted(self, batch: list[Item]) -> list[Item]:
+        """The items that somebody still wants; from here on nobody's place in them changes."""
+        gone = self._enter(envelope for item in batch for envelope, _ in item.places)
+        wanted = []
+        for item in batch:
+            if gone:
+                item.places = [place for place in item.places if place[0] not in gone]
+            if item.places:
+                item.in_batch = True
                 wanted.append(item)
+            else:
+                self._part(item)
+        return wanted
+
+    def _enter(self, envelopes: Iterable[Received]) -> set[Received]:
+        """Mark and announce the envelopes that run from now on; returns those that must not, which are dropped."""
+        now = time.monotonic()
+        begun: list[Received] = []
+        gone: set[Received] = set()
+        for envelope in envelopes:
+            if envelope.started is not None or envelope in gone:
+                continue
+            error = self._revoked(envelope)
+            if error:
+                gone.add(envelope)
+                self._to_deliver(Dropped(envelope, error))
+            else:
+                envelope.started = now
+                begun.append(envelope)
         if gone:
-            self._forget(lambda envelope: id(envelope) in gone)
+            self._forget(gone.__contains__)
         if begun:
             self._to_main(Started(begun))
             if any(envelope.request.group for envelope in begun):
                 self._to_deliver(Started(begun))
-        return wanted
+        return gone

@@ -15,7 +15,8 @@ from kombu.exceptions import OperationalError
 
 from tasks.envelope import Entry, failed, labelled
 from tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
-from worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
+from worker.cache import ResultCache
+from worker.message import Answer, Check, Dropped, Finished, NotStored, Outcome, Received, Started
 from worker.model.base import Classifier
 from worker.redelivery import Trials
 from worker.results import Answered, ResultStore, Stored
@@ -41,6 +42,7 @@ class Deliver(GuardedThread):
         to_batcher: gets the redelivered envelopes that must run.
         status: the worker's status as others may read it, made from the stats.
         generation: that of the broker connection now.
+        cache: where answers are kept for texts that come again; None: nowhere.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Deliver(GuardedThread):
         to_batcher: Callable[[Any], None],
         status: Callable[[], dict[str, Any]],
         generation: Callable[[], int],
+        cache: ResultCache | None = None,
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("deliver", on_death)
@@ -67,6 +70,7 @@ class Deliver(GuardedThread):
         self._hurry = False
         self._trials = Trials()
         self._generation = generation
+        self._cache = cache
 
     def hurry(self) -> None:
         """Give up waiting for a result store that is away; what is not stored goes back to the broker."""
@@ -103,17 +107,19 @@ class Deliver(GuardedThread):
 
     def _deliver(self, notes: list[Any]) -> None:
         """One pipeline for all notes, then their completions."""
-        answered, done, started = Answered(), [], []
+        answered, done, started, cached = Answered(), [], [], []
         for note in notes:
             match note:
                 case Outcome():
                     done += self._record(note, answered)
+                    cached += self._to_keep(note)
                 case Dropped():
                     done.append(self._drop(note, answered))
                 case Started():
                     started += note.envelopes
-        if done or answered or started:
-            stored = self._patiently(lambda: self._store.write(done, answered, started))
+        if done or answered or started or cached:
+            ttl_s = self._cache.ttl_s if self._cache else 0
+            stored = self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
             if stored:
                 self._complete([one for one in done if self._follow_up(one)])
         checks = [note.envelope for note in notes if isinstance(note, Check)]
@@ -121,23 +127,35 @@ class Deliver(GuardedThread):
             self._check(checks)
 
     def _record(self, outcome: Outcome, answered: Answered) -> list[Stored]:
-        """Write a batch's answers into their envelopes; returns the envelopes that are complete now."""
-        self._stats.batch(outcome)
+        """Write the answers into their envelopes; returns the envelopes that are complete now."""
+        self._stats.outcome(outcome)
         complete = []
-        for (envelope, index), result in zip(outcome.places, outcome.results, strict=True):
-            entry = self._entry(envelope.messages[index].id, result)
-            envelope.answers[index] = entry
-            envelope.left -= 1
-            answered.add(envelope, index, entry)
-            if not envelope.left:
-                complete.append(_stored(envelope))
+        for places, answer in zip(outcome.places, outcome.answers, strict=True):
+            facts = self._facts(answer)
+            for envelope, index in places:
+                message_id = envelope.messages[index].id
+                entry = {"id": message_id, **facts} if message_id is not None else facts
+                envelope.answers[index] = entry
+                envelope.left -= 1
+                if envelope.reply_to:
+                    answered.add(envelope, index, entry)
+                if not envelope.left:
+                    complete.append(_stored(envelope))
         return complete
 
-    def _entry(self, message_id: str | None, result: list[float] | SluiceError) -> Entry:
-        if isinstance(result, SluiceError):
-            return failed(message_id, result.code, result.message)
-        probability = max(result)
-        return labelled(message_id, self._labels[result.index(probability)], probability, self._model, self._version)
+    def _facts(self, answer: Answer) -> Entry:
+        """The entry of an answer, as far as it is the same for every message that gets it; never changed later."""
+        if isinstance(answer, SluiceError):
+            return failed(None, answer.code, answer.message)
+        probability = max(answer)
+        return labelled(None, self._labels[answer.index(probability)], probability, self._model, self._version)
+
+    def _to_keep(self, outcome: Outcome) -> list[tuple[bytes, bytes]]:
+        """What goes into the result cache: no errors, they may not come again."""
+        if self._cache is None or outcome.cache_keys is None:
+            return []
+        pairs = zip(outcome.cache_keys, outcome.answers, strict=True)
+        return [(key, self._cache.pack(answer)) for key, answer in pairs if key and not isinstance(answer, SluiceError)]
 
     def _drop(self, note: Dropped, answered: Answered) -> Stored:
         envelope, error = note.envelope, note.error

@@ -5,19 +5,46 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any, Protocol, runtime_checkable
 
-from tasks.errors import ModelFailed, SluiceError
-from worker.message import Item, ModelFree, Outcome
+from tasks.errors import ModelFailed
+from worker.message import Answer, Item, ModelFree, Outcome
 from worker.model.base import Classifier
 from worker.threads.guard import GuardedThread
 
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
+class Asynchronous(Protocol):
+    """A classifier whose device works on its own, so that the next batch is there when this one ends."""
+
+    def submit(self, batch: Sequence[list[int]]) -> Any:
+        """Start a forward; returns at once with a handle. Batches run in the order in which they are submitted."""
+
+    def collect(self, handle: Any) -> list[list[float]]:
+        """Wait for a submitted batch: probabilities shaped (messages, labels). Once for each handle, in order.
+
+        Raises what the device raises, for this batch alone; ``forward`` may be called afterwards.
+        """
+
+
+@dataclass(slots=True)
+class Running:
+    """A batch that the device works on; ``handle`` is the error if it could not be submitted."""
+
+    batch: list[Item]
+    handle: Any
+    began: float
+
+
 class ModelThread(GuardedThread):
     """Runs batches, one after the other. A batch that fails is halved until the failing messages stand alone.
+
+    Where the classifier is ``Asynchronous``, the next batch is submitted before the last one is collected.
 
     Args:
         classifier: loaded and warm; its ``forward`` is called in this thread only.
@@ -40,26 +67,69 @@ class ModelThread(GuardedThread):
         self._limit: int | None = None
 
     def work(self) -> None:
-        while (batch := self.inbox.get()) is not None:
-            began = time.monotonic()
-            results = self._classify([item.ids for item in batch])
-            spent = time.monotonic() - began
-            self._to_batcher(ModelFree(self._limit))
-            self._limit = None
-            places = [(item.envelope, item.index) for item in batch]
-            self._to_deliver(Outcome(places, results, spent, sum(item.tokens for item in batch)))
+        if isinstance(self._classifier, Asynchronous):
+            self._work_ahead(self._classifier)
+        else:
+            self._work_in_turn()
         self._to_deliver(None)
 
-    def _classify(self, batch: list[list[int]]) -> list[list[float] | SluiceError]:
+    def _work_in_turn(self) -> None:
+        while (batch := self.inbox.get()) is not None:
+            began = time.monotonic()
+            answers = self._classify([item.ids for item in batch])
+            self._hand_on(batch, answers, time.monotonic() - began)
+
+    def _work_ahead(self, device: Asynchronous) -> None:
+        running: Running | None = None
+        ended = 0.0
+        ending = False
+        while not ending or running is not None:
+            following = None
+            if not ending and (running is None or not self.inbox.empty()):
+                batch = self.inbox.get()
+                ending = batch is None
+                following = self._submit(device, batch) if batch is not None else None
+            if running is not None:
+                answers = self._collect(device, running)
+                now = time.monotonic()
+                self._hand_on(running.batch, answers, now - max(running.began, ended))
+                ended = now
+            running = following
+
+    def _submit(self, device: Asynchronous, batch: list[Item]) -> Running:
+        began = time.monotonic()
         try:
-            rows = self._classifier.forward(batch)
+            handle = device.submit([item.ids for item in batch])
+        except Exception as exc:  # told when its turn comes: the batch before it is still on the device
+            handle = exc
+        return Running(batch, handle, began)
+
+    def _collect(self, device: Asynchronous, running: Running) -> list[Answer]:
+        ids = [item.ids for item in running.batch]
+        if isinstance(running.handle, Exception):
+            return self._after_failure(ids, running.handle)
+        return self._checked(ids, lambda: device.collect(running.handle))
+
+    def _hand_on(self, batch: list[Item], answers: list[Answer], spent_s: float) -> None:
+        self._to_batcher(ModelFree(batch, answers, self._limit))
+        self._limit = None
+        tokens = sum(item.tokens for item in batch)
+        cache_keys = [item.cache_key for item in batch] if batch[0].cache_key else None
+        self._to_deliver(Outcome([item.places for item in batch], answers, "model", spent_s, tokens, cache_keys))
+
+    def _classify(self, batch: list[list[int]]) -> list[Answer]:
+        return self._checked(batch, lambda: self._classifier.forward(batch))
+
+    def _checked(self, batch: list[list[int]], forward: Callable[[], list[list[float]]]) -> list[Answer]:
+        try:
+            rows = forward()
             if len(rows) != len(batch):
                 raise ValueError(f"the model answered {len(rows)} of {len(batch)} messages")
         except Exception as exc:
             return self._after_failure(batch, exc)
-        return [row if all(map(math.isfinite, row)) else _not_finite() for row in rows]
+        return [row if math.isfinite(sum(row)) else _not_finite() for row in rows]
 
-    def _after_failure(self, batch: list[list[int]], exc: Exception) -> list[list[float] | SluiceError]:
+    def _after_failure(self, batch: list[list[int]], exc: Exception) -> list[Answer]:
         """Try the halves; a message alone gets the error for itself."""
         if self._classifier.is_fatal(exc):
             raise exc

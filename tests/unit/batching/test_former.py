@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings, strategies as st
 
-from worker.batching.former import WINDOW_BATCHES, Former, Limits
+from worker.batching.former import BULK_SHARE, WINDOW_BATCHES, Former, Limits
 
 
 @dataclass(eq=False)
@@ -58,6 +58,87 @@ def test_the_oldest_message_is_always_in_the_next_batch(lengths: list[int]) -> N
     while len(former):
         oldest = min(former, key=lambda message: message.arrived)
         assert oldest in former.take(now=1e6)
+
+
+@given(
+    st.lists(st.builds(Sms, tokens=st.integers(1, 96), bulk=st.booleans()), min_size=1, max_size=120),
+    st.integers(1, 24),
+    st.sampled_from([0, 96, 300]),
+)
+@settings(max_examples=100, deadline=None)
+def test_overdue_bulk_messages_are_in_one_batch_of_so_many(waiting: list[Sms], most: int, tokens: int) -> None:
+    """Whatever the lengths: a bulk message waits for a bounded number of batches, interactive ones get the most."""
+    for padded in (False, True):
+        former = filled(Limits(messages=most, tokens=tokens, padded=padded, bulk_patience_s=1.0), waiting)
+        passed = 0
+        while former.waiting(bulk=True):
+            for _ in range(most):
+                former.add(Sms(10, 10.0))
+            oldest = next(message for message in former if message.bulk)
+            batch = former.take(now=10.0)
+            passed = 0 if oldest in batch else passed + 1
+            assert passed < (BULK_SHARE if padded else 1)
+            if not padded and most >= BULK_SHARE:
+                bulk = [message.tokens for message in batch if message.bulk]
+                assert len(bulk) <= most // BULK_SHARE
+                assert len(bulk) == 1 or not tokens or sum(bulk) <= tokens // BULK_SHARE
+
+
+@given(
+    st.lists(st.builds(Sms, tokens=st.integers(1, 96)), min_size=1, max_size=40),
+    st.integers(1, 12),
+    st.sampled_from([0, 96, 200]),
+    st.floats(0, 300),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_run_of_neighbours_is_cheaper_than_the_one_taken(
+    waiting: list[Sms], most: int, tokens: int, overhead: float
+) -> None:
+    chosen = filled(Limits(most, tokens, True, overhead), waiting).take(0)
+    order = sorted(waiting[: most * WINDOW_BATCHES], key=lambda message: message.tokens)
+
+    def cost(run: list[Sms]) -> float:
+        longest = max(message.tokens for message in run)
+        return (max(1.0, overhead) + longest * len(run)) / sum(message.tokens for message in run)
+
+    def allowed(run: list[Sms]) -> bool:
+        longest = max(message.tokens for message in run)
+        return waiting[0] in run and (len(run) == 1 or not tokens or longest * len(run) <= tokens)
+
+    runs = [order[i:j] for i in range(len(order)) for j in range(i + 1, min(i + most, len(order)) + 1)]
+    assert cost(chosen) <= min(cost(run) for run in runs if allowed(run)) + 1e-9
+
+
+def test_cutting_looks_at_the_batch_and_not_at_all_that_waits() -> None:
+    """Counted, not timed: how many messages the former asks anything of."""
+    asked = 0
+
+    class Watched(Sms):
+        @property
+        def tokens(self) -> int:
+            nonlocal asked
+            asked += 1
+            return 10
+
+        @tokens.setter
+        def tokens(self, value: int) -> None:
+            pass
+
+    for padded, window in ((False, 1), (True, WINDOW_BATCHES)):
+        former = filled(Limits(messages=8, padded=padded), [Watched(10, float(i)) for i in range(20_000)])
+        asked = 0
+        assert len(former.take(0)) == 8
+        assert 0 < asked <= 8 * window * 6
+
+
+def test_a_message_can_be_taken_out_by_itself() -> None:
+    waiting = [Sms(5, bulk=True), Sms(6), Sms(7)]
+    former = filled(Limits(messages=2, tokens=14, padded=False), waiting)
+    former.remove(waiting[1])
+    assert list(former) == [waiting[2], waiting[0]]
+    assert (former.waiting(bulk=True), former.waiting(bulk=False)) == (1, 1)
+    former.remove(waiting[0])
+    assert not former.full()
 
 
 def test_a_padded_batch_is_made_of_neighbours_in_length() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from itertools import count
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
@@ -14,34 +16,59 @@ from tasks.errors import InvalidInput, ModelFailed, Revoked
 from tests.harness.process import wait_for
 from worker.batching.former import Limits
 from worker.batching.policy import Policy
-from worker.message import Check, Drain, Dropped, Item, ModelFree, NewConnection, NotStored, Outcome, Received, Started
+from worker.message import (
+    Check,
+    Drain,
+    Dropped,
+    Item,
+    LookedUp,
+    ModelFree,
+    NewConnection,
+    NotStored,
+    Outcome,
+    Received,
+    Started,
+)
 from worker.threads.batcher import Batcher
+
+ANSWER = [0.2, 0.8]
 
 
 class Tokenizer:
+    """Words become numbers, the same number for the same word in whatever case."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, int] = {}
+        self.encoded = 0
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         if "untokenisable" in texts:
             raise ValueError("no")
-        return [[1] * max(1, len(text)) for text in texts]
+        self.encoded += len(texts)
+        return [[self.words.setdefault(word, len(self.words)) for word in text.lower().split()] for text in texts]
 
 
 class Rig:
     """A batcher with queues where its neighbours would be."""
 
-    def __init__(self, **policy: Any) -> None:
+    def __init__(self, *, share: bool = True, cached: bool = False, **policy: Any) -> None:
+        self.tokenizer = Tokenizer()
         self.model: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self.lookup: SimpleQueue[list[Item] | None] = SimpleQueue()
         self.deliver: SimpleQueue[Any] = SimpleQueue()
         self.main: SimpleQueue[Any] = SimpleQueue()
         self.revoked: dict[str, Revoked] = {}
         self.deaths: list[str] = []
         self.batcher = Batcher(
-            Tokenizer(),  # type: ignore[arg-type]
+            self.tokenizer,  # type: ignore[arg-type]
             Policy(**{"mode": "dynamic", "wait_s": 0.05, **policy}),
             Limits(messages=4, padded=False),
             to_model=self.model.put,
+            to_lookup=self.lookup.put if cached else None,
             to_deliver=self.deliver.put,
             to_main=self.main.put,
             revoked=lambda envelope: self.revoked.get(envelope.id),
+            share=share,
             on_death=self.deaths.append,
         )
         self.batcher.start()
@@ -56,77 +83,117 @@ class Rig:
         assert batch is not None
         return batch
 
+    def places(self) -> list[list[tuple[str, int]]]:
+        """Who waits for each item of the next batch."""
+        return [named(item.places) for item in self.batch()]
+
+    def free(self, batch: Sequence[Item] = (), limit: int | None = None, answer: Any = ANSWER) -> None:
+        """The model has finished a batch."""
+        self.batcher.inbox.put(ModelFree(list(batch), [answer] * len(batch), limit))
+
+    def outcome(self) -> Outcome:
+        outcome = self.deliver.get(timeout=5)
+        assert isinstance(outcome, Outcome)
+        return outcome
+
     def settled(self) -> None:
         """Wait until the batcher has nothing left to read."""
         wait_for(self.batcher.inbox.empty, "an empty inbox", 10)
         wait_for(lambda: not any(self.batcher._raw.values()), "everything tokenised", 10)
 
+    def end(self) -> None:
+        self.batcher.inbox.put(Drain())
+        for _ in range(8):
+            self.free()
+
+
+def named(places: Any) -> list[tuple[str, int]]:
+    return [(envelope.id, index) for envelope, index in places]
+
 
 def envelope_of(name: str, *texts: str, **fields: Any) -> Received:
     messages = [Message(text) if text else Message("", None, InvalidInput("blank")) for text in texts]
     request = SimpleNamespace(id=name, group=fields.pop("group", None))
-    return Received(request, messages, **{"single": False, "bulk": False, "arrived": 0.0, "generation": 0, **fields})
+    return Received(
+        request, messages, **{"single": False, "bulk": False, "arrived": time.monotonic(), "generation": 0, **fields}
+    )
+
+
+serial = count()
+
+
+def texts(number: int) -> list[str]:
+    """So many texts that are like no other."""
+    return [f"text {next(serial)}" for _ in range(number)]
 
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
     made = Rig()
     yield made
-    made.batcher.inbox.put(Drain())
-    for _ in range(8):
-        made.batcher.inbox.put(ModelFree())
+    made.end()
     assert not made.deaths
 
 
 def test_a_lone_message_goes_to_the_idle_model_at_once(rig: Rig) -> None:
     envelope = rig.receive("a", "hello")
-    assert [(item.envelope, item.index) for item in rig.batch()] == [(envelope, 0)]
+    assert rig.places() == [[("a", 0)]]
     assert rig.main.get(timeout=5).envelopes == [envelope]
 
 
 def test_messages_that_come_while_the_model_is_busy_share_the_next_batch(rig: Rig) -> None:
     rig.receive("a", "first")
-    rig.batch()
+    first = rig.batch()
     for name in "bcd":
-        rig.receive(name, "more")
+        rig.receive(name, *texts(1))
     rig.settled()
     assert rig.model.empty()
-    rig.batcher.inbox.put(ModelFree())
-    assert [item.envelope.id for item in rig.batch()] == ["b", "c", "d"]
+    rig.free(first)
+    assert rig.places() == [[("b", 0)], [("c", 0)], [("d", 0)]]
 
 
 def test_a_full_batch_is_sent_ahead_but_never_a_third(rig: Rig) -> None:
-    rig.receive("a", *["text"] * 12)
+    rig.receive("a", *texts(12))
     assert len(rig.batch()) == len(rig.batch()) == 4
     rig.settled()
     assert rig.model.empty()
 
 
+def test_no_batch_is_sent_ahead_where_the_model_has_one_place() -> None:
+    rig = Rig(places=1)
+    rig.receive("a", *texts(8))
+    first = rig.batch()
+    rig.settled()
+    assert rig.model.empty()
+    rig.free(first)
+    assert len(rig.batch()) == 4
+    rig.end()
+
+
 def test_bad_items_are_refused_without_the_model(rig: Rig) -> None:
-    envelope = rig.receive("a", "good", "", "fine")
-    outcome = rig.deliver.get(timeout=5)
-    assert isinstance(outcome, Outcome)
-    assert outcome.places == [(envelope, 1)]
-    assert isinstance(outcome.results[0], InvalidInput)
-    assert [item.index for item in rig.batch()] == [0, 2]
+    rig.receive("a", "good", "", "fine")
+    outcome = rig.outcome()
+    assert outcome.origin == "refused"
+    assert named(outcome.places[0]) == [("a", 1)]
+    assert isinstance(outcome.answers[0], InvalidInput)
+    assert rig.places() == [[("a", 0)], [("a", 2)]]
 
 
 def test_a_text_that_cannot_be_tokenised_fails_alone(rig: Rig) -> None:
-    rig.receive("a", "good", "untokenisable", "fine")
-    outcome = rig.deliver.get(timeout=5)
-    assert isinstance(outcome.results[0], ModelFailed)
-    assert [item.index for item in rig.batch()] == [0, 2]
+    rig.receive("a", "good", "untokenisable", "fine", "good")
+    assert isinstance(rig.outcome().answers[0], ModelFailed)
+    assert rig.places() == [[("a", 0), ("a", 3)], [("a", 2)]]
 
 
 def test_a_revoked_envelope_is_dropped_just_before_the_model(rig: Rig) -> None:
     rig.receive("busy", "x")
-    rig.batch()
+    first = rig.batch()
     revoked = rig.receive("gone", "one", "two")
     rig.receive("kept", "three")
     rig.settled()
     rig.revoked["gone"] = Revoked("revoked")
-    rig.batcher.inbox.put(ModelFree())
-    assert [item.envelope.id for item in rig.batch()] == ["kept"]
+    rig.free(first)
+    assert rig.places() == [[("kept", 0)]]
     dropped = rig.deliver.get(timeout=5)
     assert isinstance(dropped, Dropped)
     assert dropped.envelope is revoked
@@ -134,11 +201,11 @@ def test_a_revoked_envelope_is_dropped_just_before_the_model(rig: Rig) -> None:
 
 
 def test_a_started_envelope_is_not_revoked_half_way(rig: Rig) -> None:
-    rig.receive("a", *["text"] * 6)
-    rig.batch()
+    rig.receive("a", *texts(6))
+    first = rig.batch()
     rig.revoked["a"] = Revoked("revoked")
-    rig.batcher.inbox.put(ModelFree())
-    assert [item.index for item in rig.batch()] == [4, 5]
+    rig.free(first)
+    assert rig.places() == [[("a", 4)], [("a", 5)]]
 
 
 def test_redelivered_and_refused_envelopes_go_to_deliver_first(rig: Rig) -> None:
@@ -148,13 +215,12 @@ def test_redelivered_and_refused_envelopes_go_to_deliver_first(rig: Rig) -> None
     assert isinstance(rig.deliver.get(timeout=5), Dropped)
     assert rig.model.empty()
     rig.batcher.inbox.put(NotStored([again]))
-    assert rig.batch()[0].envelope is again
+    assert rig.places() == [[("again", 0)]]
 
 
 def test_jobs_are_announced_to_the_result_store_others_are_not(rig: Rig) -> None:
     rig.receive("single", "text")
-    rig.batch()
-    rig.batcher.inbox.put(ModelFree())
+    rig.free(rig.batch())
     job = rig.receive("part", "text", group="job")
     rig.batch()
     note = rig.deliver.get(timeout=5)
@@ -164,34 +230,33 @@ def test_jobs_are_announced_to_the_result_store_others_are_not(rig: Rig) -> None
 
 def test_a_new_connection_forgets_what_came_over_the_old_one(rig: Rig) -> None:
     rig.receive("busy", "x")
-    rig.batch()
+    first = rig.batch()
     rig.receive("old", "one")
     rig.batcher.inbox.put(NewConnection(1))
     rig.receive("new", "two", generation=1)
     rig.settled()
-    rig.batcher.inbox.put(ModelFree())
-    assert [item.envelope.id for item in rig.batch()] == ["new"]
+    rig.free(first)
+    assert rig.places() == [[("new", 0)]]
 
 
 def test_out_of_memory_makes_later_batches_smaller(rig: Rig) -> None:
-    rig.receive("a", *["text"] * 4)
-    rig.batch()
-    rig.batcher.inbox.put(ModelFree(limit=2))
-    rig.receive("b", *["text"] * 4)
+    rig.receive("a", *texts(4))
+    rig.free(rig.batch(), limit=2)
+    rig.receive("b", *texts(4))
     assert len(rig.batch()) == 2
 
 
 def test_draining_finishes_what_was_begun_forgets_the_rest_and_ends(rig: Rig) -> None:
-    rig.receive("begun", *["text"] * 10)
+    rig.receive("begun", *texts(10))
     rig.batch()
     rig.batch()
     rig.receive("waiting", "text")
     rig.settled()
     rig.batcher.inbox.put(Drain())
-    rig.batcher.inbox.put(ModelFree())
-    assert [item.index for item in rig.batch()] == [8, 9]
-    rig.batcher.inbox.put(ModelFree())
-    rig.batcher.inbox.put(ModelFree())
+    rig.free()
+    assert rig.places() == [[("begun", 8)], [("begun", 9)]]
+    rig.free()
+    rig.free()
     assert rig.model.get(timeout=10) is None
     rig.batcher.join(10)
     assert not rig.batcher.is_alive()
@@ -206,3 +271,204 @@ def test_static_batches_wait_for_the_oldest_message_alone() -> None:
         rig.receive(name, "text", arrived=float("inf"))
     assert len(rig.batch()) == 4
     assert not rig.deaths
+
+
+class TestAlike:
+    """Messages that read alike."""
+
+    @pytest.fixture
+    def first(self, rig: Rig) -> list[Item]:
+        """A batch that keeps the model busy."""
+        rig.receive("busy", "busy")
+        return rig.batch()
+
+    def test_those_that_wait_together_run_once(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("a", "Call now", "other", "call NOW")
+        rig.receive("b", "CALL now")
+        rig.settled()
+        rig.free(first)
+        assert rig.places() == [[("a", 0), ("a", 2), ("b", 0)], [("a", 1)]]
+
+    def test_equal_texts_are_tokenised_once_a_chunk(self, rig: Rig, first: list[Item]) -> None:
+        before = rig.tokenizer.encoded
+        rig.receive("a", *["same"] * 50)
+        rig.settled()
+        assert rig.tokenizer.encoded == before + 1
+
+    def test_one_that_runs_already_is_not_run_again(self, rig: Rig, first: list[Item]) -> None:
+        late = rig.receive("late", "busy", "other")
+        rig.settled()
+        assert late.started is None
+        rig.free(first)
+        outcome = rig.outcome()
+        assert (outcome.origin, named(outcome.places[0]), outcome.answers) == ("alike", [("late", 0)], [ANSWER])
+        assert late.started is not None
+        assert rig.places() == [[("late", 1)]]
+
+    def test_one_that_was_answered_runs_anew(self, rig: Rig, first: list[Item]) -> None:
+        rig.free(first)
+        rig.receive("later", "busy")
+        assert rig.places() == [[("later", 0)]]
+
+    def test_an_error_is_that_of_all_who_share_the_text(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("late", "busy")
+        rig.settled()
+        rig.free(first, answer=ModelFailed("no"))
+        assert isinstance(rig.outcome().answers[0], ModelFailed)
+
+    def test_an_interactive_one_takes_a_bulk_one_along(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("archive", *texts(2), "urgent", bulk=True)
+        rig.settled()
+        rig.receive("caller", "urgent")
+        rig.settled()
+        rig.free(first)
+        assert rig.places()[0] == [("archive", 2), ("caller", 0)]
+
+    def test_a_bulk_one_does_not_hold_an_interactive_one_back(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("caller", "urgent")
+        rig.receive("archive", "urgent", *texts(2), bulk=True)
+        rig.settled()
+        rig.free(first)
+        assert rig.places()[0] == [("caller", 0), ("archive", 0)]
+
+    def test_what_a_revoked_envelope_asked_for_runs_for_the_others(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("gone", "shared", "unshared")
+        rig.receive("kept", "shared")
+        rig.settled()
+        rig.revoked["gone"] = Revoked("revoked")
+        rig.free(first)
+        assert rig.places() == [[("kept", 0)]]
+
+    def test_one_revoked_while_the_other_runs_gets_no_answer(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("gone", "busy")
+        rig.receive("kept", "busy")
+        rig.settled()
+        rig.revoked["gone"] = Revoked("revoked")
+        rig.free(first)
+        assert isinstance(rig.deliver.get(timeout=5), Dropped)
+        assert named(rig.outcome().places[0]) == [("kept", 0)]
+
+    def test_a_text_whose_only_caller_was_revoked_can_come_again(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("gone", "shared")
+        rig.settled()
+        rig.revoked["gone"] = Revoked("revoked")
+        rig.free(first)
+        assert isinstance(rig.deliver.get(timeout=5), Dropped)
+        rig.receive("again", "shared")
+        assert rig.places() == [[("again", 0)]]
+
+    def test_a_new_connection_takes_out_the_old_places_only(self, rig: Rig, first: list[Item]) -> None:
+        rig.receive("old", "shared", "alone", "busy")
+        rig.settled()
+        rig.batcher.inbox.put(NewConnection(1))
+        rig.receive("new", "shared", "busy", generation=1)
+        rig.settled()
+        rig.free(first)
+        assert named(rig.outcome().places[0]) == [("new", 1)]
+        assert rig.places() == [[("new", 0)]]
+        rig.receive("newer", "alone", generation=1)
+        rig.free()
+        assert rig.places() == [[("newer", 0)]]
+
+    def test_draining_answers_begun_envelopes_and_forgets_those_who_joined(self, rig: Rig) -> None:
+        rig.receive("begun", *texts(4), "later")
+        first = rig.batch()
+        rig.receive("joined", "later")
+        rig.settled()
+        rig.batcher.inbox.put(Drain())
+        rig.free(first)
+        second = rig.batch()
+        assert named(second[0].places) == [("begun", 4)]
+        rig.free(second)
+        assert rig.model.get(timeout=10) is None
+
+    @pytest.mark.parametrize("how", [{"share": False}, {"mode": "static"}, {"mode": "none"}])
+    def test_nothing_is_shared_where_that_is_off(self, how: dict[str, Any]) -> None:
+        rig = Rig(**how)
+        rig.receive("a", *["same"] * 4, arrived=-1.0)
+        batches = [rig.batch()]
+        while sum(map(len, batches)) < 4:
+            rig.free(batches[-1])
+            batches.append(rig.batch())
+        assert all(len(item.places) == 1 for batch in batches for item in batch)
+        rig.end()
+
+
+class TestCache:
+    """Items go by the lookup thread, played here."""
+
+    @pytest.fixture
+    def rig(self) -> Iterator[Rig]:
+        made = Rig(cached=True)
+        yield made
+        made.end()
+        assert not made.deaths
+
+    def asked(self, rig: Rig) -> list[Item]:
+        items = rig.lookup.get(timeout=5)
+        assert items is not None
+        return items
+
+    def tell(self, rig: Rig, items: list[Item], *answers: list[float] | None) -> None:
+        keys = [f"key {number}".encode() for number in range(len(items))]
+        rig.batcher.inbox.put(LookedUp(items, keys, list(answers)))
+
+    def test_hits_are_answered_and_misses_run(self, rig: Rig) -> None:
+        envelope = rig.receive("a", "known", "new")
+        self.tell(rig, self.asked(rig), ANSWER, None)
+        outcome = rig.outcome()
+        assert (outcome.origin, named(outcome.places[0]), outcome.answers) == ("cache", [("a", 0)], [ANSWER])
+        batch = rig.batch()
+        assert [(named(item.places), item.cache_key) for item in batch] == [([("a", 1)], b"key 1")]
+        assert envelope.started is not None
+
+    def test_a_text_is_looked_up_once_for_all_who_wait_for_it(self, rig: Rig) -> None:
+        rig.receive("a", "known")
+        items = self.asked(rig)
+        rig.receive("b", "known")
+        rig.settled()
+        assert rig.lookup.empty()
+        self.tell(rig, items, ANSWER)
+        assert named(rig.outcome().places[0]) == [("a", 0), ("b", 0)]
+
+    def test_an_interactive_message_takes_along_what_is_being_looked_up(self, rig: Rig) -> None:
+        rig.receive("archive", *texts(5), "urgent", bulk=True)
+        items = self.asked(rig)
+        rig.receive("caller", "urgent")
+        rig.settled()
+        self.tell(rig, items, *[None] * 6)
+        assert rig.places()[0] == [("archive", 5), ("caller", 0)]
+
+    def test_a_revoked_envelope_gets_no_cached_answer(self, rig: Rig) -> None:
+        rig.receive("a", "known")
+        items = self.asked(rig)
+        rig.revoked["a"] = Revoked("revoked")
+        self.tell(rig, items, ANSWER)
+        assert isinstance(rig.deliver.get(timeout=5), Dropped)
+        rig.settled()
+        assert rig.deliver.empty()
+
+    def test_what_was_forgotten_meanwhile_is_not_run(self, rig: Rig) -> None:
+        rig.receive("old", "one")
+        items = self.asked(rig)
+        rig.batcher.inbox.put(NewConnection(1))
+        self.tell(rig, items, None)
+        rig.receive("new", "one", generation=1)
+        self.tell(rig, self.asked(rig), None)
+        assert rig.places() == [[("new", 0)]]
+
+    def test_draining_waits_for_the_lookup_of_begun_envelopes(self, rig: Rig) -> None:
+        rig.receive("begun", *texts(65))
+        self.tell(rig, self.asked(rig)[:64], *[None] * 64)
+        rig.batch()
+        last = self.asked(rig)
+        rig.batcher.inbox.put(Drain())
+        self.tell(rig, last, ANSWER)
+        assert named(rig.outcome().places[0]) == [("begun", 64)]
+        for _ in range(16):
+            rig.free()
+        seen = 4
+        while (batch := rig.model.get(timeout=10)) is not None:
+            seen += len(batch)
+        assert seen == 64
+        assert rig.lookup.get(timeout=10) is None

@@ -40,20 +40,51 @@ class Classifier:
         return isinstance(exc, ConnectionError)
 
 
-def run(numbers: list[int], classifier: Classifier) -> tuple[list[Any], list[Any], list[str]]:
-    """One batch of messages ``[number]`` through the thread; returns results, notes to the batcher, deaths."""
+class DeviceClassifier(Classifier):
+    """The same on a device that works on its own; writes down what was asked of it when."""
+
+    def __init__(self, most: int = 1000, refuses: int = -1) -> None:
+        super().__init__(most)
+        self.refuses = refuses
+        self.calls: list[tuple[str, int]] = []
+
+    def submit(self, batch: Sequence[list[int]]) -> list[list[int]]:
+        self.calls.append(("submit", batch[0][0]))
+        if batch[0][0] == self.refuses:
+            raise MemoryError("no room for it")
+        return list(batch)
+
+    def collect(self, handle: list[list[int]]) -> list[list[float]]:
+        self.calls.append(("collect", handle[0][0]))
+        return super().forward(handle)
+
+
+def item(number: int) -> Item:
+    return Item([number], [(SimpleNamespace(), 0)], bulk=False, arrived=0.0)  # type: ignore[list-item]
+
+
+def run_batches(
+    batches: list[list[int]], classifier: Classifier
+) -> tuple[list[Outcome], list[ModelFree], list[str], list[list[Item]]]:
+    """Batches of messages ``[number]`` through the thread: outcomes, notes to the batcher, deaths, the batches."""
     free: SimpleQueue[Any] = SimpleQueue()
     out: SimpleQueue[Any] = SimpleQueue()
     deaths: list[str] = []
     thread = ModelThread(classifier, to_batcher=free.put, to_deliver=out.put, on_death=deaths.append)  # type: ignore[arg-type]
-    envelope = SimpleNamespace()
-    thread.inbox.put([Item(envelope, i, [number]) for i, number in enumerate(numbers)])  # type: ignore[arg-type]
-    thread.inbox.put(None)
+    made = [list(map(item, numbers)) for numbers in batches]
+    for batch in (*made, None):
+        thread.inbox.put(batch)
     thread.start()
     thread.join(10)
-    outcome = out.get_nowait() if not out.empty() else None
-    notes = [free.get_nowait() for _ in range(free.qsize())]
-    return (outcome.results if isinstance(outcome, Outcome) else []), notes, deaths
+    outcomes = [out.get_nowait() for _ in range(out.qsize())]
+    assert deaths or outcomes.pop() is None, "the deliver thread is not told of the end"
+    return outcomes, [free.get_nowait() for _ in range(free.qsize())], deaths, made
+
+
+def run(numbers: list[int], classifier: Classifier) -> tuple[list[Any], list[Any], list[str]]:
+    """One batch: its answers, the limits told to the batcher, deaths."""
+    outcomes, notes, deaths, _ = run_batches([numbers], classifier)
+    return (outcomes[0].answers if outcomes else []), [note.limit for note in notes], deaths
 
 
 def test_a_good_batch_is_one_forward() -> None:
@@ -61,7 +92,7 @@ def test_a_good_batch_is_one_forward() -> None:
     results, notes, deaths = run([1, 2, 3], classifier)
     assert results == [[0.01], [0.02], [0.03]]
     assert classifier.sizes == [3]
-    assert notes == [ModelFree()]
+    assert notes == [None]
     assert not deaths
 
 
@@ -78,7 +109,7 @@ def test_one_bad_message_of_64_fails_alone(place: int) -> None:
 def test_running_out_of_memory_halves_the_batch_and_tells_the_batcher() -> None:
     results, notes, _ = run(list(range(20, 52)), Classifier(most=10))
     assert [result[0] for result in results] == [number / 100 for number in range(20, 52)]
-    assert notes == [ModelFree(limit=8)]
+    assert notes == [8]
 
 
 def test_a_probability_that_is_no_number_is_that_messages_error() -> None:
@@ -92,3 +123,57 @@ def test_a_lost_device_ends_the_thread_with_its_reason() -> None:
     assert results == []
     assert notes == []
     assert "ConnectionError: device lost" in deaths[0]
+
+
+def test_the_batcher_and_the_deliver_thread_get_the_batch_with_its_answers() -> None:
+    outcomes, notes, _, (batch,) = run_batches([[1, BAD]], Classifier())
+    assert notes[0].batch is batch
+    assert notes[0].answers == outcomes[0].answers
+    assert outcomes[0].places == [item.places for item in batch]
+    assert (outcomes[0].origin, outcomes[0].tokens, outcomes[0].cache_keys) == ("model", 2, None)
+
+
+class TestAhead:
+    """A classifier with ``submit`` and ``collect``."""
+
+    def test_the_next_batch_is_on_the_device_before_this_one_is_collected(self) -> None:
+        classifier = DeviceClassifier()
+        outcomes, notes, _, batches = run_batches([[1, 2], [3], [4]], classifier)
+        assert classifier.calls == [
+            ("submit", 1),
+            ("submit", 3),
+            ("collect", 1),
+            ("submit", 4),
+            ("collect", 3),
+            ("collect", 4),
+        ]
+        assert [outcome.answers for outcome in outcomes] == [[[0.01], [0.02]], [[0.03]], [[0.04]]]
+        assert [note.batch for note in notes] == batches
+
+    def test_a_lone_batch_is_collected_at_once(self) -> None:
+        classifier = DeviceClassifier()
+        free: SimpleQueue[Any] = SimpleQueue()
+        thread = ModelThread(classifier, to_batcher=free.put, to_deliver=lambda note: None, on_death=print)  # type: ignore[arg-type]
+        thread.start()
+        for number in (1, 2):
+            thread.inbox.put([item(number)])
+            assert free.get(timeout=10).answers == [[number / 100]]
+        thread.inbox.put(None)
+        thread.join(10)
+        assert not thread.is_alive()
+
+    def test_a_batch_that_fails_on_the_device_is_halved(self) -> None:
+        outcomes, _, _, _ = run_batches([[1, BAD, 2], [3]], DeviceClassifier())
+        first, second = (outcome.answers for outcome in outcomes)
+        assert (first[0], first[2], second) == ([0.01], [0.02], [[0.03]])
+        assert isinstance(first[1], ModelFailed)
+
+    def test_a_batch_that_the_device_does_not_take_is_halved_in_its_turn(self) -> None:
+        outcomes, notes, _, _ = run_batches([[1], [2, 3], [4]], DeviceClassifier(refuses=2))
+        assert [outcome.answers for outcome in outcomes] == [[[0.01]], [[0.02], [0.03]], [[0.04]]]
+        assert [note.limit for note in notes] == [None, 1, None]
+
+    def test_a_lost_device_ends_the_thread(self) -> None:
+        outcomes, _, deaths, _ = run_batches([[1], [FATAL]], DeviceClassifier())
+        assert len(outcomes) == 1
+        assert "ConnectionError: device lost" in deaths[0]
