@@ -44,6 +44,22 @@ def canvas(title: str, x: str, y: str, stamp: str, **size: Any) -> tuple[Any, An
     return figure, axes
 
 
+def canvases(title: str, count: int, stamp: str) -> tuple[Any, list[Any]]:
+    """A figure with ``count`` small axes of the same scale, up to three in a row."""
+    plt.rcParams.update(STYLE)
+    columns = min(3, count)
+    rows = -(-count // columns)
+    figure, grid = plt.subplots(
+        rows, columns, sharex=True, sharey=True, squeeze=False, figsize=(3.0 * columns, 0.9 + 2.1 * rows)
+    )
+    figure.suptitle(f"{title}\n", x=0.01, ha="left", fontsize=13, fontweight="bold")
+    figure.text(0.01, 0.93, stamp, fontsize=8.5, color="#555555", va="top")
+    spare = list(grid.flat)[count:]
+    for axes in spare:
+        axes.set_visible(False)
+    return figure, list(grid.flat)[:count]
+
+
 def plain_numbers(axis: Any) -> None:
     """1,000 and 0.5 in place of powers of ten."""
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.10g}"))
@@ -60,7 +76,13 @@ def lines(axes: Any, series: Mapping[str, Sequence[Mapping[str, Any]]], x: str, 
         axes.legend()
 
 
-def bars(axes: Any, names: Sequence[str], rows: Sequence[Mapping[str, Any]], y: str, colour: str = COLOURS[0]) -> None:
+def bars(
+    axes: Any,
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    y: str,
+    colour: str | Sequence[str] = COLOURS[0],
+) -> None:
     """One bar a row with its value on top and its spread as error bars."""
     value = np.array([row[y] for row in rows], dtype=float)
     errors = _errors(rows, y, value)
@@ -97,3 +119,10 @@ def _errors(rows: Sequence[Mapping[str, Any]], y: str, value: np.ndarray) -> np.
     low = np.array([row[f"{y}_min"] for row in rows], dtype=float)
     high = np.array([row[f"{y}_max"] for row in rows], dtype=float)
     return np.maximum(0, np.array([value - low, high - value]))
+
+
+def log_counts(axes: Any, counts: Sequence[int]) -> None:
+    """A logarithmic x axis with a tick at each count and nowhere else."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(list(counts), [f"{count:,}" for count in counts])
+    axes.xaxis.set_minor_locator(ticker.NullLocator())

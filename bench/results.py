@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.environment import without_own_settings
 from config.describe import shown
 from config.settings import ROOT, Settings, read
 
@@ -45,7 +46,7 @@ class Results:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._began = datetime.now(UTC)
-        self._files: list[str] = []
+        self.files: list[str] = []
         self._manifest: dict[str, Any] = {
             "date": self._began.isoformat(timespec="seconds"),
             "command": without_paths(" ".join(["sluice", *sys.argv[1:]])),
@@ -93,13 +94,13 @@ class Results:
         return path
 
     def _wrote(self, path: Path) -> None:
-        if path.name not in self._files:
-            self._files.append(path.name)
+        if path.name not in self.files:
+            self.files.append(path.name)
         self._write_manifest()
 
     def _write_manifest(self) -> None:
         seconds = (datetime.now(UTC) - self._began).total_seconds()
-        manifest = {**self._manifest, "took_s": round(seconds, 1), "files": self._files}
+        manifest = {**self._manifest, "took_s": round(seconds, 1), "files": self.files}
         text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
         (self.folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
@@ -129,11 +130,11 @@ def _shown(row: Mapping[str, Any], name: str) -> str:
 
 def number(value: Any) -> str:
     """A figure as people write it: three or four digits that matter."""
-    if value is None:
+    if value is None or value != value:
         return ""
     if isinstance(value, bool | str):
         return str(value)
-    if isinstance(value, int | np.integer):
+    if isinstance(value, int | np.integer) or value == int(value):
         return f"{int(value):,}"
     size = abs(value)
     return f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.3g}"
@@ -190,7 +191,8 @@ def libraries() -> dict[str, str]:
 
 def in_force(given: Mapping[str, Any]) -> dict[str, str]:
     """Every setting but those of places, as text, with secrets masked and paths cut to their last part."""
-    settings = read(**given)
+    with without_own_settings():
+        settings = read(**given)
     fields = [name for name in Settings.model_fields if name not in PLACES]
     return {name: without_paths(shown(getattr(settings, name))) for name in fields}
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,9 +20,9 @@ from typing import Any, Self
 import amqp
 from kombu import Connection
 
-from config.settings import OTS_PREFIX, PREFIX
+from bench.environment import without_own_settings
 from tasks.envelope import QUEUES
-from tests.harness.process import Child, wait_for
+from tests.harness.process import Child, free_port, wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.web import Web
 from tests.harness.worker import environment, flush
@@ -83,10 +82,21 @@ class Servers:
         self._stack.close()
 
 
+class WebProcess(Web):
+    """A web process on a port of its own, started with other Python arguments."""
+
+    def __init__(self, folder: Path, env: dict[str, str], arguments: Sequence[str]) -> None:
+        self.port = free_port()
+        env = {**env, "SLUICE_PORT": str(self.port)}
+        Child.__init__(self, [sys.executable, *arguments], folder / f"web-{self.port}.log", env)
+
+
 class Service:
     """One web process and ``workers`` workers on ``servers``, ready and tried out when the block begins.
 
     Args:
+        worker: the Python arguments that start a worker.
+        web: the Python arguments that start the web process.
         settings: by field name of ``config.settings``; the caller's own ``SLUICE_…`` variables do not count.
 
     Raises:
@@ -94,9 +104,19 @@ class Service:
         TimeoutError: it was not ready in time.
     """
 
-    def __init__(self, servers: Servers, broker: str = "redis", workers: int = 1, **settings: Any) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        broker: str = "redis",
+        workers: int = 1,
+        worker: Sequence[str] = ("-m", "cli.main", "worker"),
+        web: Sequence[str] = ("-m", "cli.main", "web"),
+        **settings: Any,
+    ) -> None:
         self._servers = servers
         self._workers = workers
+        self._worker = worker
+        self._front = web
         self.broker = broker
         self.settings = {"model": SIMULATED, **settings}
         self.children: list[Child] = []
@@ -108,10 +128,10 @@ class Service:
         with contextlib.ExitStack() as stack, without_own_settings():
             for number in range(self._workers):
                 name = f"bench{number + 1}@localhost"
-                command = [sys.executable, "-m", "cli.main", "worker", "--hostname", name]
+                command = [sys.executable, *self._worker, "--hostname", name]
                 self.children.append(Child(command, self._servers.folder / f"{name}.log", env))
                 stack.callback(self.children[-1].stop)
-            self.web = Web(self._servers.folder, env)
+            self.web = WebProcess(self._servers.folder, env, self._front)
             self.children.append(self.web)
             stack.callback(self.web.stop)
             wait_for(self._ready, "the service", READY_S, 0.1)
@@ -153,17 +173,3 @@ class Service:
         reply = self.web.ask("POST", "/predict/", {"text": "Your parcel is at the door, code 4711"})
         if reply.status != 200 or "label" not in json.loads(reply.body):
             raise RuntimeError(f"the service answered {reply.status}: {reply.body[:300]!r}")
-
-
-@contextlib.contextmanager
-def without_own_settings() -> Any:
-    """Children started here do not see the ``SLUICE_`` and ``OTS_`` variables of whoever runs the measurement."""
-    mine: Mapping[str, str] = {
-        name: value for name, value in os.environ.items() if name.startswith((PREFIX, OTS_PREFIX))
-    }
-    for name in mine:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(mine)

@@ -26,6 +26,7 @@ TARGETS = {
     "train": Target("cli.train:train", "Train a classifier on a CSV."),
     "evaluate": Target("cli.evaluate:evaluate", "Score a classifier on a CSV."),
     "config": Target("cli.config:config", "Show every setting, its value, source and meaning."),
+    "bench": Target("cli.bench:bench", "Measure the service, and others beside it."),
     "flower": Target("cli.flower:flower", "Run Flower alone.", hidden=True),
 }
 

@@ -27,6 +27,8 @@ class SimulatedOptions:
     """Microseconds each message adds."""
     load_ms: float = 0.0
     """Milliseconds that loading takes."""
+    prepare_ms: float = 0.0
+    """Milliseconds that encoding takes, of one message or of all of a call together, as a pool of decoders would."""
     fail_on: tuple[str, ...] = ()
     """`text_hash` values of messages whose batch fails."""
     poison: str = ""
@@ -103,6 +105,8 @@ class SimulatedClassifier:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """About one id for every four characters, at least two and at most `max_text_length`."""
+        if texts:
+            time.sleep(self.options.prepare_ms / 1000)
         return [self._encode_one(text) for text in texts]
 
     def _encode_one(self, text: str) -> list[int]:

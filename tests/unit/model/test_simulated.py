@@ -43,6 +43,16 @@ def test_a_batch_takes_its_time() -> None:
     assert model.forward([]) == []
 
 
+def test_preparation_takes_its_time_once_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    model = make("simulated:?batch_ms=0&prepare_ms=500")
+    slept.clear()
+    assert len(model.encode(["a", "b", "c"])) == 3
+    assert model.encode([]) == []
+    assert slept == [0.5]
+
+
 def test_poison_and_named_messages_fail_their_batch() -> None:
     model = make(f"simulated:?batch_ms=0&poison=BAD&fail_on={text_hash('secret')}")
     sound = model.encode(["fine"])

@@ -1,0 +1,200 @@
+"""The command line of every measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from bench.results import Results
+
+FOLDER = Path("bench-results")
+INSTALL = "pip install -e '.[{}]' -c constraints.txt"
+
+Command = Callable[..., Any]
+
+
+class Numbers(click.ParamType):
+    """Comma-separated numbers."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(self._kind(part) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as 1,16,64", param, ctx)
+        if any(number <= 0 for number in numbers):
+            self.fail(f"{value!r}: each must be more than 0", param, ctx)
+        return numbers
+
+
+class Burst(click.ParamType):
+    """``RATExSECONDS``, or ``none``."""
+
+    name = "RxS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float] | None:
+        if value is None or isinstance(value, tuple):
+            return value
+        if value == "none":
+            return None
+        try:
+            rate, seconds = map(float, value.split("x"))
+        except ValueError:
+            self.fail(f"{value!r} is not RATExSECONDS, such as 1200x10", param, ctx)
+        if rate <= 0 or seconds <= 0:
+            self.fail(f"{value!r}: both must be more than 0", param, ctx)
+        return rate, seconds
+
+
+def common(command: Command) -> Command:
+    """The options that every measurement has."""
+    command = click.option("--runs", type=click.IntRange(1), default=3, show_default=True)(command)
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for the results.  [default: bench-results/ and the measurement's name]",
+    )(command)
+
+
+def over_http(command: Command) -> Command:
+    """The options of every measurement that sends texts to a service."""
+    command = click.option("--model", help="What the worker serves, as SLUICE_MODEL.  [default: a simulated one]")(
+        command
+    )
+    command = click.option(
+        "--set", "given", multiple=True, metavar="NAME=VALUE", help="Any other setting, such as packed=false."
+    )(command)
+    return click.option(
+        "--texts",
+        "texts_path",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A CSV with a column text.  [default: the shipped samples]",
+    )(command)
+
+
+def one_broker(command: Command) -> Command:
+    return click.option("--broker", type=click.Choice(["redis", "rabbitmq"]), default="redis", show_default=True)(
+        command
+    )
+
+
+@click.command()
+@common
+@over_http
+@click.option("--broker", type=click.Choice(["redis", "rabbitmq", "both"]), default="redis", show_default=True)
+@click.option("--connections", type=Numbers(int), default="1,16,64,256", show_default=True, help="Of closed loops.")
+@click.option(
+    "--rates", type=Numbers(float), default="500,1000,2000", show_default=True, help="Of open loops, requests/s."
+)
+@click.option("--burst", type=Burst(), default="1200x10", show_default=True, help="Rate and seconds, or none.")
+@click.option(
+    "--job-connections", type=Numbers(int), default="1,8", show_default=True, help="Posting jobs of 64 texts."
+)
+@click.option("--seconds", type=click.FloatRange(0.5), default=4, show_default=True, help="Of each load.")
+def http(out: Path | None, broker: str, **options: Any) -> None:
+    """HTTP to model and back: closed loops, jobs, open loops (Poisson), and a burst with the time to clear it."""
+    brokers = ("redis", "rabbitmq") if broker == "both" else (broker,)
+    _measure("http", out, brokers=brokers, **options)
+
+
+@click.command()
+@common
+@over_http
+@one_broker
+@click.option("--connections", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--requests", type=click.IntRange(1), default=500, show_default=True, help="On each connection.")
+@click.option("--batching", type=click.Choice(["dynamic", "static"]), default="dynamic", show_default=True)
+def sweep(out: Path | None, **options: Any) -> None:
+    """Largest batch and longest wait: throughput, p95 and how full batches were, beside batching switched off."""
+    _measure("sweep", out, **options)
+
+
+@click.command()
+@common
+@over_http
+@one_broker
+@click.option("--connections", type=click.IntRange(1), default=64, show_default=True, help="Of the closed loop.")
+@click.option("--rate", type=click.FloatRange(1), default=200, show_default=True, help="Of the open loop, requests/s.")
+@click.option("--seconds", type=click.FloatRange(0.5), default=5, show_default=True, help="Of each load.")
+def modes(out: Path | None, **options: Any) -> None:
+    """No batching, static batches (N or timeout) and dynamic ones; latency by text length."""
+    _measure("modes", out, **options)
+
+
+@click.command()
+@common
+@over_http
+@one_broker
+@click.option("--counts", type=Numbers(int), default="1,10,50,100,200", show_default=True, help="Messages at once.")
+@click.option("--workers", type=Numbers(int), default="1,2,4", show_default=True)
+def scale(out: Path | None, **options: Any) -> None:
+    """1, 2 and 4 workers on one queue: 0.5 s of preparation a message, 0.5 s a batch of 5."""
+    _measure("scale", out, **options)
+
+
+def _measure(
+    name: str, out: Path | None, *, model: str | None, texts_path: Path | None, given: tuple[str, ...], **options: Any
+) -> None:
+    """Run a measurement over HTTP and report it."""
+    module = _module(name, "bench")
+    from bench.texts import load
+
+    settings = {**module.DEFAULTS, **_settings(given, model)}
+    try:
+        texts = load(texts_path, distinct=True)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from None
+    texts_from = texts_path.name if texts_path else "samples/archive.csv"
+    results = _results(name, out, settings, texts=texts_from, options=options)
+    module.report(module.run(texts, **options, **settings), results)
+    _tell(results)
+
+
+def _settings(given: tuple[str, ...], model: str | None) -> dict[str, Any]:
+    """The service's settings by field name; raises UsageError for a name that is none."""
+    from config.settings import Settings
+
+    settings: dict[str, Any] = {"model": model} if model else {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        field = name.strip().lower().removeprefix("sluice_")
+        if not equals or field not in Settings.model_fields:
+            raise click.UsageError(f"--set {pair}: not NAME=VALUE of a setting (see `sluice config`)")
+        settings[field] = value
+    return settings
+
+
+def _results(name: str, out: Path | None, settings: dict[str, Any], **facts: Any) -> Results:
+    from bench.results import Results
+
+    return Results(out or FOLDER / name, settings, measurement=name, **facts)
+
+
+def _tell(results: Results) -> None:
+    click.echo(f"Written to {results.folder}/: {', '.join(results.files)}")
+
+
+def _module(name: str, extra: str) -> Any:
+    """The module of a measurement; raises ClickException if the extra that it needs is not installed."""
+    try:
+        return import_module(f"bench.{name}")
+    except ModuleNotFoundError as exc:
+        missing = exc.name or ""
+        if missing.partition(".")[0] == "bench":
+            raise click.ClickException(f"this checkout has no {missing}") from None
+        if missing.partition(".")[0] in ("tests", "cli", "config", "tasks", "worker", "web"):
+            raise
+        raise click.ClickException(f"`sluice bench {name}` needs {missing}: {INSTALL.format(extra)}") from None

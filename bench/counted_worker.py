@@ -1,0 +1,41 @@
+"""``sluice worker`` that also reports how many batches it ran of each size: ``python -m bench.counted_worker``.
+
+``GET /stats`` then has ``sizes`` for each worker: batches by their number of messages, since the start.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, deque
+from typing import Any
+
+import worker.pipeline
+from cli.celery import run
+from config.settings import current
+from worker.stats import RECENT, Stats
+
+
+class Recent(deque[tuple[int, float]]):
+    """Counts every batch that passes through."""
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=RECENT)
+        self.sizes: Counter[int] = Counter()
+
+    def append(self, batch: tuple[int, float]) -> None:
+        self.sizes[batch[0]] += 1
+        super().append(batch)
+
+
+class CountedStats(Stats):
+    def __init__(self) -> None:
+        super().__init__()
+        self._recent: Recent = Recent()
+
+    def snapshot(self) -> dict[str, Any]:
+        return {**super().snapshot(), "sizes": {str(size): count for size, count in self._recent.sizes.items()}}
+
+
+if __name__ == "__main__":
+    worker.pipeline.Stats = CountedStats  # type: ignore[misc]
+    sys.exit(run("--quiet", "worker", "--loglevel", current().log_level, *sys.argv[1:]))

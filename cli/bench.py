@@ -1,0 +1,37 @@
+"""``sluice bench``: the measurements behind ``docs/benchmarks.md``, one command each."""
+
+from __future__ import annotations
+
+import click
+
+from cli.lazy import LazyGroup, Target
+
+TARGETS = {
+    "http": Target("bench.commands:http", "HTTP to model and back: closed and open loop, jobs, a burst."),
+    "peers": Target("bench.commands:peers", "Sluice beside other ways to serve the same model."),
+    "sweep": Target("bench.commands:sweep", "Largest batch and longest wait, at 50 connections."),
+    "modes": Target("bench.commands:modes", "No, static and dynamic batching; latency by text length."),
+    "scale": Target("bench.commands:scale", "1, 2 and 4 workers on one queue."),
+    "worker": Target("bench.commands:worker", "Queued tasks: the worker beside celery-batches and plain Celery."),
+    "device": Target("bench.commands:device", "The forward alone: batch sizes, lengths, precisions, packed or padded."),
+    "gpu": Target("bench.commands:gpu", "Everything that matters on a CUDA machine, in one go."),
+}
+
+EPILOG = """
+Examples:
+
+\b
+  sluice bench http                     a few minutes, then bench-results/http/
+  sluice bench http --runs 1 --broker rabbitmq
+  sluice bench sweep --out results      CSV, plots and manifest.json in results/
+
+Each starts its own Redis, RabbitMQ, web process and workers, and ends them. docs/bench.md says what each file means.
+"""
+
+
+@click.group(cls=LazyGroup, targets=TARGETS, epilog=EPILOG)
+def bench() -> None:
+    """Measure Sluice: CSV files, plots, and a manifest of how they were made.
+
+    Needs a checkout and the extra: pip install -e '.[bench]' -c constraints.txt
+    """
