@@ -18,6 +18,7 @@ from tasks.errors import ModelUnavailable
 from worker.consumer import privacy
 from worker.consumer.completions import Completions
 from worker.consumer.lanes import Lanes
+from worker.consumer.transport import WorkerConnection
 from worker.consumer.waker import Waker
 from worker.model import threads
 from worker.model.loader import load
@@ -41,6 +42,7 @@ class Pipeline(bootsteps.StartStopStep):
         super().__init__(w, **options)
         w.sluice = None
         self._death: str | None = None
+        w.app.amqp.Connection = WorkerConnection
         # One prefetch window, whatever -c says: the pool runs none of our messages.
         w.concurrency, w.prefetch_multiplier = 1, prefetch_envelopes(settings_of(w.app))
 

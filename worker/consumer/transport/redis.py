@@ -1,0 +1,185 @@
+"""Redis: as many messages per round trip as the prefetch window has room for, and none lost on the way.
+
+Kombu takes one message with ``BRPOP`` and then notes it among the unacknowledged ones: two round trips for each, and
+a worker that dies in between loses the message. Here one request does two things: it waits until the queue has
+something, without taking it, and then a script moves messages from the queues to the unacknowledged ones, which Redis
+does as one step. What lies in Redis looks as kombu leaves it, so kombu's own way of giving messages back applies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from queue import Empty
+from typing import Any
+
+import orjson
+from celery.utils.log import get_logger
+from kombu.transport import redis as kombu_redis
+from kombu.transport.virtual import base as virtual
+from kombu.utils.json import loads
+from redis.exceptions import ResponseError
+
+from worker.consumer.transport.message import RedisMessage
+
+log = get_logger(__name__)
+
+#: Messages taken in one round trip: about a batch, so that a worker leaves some to the others.
+MOST_TAKEN = 64
+#: Seconds a request waits. Only the list of the default priority wakes it: others are looked at this often.
+WAIT_S = 0.25
+
+#: KEYS: the unacknowledged messages, their index, then the queue lists in the order of preference.
+#: ARGV: the time, how many to take. Returns the list's number and the message, alternately.
+TAKE = """
+local taken, left = {}, tonumber(ARGV[2])
+for list = 3, #KEYS do
+  while left > 0 do
+    local raw = redis.call('RPOP', KEYS[list])
+    if not raw then break end
+    local readable, message = pcall(cjson.decode, raw)
+    local tag, info
+    if readable and type(message) == 'table' and type(message.properties) == 'table' then
+      tag, info = message.properties.delivery_tag, message.properties.delivery_info
+    end
+    if type(tag) == 'string' and type(info) == 'table' then
+      local entry = '[' .. raw .. ', ' .. cjson.encode(info.exchange or '') .. ', '
+      entry = entry .. cjson.encode(info.routing_key or '') .. ']'
+      redis.call('HSET', KEYS[1], tag, entry)
+      redis.call('ZADD', KEYS[2], ARGV[1], tag)
+    end
+    taken[#taken + 1] = list - 2
+    taken[#taken + 1] = raw
+    left = left - 1
+  end
+end
+return taken
+"""
+
+
+class NotingOnce(kombu_redis.QoS):
+    """Kombu's acknowledgements; a message that the script has noted is not noted again."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        if self.channel.noted:
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
+
+class BulkChannel(kombu_redis.Channel):
+    """Kombu's channel, taking many messages at once. Main thread only.
+
+    Kombu's poller asks with ``_brpop_start`` and, when the socket has an answer, takes it with ``_brpop_read``.
+    """
+
+    QoS = NotingOnce
+    Message = RedisMessage
+    _in_poll: Any = False
+    _brpop_sent_at: Any = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: Whether the messages that are being handed on are noted as unacknowledged already.
+        self.noted = False
+        self._lists: list[str] = []
+        #: A consumer that never acknowledges wants nothing noted: then it is all done as kombu does it.
+        self._one_by_one = False
+
+    def basic_consume(self, queue: str, *args: Any, **options: Any) -> Any:
+        self._one_by_one = self._one_by_one or bool(options.get("no_ack"))
+        return super().basic_consume(queue, *args, **options)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        if self._one_by_one or self.global_keyprefix:
+            self._lists = []
+            super()._brpop_start(timeout)
+            return
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if not queues:
+            return
+        self._lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
+        room = self.qos.can_consume_max_estimate()
+        most = MOST_TAKEN if room is None else max(1, min(room, MOST_TAKEN))
+        connection = self.client.connection
+        self._in_poll = connection
+        self._brpop_sent_at = time.monotonic()
+        keys = [self.unacked_key, self.unacked_index_key, *self._lists]
+        wait = ("BLMOVE", self._lists[0], self._lists[0], "RIGHT", "RIGHT", WAIT_S)
+        take = ("EVAL", TAKE, len(keys), *keys, time.time(), most)
+        connection.send_packed_command(connection.pack_commands([wait, take]))
+
+    def _brpop_read(self, **options: Any) -> bool:
+        if not self._lists:
+            return bool(super()._brpop_read(**options))
+        try:
+            taken = self._answers(**options)
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+        if not taken:
+            raise Empty
+        self._hand_on(taken)
+        return True
+
+    def _answers(self, **options: Any) -> list[Any]:
+        """Both answers of a request; that to the wait says nothing that the other does not."""
+        client = self.client
+        try:
+            with contextlib.suppress(ResponseError):  # then the script is refused too
+                client.parse_response(client.connection, "BLMOVE", **options)
+            taken: list[Any] = client.parse_response(client.connection, "EVAL", **options)
+        except self.connection_errors:
+            client.connection.disconnect()
+            raise
+        return taken
+
+    def _hand_on(self, taken: list[Any]) -> None:
+        """Give each message to its queue's consumer; without one, back to its queue."""
+        callbacks = self.connection._callbacks
+        for number, raw in zip(taken[0::2], taken[1::2], strict=True):
+            queue = self._lists[number - 1].rsplit(self.sep, 1)[0]
+            try:
+                payload = read(raw)
+            except (ValueError, LookupError, TypeError, RecursionError) as exc:
+                log.error("Received and deleted a message of no known shape: %s", type(exc).__name__)
+                continue
+            callback = callbacks.get(queue)
+            if callback is None:
+                self.qos.restore_by_tag(payload["properties"]["delivery_tag"])
+                continue
+            self.noted = True
+            try:
+                callback(payload)
+            finally:
+                self.noted = False
+        self._queue_cycle.rotate(queue)
+
+    def _basic_cancel(self, consumer_tag: str) -> Any:
+        cancelled = super()._basic_cancel(consumer_tag)
+        if self._in_poll and not self.active_queues:
+            # What the pending request takes must not lie here until the channel closes: others may want it.
+            with contextlib.suppress(Empty):
+                self._brpop_read()
+        return cancelled
+
+
+def read(raw: bytes) -> dict[str, Any]:
+    """A message as kombu wrote it.
+
+    Raises:
+        ValueError, LookupError, TypeError: it is none, so the script has not noted it.
+    """
+    # Kombu marks dates and the like so, and makes objects of them.
+    payload: dict[str, Any] = loads(raw) if b"__type__" in raw else orjson.loads(raw)
+    properties = payload["properties"]
+    tag, info = properties["delivery_tag"], properties["delivery_info"]
+    if not isinstance(tag, str) or not isinstance(info, (dict, list)):
+        raise TypeError("not a message of kombu's")
+    return payload
+
+
+class BulkTransport(kombu_redis.Transport):
+    """Kombu's transport with that channel."""
+
+    Channel = BulkChannel
