@@ -30,6 +30,8 @@ class ModelChoice:
     use_fp16: bool
     device: str
     mbert_model_path: str | None = None
+    precision: str = "auto"
+    packed: bool = True
 
 
 @click.command(

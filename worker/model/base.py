@@ -27,7 +27,7 @@ class Classifier(Protocol):
     device: str
     """Where it runs, as torch writes it: "cpu", "cuda:0"."""
     precision: str
-    """"float32" or "float16"."""
+    """What its matrices are computed in: "float32", "float16", "bfloat16" or "int8"."""
     padded: bool
     """True: a batch costs (longest message) * (messages), so batches should be cut length-sorted."""
 

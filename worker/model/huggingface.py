@@ -12,15 +12,30 @@ from transformers.utils.logging import disable_progress_bar
 
 from tasks.errors import ModelUnavailable
 from worker.model.base import ModelInfo
+from worker.model.blueprint import Blueprint, read
 from worker.model.card import model_info
 from worker.model.encoder import TextEncoder
 from worker.model.hub import source
 from worker.model.labels import read_labels
-from worker.model.packed import PackedBert, PackedClassifier, packable
+from worker.model.packed import PackedClassifier, PackedModel, packed_logits
+from worker.model.precision import int8_pays, required
 from worker.model.torch_classifier import TorchClassifier, choose_device
 
 if TYPE_CHECKING:
     from worker.model.loader import ModelSettings
+
+PAST_PADDING = {
+    "camembert",
+    "data2vec-text",
+    "longformer",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+}
+"""Families that count positions from the padding's id on: their last positions, 514 say, hold 512 tokens."""
 
 
 def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
@@ -50,7 +65,7 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
     folder = Path(name) if Path(name).is_dir() else None
     encoder = text_encoder(tokenizer, settings.max_text_length, config)
     info = model_info(spec, folder, config.to_dict())
-    return classifier(model, encoder, labels, info, device, settings.use_fp16)
+    return classifier(model, encoder, labels, info, device, settings)
 
 
 def classifier(
@@ -59,12 +74,37 @@ def classifier(
     labels: Sequence[str],
     info: ModelInfo,
     device: torch.device,
-    use_fp16: bool,
+    settings: ModelSettings,
 ) -> TorchClassifier:
-    """Runs packed what can be packed, and the rest as its library does."""
-    if packable(model):
-        return PackedClassifier(PackedBert(model), encoder, labels, info, device, use_fp16)
-    return TorchClassifier(model, encoder, labels, info, device, use_fp16)
+    """Runs packed what can be packed, and the rest as its library does, in the precision that fits.
+
+    Raises ModelUnavailable when the settings ask for a precision that this model or device cannot run.
+    """
+    blueprint = read(model) if settings.packed else None
+    precision = required(settings.precision, settings.use_fp16, device, blueprint is not None)
+    if blueprint is None:
+        return TorchClassifier(model, encoder, labels, info, device, precision or "float32")
+    packed, precision = pack(blueprint, precision, encoder)
+    return PackedClassifier(packed, encoder, labels, info, device, precision)
+
+
+def pack(blueprint: Blueprint, precision: str | None, encoder: TextEncoder) -> tuple[PackedModel, str]:
+    """The packed model and its precision; None as precision: int8 if it agrees and pays, else float32."""
+    if precision == "int8":
+        return PackedModel(blueprint, int8=True).eval(), "int8"
+    full = PackedModel(blueprint).eval()
+    if precision is not None:
+        return full, precision
+    cpu = torch.device("cpu")
+    made: list[PackedModel] = []
+
+    def make_int8() -> Any:
+        made.append(PackedModel(blueprint, int8=True).eval())
+        return lambda batch: packed_logits(made[0], batch, cpu)
+
+    if int8_pays(lambda batch: packed_logits(full, batch, cpu), make_int8, encoder.encode):
+        return made[0], "int8"
+    return full, "float32"
 
 
 def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncoder:
@@ -75,6 +115,8 @@ def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncod
     if not getattr(tokenizer, "is_fast", False):
         raise ModelUnavailable("The model has no fast tokenizer (tokenizer.json): set SLUICE_MODEL to another.")
     positions = int(getattr(config, "max_position_embeddings", None) or max_text_length)
+    if getattr(config, "model_type", None) in PAST_PADDING:
+        positions -= int(config.pad_token_id or 0) + 1
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else pad_id
     backend = tokenizer.backend_tokenizer

@@ -32,6 +32,14 @@ class ModelSettings(Protocol):
         """Half precision, on CUDA only."""
 
     @property
+    def precision(self) -> str:
+        """ "auto", "fp32", "fp16", "bf16" or "int8"."""
+
+    @property
+    def packed(self) -> bool:
+        """Whether BERT-like models run without padding."""
+
+    @property
     def device(self) -> str:
         """ "auto", "cpu", "cuda" or "cuda:N"."""
 

@@ -53,7 +53,7 @@ def load_opentextshield(path: Path, settings: ModelSettings, base: str | None = 
     if adapter.is_dir():
         model = with_adapter(model, adapter)
     encoder = text_encoder(load_tokenizer(base), settings.max_text_length, config)
-    return classifier(model, encoder, LABELS, describe(path, version), device, settings.use_fp16)
+    return classifier(model, encoder, LABELS, describe(path, version), device, settings)
 
 
 def read_version(file_name: str) -> str:

@@ -43,7 +43,11 @@ def choose_device(name: str) -> torch.device:
 
 
 class TorchClassifier:
-    """Runs a library model over padded batches. Half precision on CUDA when asked for, else float32."""
+    """Runs a library model over padded batches.
+
+    Args:
+        precision: as torch names it ("float32", "float16", "bfloat16"), or "int8" for a model that is made so already.
+    """
 
     padded = True
 
@@ -54,15 +58,15 @@ class TorchClassifier:
         labels: Sequence[str],
         info: ModelInfo,
         device: torch.device,
-        use_fp16: bool,
+        precision: str,
     ) -> None:
-        dtype = torch.float16 if use_fp16 and device.type == "cuda" else torch.float32
         self.info = info
         self.labels = tuple(labels)
         self.device = str(device)
-        self.precision = str(dtype).removeprefix("torch.")
+        self.precision = precision
         self._device = device
         self._encoder = encoder
+        dtype = torch.float32 if precision == "int8" else getattr(torch, precision)
         self._model = model.to(device=device, dtype=dtype).eval()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

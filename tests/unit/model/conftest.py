@@ -22,6 +22,8 @@ class Settings:
     mbert_model_path: str | None = None
     max_text_length: int = 96
     use_fp16: bool = True
+    precision: str = "fp32"
+    packed: bool = True
     device: str = "cpu"
 
 

@@ -1,0 +1,170 @@
+"""Number formats: what the settings decide, what `auto` finds, and int8 answers that keep to themselves."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.errors import ModelUnavailable
+from tests.unit.model.architectures import MAKERS, make
+from tests.unit.model.conftest import Settings
+from worker.model import int8, precision
+from worker.model.blueprint import read
+from worker.model.golden import answers, compare, golden_texts
+from worker.model.huggingface import load_huggingface
+from worker.model.int8 import Int8Linear
+from worker.model.packed import PackedModel, packed_logits
+
+CPU = torch.device("cpu")
+CUDA = torch.device("cuda:0")
+SHIPPED = str(Path(__file__).resolve().parents[3] / "models" / "sms-mini")
+
+
+def test_what_the_settings_decide() -> None:
+    assert precision.required("auto", True, CUDA, True) == "float16"
+    assert precision.required("auto", False, CUDA, True) == "float32"
+    assert precision.required("auto", True, CPU, False) == "float32"
+    assert precision.required("auto", True, CPU, True) is None
+    assert precision.required("fp16", True, CUDA, False) == "float16"
+    assert precision.required("fp32", True, CUDA, False) == "float32"
+    assert precision.required("bf16", True, CPU, False) == "bfloat16"
+    assert precision.required("int8", True, CPU, True) == "int8"
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "packed"), [("fp16", CPU, True), ("int8", CUDA, True), ("int8", CPU, False)]
+)
+def test_what_cannot_be_is_refused_in_one_sentence(name: str, device: torch.device, packed: bool) -> None:
+    with pytest.raises(ModelUnavailable, match=f"^SLUICE_PRECISION={name} .*: set SLUICE_PRECISION to [^\n]*$"):
+        precision.required(name, True, device, packed)
+
+
+def test_a_build_without_the_integer_product_has_no_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "available", lambda: False)
+    assert precision.required("auto", True, CPU, True) == "float32"
+    with pytest.raises(ModelUnavailable, match="build of torch"):
+        precision.required("int8", True, CPU, True)
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16", "int8"])
+def test_a_model_says_what_it_runs_in(name: str) -> None:
+    full = load_huggingface(SHIPPED, Settings(precision="fp32"))
+    classifier = load_huggingface(SHIPPED, Settings(precision=name))
+    assert classifier.precision == precision.NAMES[name]
+    batch = classifier.encode(golden_texts())
+    found = compare(torch.tensor(full.forward(batch)), torch.tensor(classifier.forward(batch)))
+    assert found.labels >= precision.LEAST_AGREEMENT
+    assert found.difference < 0.1
+    assert (found.difference == 0) == (name == "fp32")
+
+
+def test_int8_is_refused_for_a_padded_model(model_folder: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="SLUICE_PRECISION=int8 needs a model that runs packed"):
+        load_huggingface(str(model_folder), Settings(precision="int8", packed=False))
+
+
+@pytest.mark.parametrize("vnni", [True, False])
+@pytest.mark.parametrize("shape", [(1, 8, 16), (37, 64, 24), (200, 96, 96)])
+def test_the_product_is_near_the_exact_one(
+    shape: tuple[int, int, int], vnni: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "has_vnni", lambda: vnni)
+    torch.manual_seed(1)
+    tokens, inputs, outputs = shape
+    rows = torch.randn(tokens, inputs) * torch.logspace(-3, 3, tokens)[:, None]
+    weight, bias = torch.randn(outputs, inputs) * torch.logspace(-2, 1, outputs)[:, None], torch.randn(outputs)
+    exact = torch.nn.functional.linear(rows, weight)
+    error = (Int8Linear(weight, bias)(rows) - bias - exact).abs()
+    scale = rows.norm(dim=1)[:, None] * weight.norm(dim=1)
+    assert (error / scale).max() < (0.02 if vnni else 0.03)
+
+
+def test_a_row_of_zeros_gives_the_bias_and_no_finite_row_hides_one_that_is_not() -> None:
+    linear = Int8Linear(torch.randn(4, 8), torch.arange(4.0))
+    out = linear(torch.stack([torch.zeros(8), torch.full((8,), float("nan")), torch.ones(8)]))
+    torch.testing.assert_close(out[0], torch.arange(4.0))
+    assert not out[1].isfinite().any()
+    assert out[2].isfinite().all()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_int8_answers_do_not_depend_on_their_company(name: str) -> None:
+    blueprint = read(make(name))
+    assert blueprint is not None
+    model = PackedModel(blueprint, int8=True)
+    rng = random.Random(4)
+    batch = [[rng.randrange(2, 200) for _ in range(rng.randint(1, 60))] for _ in range(40)]
+    with torch.inference_mode():
+        together = packed_logits(model, batch, CPU)
+        alone = torch.cat([packed_logits(model, [ids], CPU) for ids in batch])
+    # Not bit for bit: attention's own sums differ with the rectangle, and may move a value over a rounding edge.
+    assert (together - alone).abs().median() < 1e-6
+    assert (together - alone).abs().max() < 0.05
+
+
+def test_int8_keeps_its_weights_once() -> None:
+    blueprint = read(make("bert"))
+    assert blueprint is not None
+    names = [name for name, _ in PackedModel(blueprint, int8=True).named_parameters()]
+    assert not [name for name in names if "layers" in name and "norm" not in name]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spoilt", "verdict"),
+    [(1.0, False, "int8"), (1.0, True, "float32"), (9.0, False, "float32")],
+)
+def test_auto_takes_int8_only_if_it_pays_and_agrees(
+    seconds: float, spoilt: bool, verdict: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(precision, "product_is_fast", lambda: True)
+    monkeypatch.setattr(precision, "_gain", lambda *_: 3.0 / seconds)
+    if spoilt:
+        monkeypatch.setattr(Int8Linear, "forward", lambda self, inputs: inputs.new_zeros(len(inputs), len(self._scale)))
+    with caplog.at_level(logging.INFO):
+        classifier = load_huggingface(SHIPPED, Settings(precision="auto"))
+    assert classifier.precision == verdict
+    (record,) = [record for record in caplog.records if record.name == "worker.model.precision"]
+    assert record.getMessage().startswith(f"precision {verdict}")
+
+
+def test_auto_without_a_fast_product_stays_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((1.0, 0.01))
+    monkeypatch.setattr(precision, "_seconds", lambda _: next(times))
+    assert load_huggingface(SHIPPED, Settings(precision="auto")).precision == "float32"
+
+
+def test_golden_texts_are_many_short_and_of_many_scripts() -> None:
+    texts = golden_texts()
+    assert len(texts) >= 200
+    assert len(set(texts)) == len(texts)
+    assert max(map(len, texts)) < 400
+    scripts = (
+        (0x0400, 0x04FF),
+        (0x0600, 0x06FF),
+        (0x0900, 0x097F),
+        (0x0E00, 0x0E7F),
+        (0x3040, 0x30FF),
+        (0xAC00, 0xD7AF),
+    )
+    for first, last in scripts:
+        assert any(first <= ord(letter) <= last for text in texts for letter in text)
+
+
+def test_agreement_counts_labels_and_finds_the_largest_difference() -> None:
+    found = compare(torch.tensor([[0.9, 0.1], [0.4, 0.6]]), torch.tensor([[0.7, 0.3], [0.55, 0.45]]))
+    assert found.labels == 0.5
+    assert found.difference == pytest.approx(0.2)
+
+
+def test_answers_come_in_order_over_several_batches() -> None:
+    def logits(batch: Sequence[list[int]]) -> torch.Tensor:
+        return torch.tensor([[float(len(ids)), 0.0] for ids in batch])
+
+    first = answers(logits, [[1] * size for size in range(1, 100)])[:, 0]
+    assert first.shape == (99,)
+    assert (first.diff() >= 0).all()
