@@ -1,0 +1,277 @@
+"""The forward alone, without a queue: packed beside the library's padded one and ONNX Runtime.
+
+``python -m bench.device [--model FOLDER] [--vocabulary vocab.txt] [--texts FILE.csv] [--runs 3]``
+
+By batch size, order (as messages come, or sorted by length) and precision: messages/s, the share of the machine's
+measured matrix peak, and the fitted cost of a batch, ``a + b · tokens``. Contenders take turns within a run. Without
+``--model``, a model of mBERT's shape with random weights is made. At the end int8 and single precision are compared on
+the shipped model, which is trained: random weights say nothing about labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from bench import texts
+from bench.arithmetic import Shape, peak_flops, shape_of
+from bench.forwards import Contender, Forward, contenders, same_precision
+from bench.models import mbert_folder
+from bench.results import Results, print_table
+from bench.statistics import Row, median, summarise
+from config.settings import ROOT, SHIPPED_MODEL, read
+from tasks.errors import ModelUnavailable
+from worker.calibrate import Cost, fit
+from worker.model.loader import load
+from worker.model.torch_classifier import choose_device
+
+SIZES = (1, 8, 32, 64, 256)
+ORDERS = ("random", "sorted")
+FIGURES = ("messages_per_s", "tokens_per_s", "batch_ms", "padding", "peak_share")
+
+
+def run(
+    *,
+    model: Path,
+    texts: Sequence[str],
+    runs: int = 3,
+    device: str = "auto",
+    sizes: Sequence[int] = SIZES,
+    threads: int = 0,
+    with_onnx: bool = True,
+    note: Callable[[str], None] = print,
+) -> list[Row]:
+    """One row for each run, contender, order and batch size.
+
+    Args:
+        model: a folder with a BERT classifier.
+        texts: as they come; every cell runs over all of them.
+        device: auto, cpu or cuda:N.
+        threads: of the CPU; 0 for all cores.
+        note: told what is left out and why, and how far the run is.
+
+    Returns:
+        Rows with `FIGURES`: padding is the share of computed tokens that are padding, peak_share the useful
+        arithmetic over the measured peak of a matrix product in single precision (in half precision for fp16, bf16).
+    """
+    where = choose_device(device)
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    ids = load(read(model=str(model), device=str(where))).encode(list(texts))
+    shape = shape_of(model)
+    rows: list[Row] = []
+    with contenders(model, where, with_onnx, note) as all_of_them:
+        peaks = {one.precision: peak_flops(where, one.precision) for one in all_of_them}
+        for number in range(1, runs + 1):
+            for size in sizes:
+                for contender in all_of_them:
+                    for order in ORDERS:
+                        cell = {"run": number, "contender": contender.name, "precision": contender.precision}
+                        measured = measure(contender, batches(ids, size, order), shape, warm=number == 1)
+                        measured["peak_share"] = measured.pop("flops_per_s") / peaks[contender.precision]
+                        rows.append({**cell, "order": order, "batch": size, **measured})
+                        note(f"run {number}  {contender.name:24} {order:7} batches of {size:3}: "
+                             f"{measured['messages_per_s']:8.1f} messages/s")  # fmt: skip
+    return rows
+
+
+def batches(ids: Sequence[list[int]], size: int, order: str) -> list[Sequence[list[int]]]:
+    """The messages in batches of ``size``, as they come or with neighbours of like length."""
+    rows = sorted(ids, key=len) if order == "sorted" else ids
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def measure(contender: Contender, work: Sequence[Sequence[list[int]]], shape: Shape, *, warm: bool) -> Row:
+    """One pass over all batches. ``forward`` ends with the answers on the host, so the clock needs no device."""
+    if warm:
+        contender.forward(work[-1])
+        contender.forward(work[0])
+    began = time.perf_counter()
+    for batch in work:
+        contender.forward(batch)
+    spent = time.perf_counter() - began
+    lengths = [len(row) for batch in work for row in batch]
+    computed = sum(contender.computed_tokens(batch) for batch in work)
+    return {
+        "messages_per_s": len(lengths) / spent,
+        "tokens_per_s": sum(lengths) / spent,
+        "batch_ms": 1000 * spent / len(work),
+        "padding": 1 - sum(lengths) / computed,
+        "computed_tokens": computed / len(work),
+        "flops_per_s": shape.flops(lengths) / spent,
+    }
+
+
+def costs(rows: Sequence[Row]) -> list[Row]:
+    """The fitted ``a + b · tokens`` of each contender, over its batches of every size and order."""
+    fitted = []
+    for name in dict.fromkeys(row["contender"] for row in rows):
+        mine = [row for row in rows if row["contender"] == name]
+        cost: Cost = fit([(row["computed_tokens"], row["batch_ms"] / 1000) for row in mine])
+        fitted.append({"contender": name, "batch_ms": cost.a_s * 1e3, "token_us": cost.b_s * 1e6})
+    return fitted
+
+
+def agreement(first: Forward, second: Forward, ids: Sequence[list[int]], size: int = 64) -> Row:
+    """How far two forwards' answers to the same messages differ."""
+    ours, theirs = (
+        [row for start in range(0, len(ids), size) for row in one(ids[start : start + size])] for one in (first, second)
+    )
+    same = sum(a.index(max(a)) == b.index(max(b)) for a, b in zip(ours, theirs, strict=True))
+    worst = max(abs(x - y) for a, b in zip(ours, theirs, strict=True) for x, y in zip(a, b, strict=True))
+    return {"messages": len(ids), "labels_agree": same / len(ids), "largest_difference": worst}
+
+
+def agreements(device: str, wanted: Sequence[str], note: Callable[[str], None]) -> list[Row]:
+    """Each precision beside single precision, on the shipped model and the sample archive."""
+    archive = texts.load()
+    single = load(read(model=str(SHIPPED_MODEL), device=device, precision="fp32"))
+    ids = single.encode(archive)
+    rows = []
+    for precision in wanted:
+        try:
+            other = load(read(model=str(SHIPPED_MODEL), device=device, precision=precision))
+        except (ModelUnavailable, ValueError) as exc:
+            note(f"left out: agreement of {precision}: {exc}")
+            continue
+        if not same_precision(other.precision, precision):
+            note(f"left out: agreement of {precision}: this version runs {other.precision} instead")
+            continue
+        rows.append(
+            {"model": SHIPPED_MODEL.name, "precision": precision, **agreement(other.forward, single.forward, ids)}
+        )
+    return rows
+
+
+RATIOS = (
+    ("packed over transformers' padded, fp32", "packed fp32", "transformers fp32", 3.0),
+    ("packed int8 over packed fp32", "packed int8", "packed fp32", 2.0),
+    ("packed over ONNX Runtime, fp32", "packed fp32", "ONNX Runtime fp32", None),
+    ("packed over ONNX Runtime, int8", "packed int8", "ONNX Runtime int8", None),
+    ("packed over transformers' padded, fp16", "packed fp16", "transformers fp16", None),
+    ("packed fp16 over packed fp32", "packed fp16", "packed fp32", None),
+)
+
+
+def ratios(rows: Sequence[Row]) -> list[Row]:
+    """How contenders compare in messages/s, by batch size, in random order.
+
+    ``of_medians`` is what the promises are about. ``of_best`` compares the best runs: other work on the machine only
+    ever slows a run down.
+    """
+    rates: dict[tuple[str, int], list[float]] = {}
+    for row in rows:
+        if row["order"] == "random":
+            rates.setdefault((row["contender"], row["batch"]), []).append(row["messages_per_s"])
+    found = []
+    for title, ours, theirs, target in RATIOS:
+        for batch in dict.fromkeys(row["batch"] for row in rows):
+            above, below = rates.get((ours, batch)), rates.get((theirs, batch))
+            if above and below:
+                found.append(
+                    {
+                        "ratio": title,
+                        "batch": batch,
+                        "of_medians": median(above) / median(below),
+                        "of_best": max(above) / max(below),
+                        "target": target if batch == 64 else None,
+                    }
+                )
+    return found
+
+
+def plot(results: Results, summary: Sequence[Row]) -> None:
+    from bench import plots
+
+    random = [row for row in summary if row["order"] == "random"]
+    series = {
+        name: [row for row in random if row["contender"] == name]
+        for name in dict.fromkeys(row["contender"] for row in random)
+    }
+    figure, axes = plots.canvas(
+        "The forward alone, messages in random order", "messages in a batch", "messages/s", results.stamp
+    )
+    plots.lines(axes, series, "batch", "messages_per_s")
+    axes.set_xscale("log", base=2)
+    plots.plain_numbers(axes.xaxis)
+    axes.set_xticks(sorted({row["batch"] for row in random}))
+    axes.set_ylim(bottom=0)
+    results.figure("device_by_batch", figure)
+    middle = 64 if any(row["batch"] == 64 for row in summary) else summary[-1]["batch"]
+    at = [row for row in summary if row["batch"] == middle]
+    figure, axes = plots.canvas(f"Batches of {middle}, by contender and order", "", "messages/s", results.stamp)
+    names = [f"{row['contender'].rpartition(' ')[0]}\n{row['precision']}\n{row['order']}" for row in at]
+    plots.bars(axes, names, at, "messages_per_s")
+    axes.tick_params(axis="x", labelsize=7.5)
+    results.figure("device_orders", figure)
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.device", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="a folder with a BERT classifier; default: mBERT's shape, made here")
+    parser.add_argument("--vocabulary", type=Path, help="mBERT's vocab.txt, for real token counts")
+    parser.add_argument("--texts", type=Path, help="a CSV with a column text")
+    parser.add_argument("--messages", type=int, default=0, help="in each cell; 0: 128 on a CPU, 8,192 on CUDA")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--no-onnx", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "device")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = arguments(argv)
+    cuda = choose_device(options.device).type == "cuda"
+    model = options.model or mbert_folder(ROOT / "build" / "mbert", vocabulary=options.vocabulary)
+    count = options.messages or (8192 if cuda else 128)
+    results = Results(options.out, {"model": str(model), "device": options.device}, threads=options.threads or "all")
+    note = Notes()
+    rows = run(
+        model=model,
+        texts=texts.load(options.texts, count=max(count, *options.sizes)),
+        runs=options.runs,
+        device=options.device,
+        sizes=options.sizes,
+        threads=options.threads,
+        with_onnx=not options.no_onnx,
+        note=note,
+    )
+    summary = summarise(rows, ["contender", "precision", "order", "batch"], FIGURES)
+    cost, ratio = costs(rows), ratios(rows)
+    agreed = agreements(options.device, ("fp16", "bf16") if cuda else ("int8",), note)
+    for name, table in (("device", rows), ("device_summary", summary), ("cost", cost), ("ratios", ratio)):
+        results.table(name, table)
+    print_table("The forward alone", summary, ["contender", "order", "batch", *FIGURES])
+    print_table("Cost of a batch: a + b · computed tokens", cost)
+    print_table("Ratios of medians", ratio)
+    if agreed:
+        results.table("agreement", agreed)
+        print_table("Labels beside single precision", agreed)
+    plot(results, summary)
+    results.note(left_out=note.left_out)
+    return 0
+
+
+class Notes:
+    """Prints what a measurement says, and remembers what it left out."""
+
+    def __init__(self) -> None:
+        self.left_out: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+        if line.startswith("left out: "):
+            self.left_out.append(line.removeprefix("left out: "))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""The ways to run one and the same BERT: packed, as transformers does, and in ONNX Runtime."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bench import exported
+from config.settings import read
+from tasks.errors import ModelUnavailable
+from worker.model.loader import load
+from worker.model.torch_classifier import pad
+
+Forward = Callable[[Sequence[list[int]]], list[list[float]]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to run the same model.
+
+    Attributes:
+        padded: whether the messages of a batch are padded to the longest.
+    """
+
+    name: str
+    precision: str
+    forward: Forward
+    padded: bool
+
+    def computed_tokens(self, batch: Sequence[list[int]]) -> int:
+        """Tokens of a batch, padding included if it pads."""
+        lengths = [len(row) for row in batch]
+        return max(lengths) * len(lengths) if self.padded else sum(lengths)
+
+
+class Library:
+    """transformers' own forward over batches padded to their longest message."""
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, pad_id: int) -> None:
+        from transformers import AutoModelForSequenceClassification
+
+        self._device = device
+        self._pad_id = pad_id
+        self.model = AutoModelForSequenceClassification.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
+        self.model.to(device).eval()
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
+        """Probabilities, (messages, labels)."""
+        ids, mask = (torch.from_numpy(array).to(self._device) for array in pad(batch, self._pad_id))
+        logits = self.model(input_ids=ids, attention_mask=mask).logits
+        rows: list[list[float]] = torch.softmax(logits.float(), dim=-1).tolist()
+        return rows
+
+
+@contextmanager
+def contenders(
+    model: Path, device: torch.device, with_onnx: bool, note: Callable[[str], None]
+) -> Iterator[list[Contender]]:
+    """Everything that can run here, loaded; the files of ONNX Runtime live as long as the block."""
+    found = []
+    cuda = device.type == "cuda"
+    for precision in ("fp32", "fp16", "bf16") if cuda else ("fp32", "int8"):
+        try:
+            ours = load(read(model=str(model), device=str(device), packed=True, precision=precision))
+            ours.warm_up(64)
+        except (ModelUnavailable, ValueError) as exc:
+            note(f"left out: packed {precision}: {exc}")
+            continue
+        if not same_precision(ours.precision, precision):
+            note(f"left out: packed {precision}: this version runs {ours.precision} instead")
+            continue
+        found.append(Contender(f"packed {precision}", precision, ours.forward, ours.padded))
+    pad_id = pad_token(model)
+    single = Library(model, device, torch.float32, pad_id)
+    found.append(Contender("transformers fp32", "fp32", single.forward, True))
+    if cuda:
+        found.append(
+            Contender("transformers fp16", "fp16", Library(model, device, torch.float16, pad_id).forward, True)
+        )
+    reason = exported.missing() or ("runs on the CPU only here" if cuda else "") if with_onnx else "not asked for"
+    if reason:
+        note(f"left out: ONNX Runtime: {reason}")
+        yield found
+        return
+    with tempfile.TemporaryDirectory(prefix="sl-onnx-") as folder:
+        yield found + _exported(single, Path(folder), pad_id, note)
+
+
+def _exported(single: Library, folder: Path, pad_id: int, note: Callable[[str], None]) -> list[Contender]:
+    """ONNX Runtime's contenders; what its tools cannot do is left out with the reason."""
+    found = []
+    note("exporting for ONNX Runtime")
+    try:
+        limit = int(single.model.config.max_position_embeddings)
+        file = exported.export(single.model, folder / "model.onnx", limit)
+        for precision in ("fp32", "int8"):
+            file = file if precision == "fp32" else exported.quantise(file, folder / "int8.onnx")
+            session = exported.Session(file, pad_id, torch.get_num_threads(), "cpu")
+            found.append(Contender(f"ONNX Runtime {precision}", precision, session.forward, True))
+    except Exception as exc:  # many libraries' many errors, and the rest can still be measured
+        note(f"left out: ONNX Runtime: {type(exc).__name__}: {str(exc).splitlines()[0][:200]}")
+    return found
+
+
+def same_precision(name: str, wanted: str) -> bool:
+    """Whether a classifier's ``precision`` is what the settings call ``wanted``."""
+    names = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "int8"}
+    return name in (wanted, names[wanted])
+
+
+def pad_token(model: Path) -> int:
+    from transformers import AutoTokenizer
+
+    return int(AutoTokenizer.from_pretrained(str(model), local_files_only=True).pad_token_id or 0)
