@@ -32,7 +32,8 @@ model = load(settings)
 
 
 def classify(texts: list[str]) -> list[dict[str, Any]]:
-    rows = model.forward(model.encode(texts))
+    """The entries of the texts, by forwards of at most ``BATCH``: celery-batches hands over whatever it holds."""
+    rows = [row for at in range(0, len(texts), BATCH) for row in model.forward(model.encode(texts[at : at + BATCH]))]
     return [labelled(None, model.labels[row.index(max(row))], max(row), "simulated", "1") for row in rows]
 
 
