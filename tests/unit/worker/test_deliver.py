@@ -1,0 +1,125 @@
+"""The deliver thread and the statistics, on a real Redis: who gets which answer, what is kept, what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from config.settings import read
+from tasks import keys
+from tasks.app import make_celery
+from tasks.envelope import Message
+from tasks.errors import InvalidInput, ModelFailed
+from tests.harness.servers import RedisServer
+from worker.cache import ResultCache
+from worker.message import Dropped, Finished, Outcome, Received
+from worker.model.simulated import SimulatedClassifier
+from worker.results import ResultStore
+from worker.stats import Stats
+from worker.threads.deliver import Deliver
+
+HAM, SPAM = [0.75, 0.25, 0.0], [0.25, 0.75, 0.0]
+
+
+class Rig:
+    def __init__(self, server: RedisServer) -> None:
+        self.app = make_celery(read(broker_url=server.url, result_backend=server.url))
+        self.client = redis.Redis.from_url(server.url)
+        self.cache = ResultCache(SimulatedClassifier(), ttl_s=60)
+        self.stats = Stats()
+        self.main: SimpleQueue[Finished] = SimpleQueue()
+        self.deaths: list[str] = []
+        self.deliver = Deliver(
+            ResultStore(self.app, self.client, "w@test", 100),
+            SimulatedClassifier(),
+            self.stats,
+            to_main=self.main.put,
+            to_batcher=lambda note: None,
+            status=dict,
+            generation=lambda: 0,
+            cache=self.cache,
+            on_death=self.deaths.append,
+        )
+        self.deliver.start()
+
+    def finished(self, *notes: Any) -> list[Finished]:
+        """Put notes and the end; returns what main was told."""
+        for note in (*notes, None):
+            self.deliver.inbox.put(note)
+        self.deliver.join(10)
+        assert not self.deliver.is_alive()
+        assert not self.deaths
+        return [self.main.get_nowait() for _ in range(self.main.qsize())]
+
+    def result(self, name: str) -> Any:
+        return self.app.AsyncResult(name).result
+
+
+@pytest.fixture
+def rig(redis_server: RedisServer) -> Iterator[Rig]:
+    made = Rig(redis_server)
+    yield made
+    made.client.flushdb()
+    made.client.close()
+
+
+def envelope_of(name: str, *ids: str | None, **fields: Any) -> Received:
+    request = SimpleNamespace(id=name, group=None, parent_id=None, ignore_result=False, embedded={}, **fields)
+    messages = [Message("text", one) for one in ids]
+    return Received(request, messages, single=False, bulk=False, arrived=0.0, generation=0)
+
+
+def test_all_who_share_an_answer_get_it_under_their_own_ids(rig: Rig) -> None:
+    a, b = envelope_of("a", "m1", None), envelope_of("b", "m2")
+    notes = rig.finished(Outcome([[(a, 0), (b, 0)], [(a, 1)]], [SPAM, HAM], "model", 0.01, 9))
+    assert [note.envelope for note in notes] == [b, a] or [note.envelope for note in notes] == [a, b]
+    same = {"probability": 0.75, "model": "simulated", "version": "1"}
+    assert rig.result("a") == [{"id": "m1", "label": "spam", **same}, {"label": "ham", **same}]
+    assert rig.result("b") == [{"id": "m2", "label": "spam", **same}]
+
+
+def test_replies_name_envelope_and_place(rig: Rig) -> None:
+    a = envelope_of("a", None, None)
+    a.reply_to = "web"
+    rig.finished(Outcome([[(a, 0), (a, 1)]], [SPAM]))
+    replies = orjson.loads(rig.client.lpop(keys.reply("web")))
+    assert [(index, entry["label"]) for index, entry in replies["a"]] == [(0, "spam"), (1, "spam")]
+
+
+def test_answers_are_kept_and_errors_are_not(rig: Rig) -> None:
+    a = envelope_of("a", None, None)
+    names = [rig.cache.key([number]) for number in range(2)]
+    rig.finished(Outcome([[(a, 0)], [(a, 1)]], [SPAM, ModelFailed("no")], "model", 0.01, 2, list(names)))
+    assert rig.cache.unpack(rig.client.get(names[0])) == SPAM
+    assert 0 < rig.client.ttl(names[0]) <= 60
+    assert rig.client.get(names[1]) is None
+
+
+def test_what_is_counted(rig: Rig) -> None:
+    a, b = envelope_of("a", *"uvwx"), envelope_of("b", *"yz")
+    rig.finished(
+        Outcome([[(a, 0), (b, 0)], [(a, 1)]], [SPAM, ModelFailed("no")], "model", 0.5, 20),
+        Outcome([[(a, 2)]], [SPAM], "alike"),
+        Outcome([[(a, 3)]], [HAM], "cache"),
+        Outcome([[(b, 1)]], [InvalidInput("blank")], "refused"),
+        Dropped(envelope_of("c", None), InvalidInput("unreadable")),
+    )
+    snapshot = rig.stats.snapshot()
+    assert snapshot["counters"] == {
+        "messages": 5,
+        "duplicates": 2,
+        "cached": 1,
+        "batches": 1,
+        "envelopes": 3,
+        "errors": 2,
+        "revoked": 0,
+        "failed_envelopes": 1,
+        "tokens": 20,
+    }
+    assert (snapshot["batch"]["mean_size"], snapshot["rate"]) == (2, 4.0)
