@@ -35,8 +35,8 @@ def summary(rows: Sequence[Row]) -> list[Row]:
 def ratios(rows: Sequence[Row]) -> list[Row]:
     """Messages/s of Sluice over those of every other contender, within each run.
 
-    Single requests are compared at the same number of connections; Sluice's jobs with single requests of others when
-    as many messages are under way.
+    Only loads with as many messages under way are compared: single requests with single requests, and Sluice's jobs
+    both with callers who wait for 64 single requests and with callers who wait for each alone.
     """
     lines = []
     for load in (ONE_TEXT, JOB):

@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from bench.client import Load, Measured, measure
+from bench.peers import together
 from bench.peers.contenders import CONTENDERS, Contender, serving
 from bench.progress import progress
 from bench.service import SIMULATED, Servers
@@ -16,7 +17,7 @@ from bench.statistics import Row
 from worker.model.simulated import SCHEME
 
 CONNECTIONS = (1, 64, 256)
-#: Clients that post jobs to Sluice, one job each at a time.
+#: Callers with 64 texts each: a job for Sluice, 64 requests at once for the others.
 JOB_CLIENTS = (1, 4)
 JOB_TEXTS = 64
 ONE_TEXT, JOB = "one text", f"{JOB_TEXTS} texts"
@@ -44,8 +45,8 @@ def run(
 
     Args:
         connections: closed loops of one text a request.
-        job_clients: closed loops of 64 texts a request, which only Sluice takes. Unless given, these are measured with
-            a simulated model only.
+        job_clients: callers with 64 texts each, who wait for all the answers before they go on: a job for Sluice, 64
+            requests at once for the others. Unless given, these are measured with a simulated model only.
         seconds: of each load; 5 unless given, 25 with a real model.
         warm_up_s: before each load; 3 unless given, 12 with a real model.
         contenders: keys of ``CONTENDERS``.
@@ -74,11 +75,10 @@ def run(
                 given = settings_for(contender, {"model": model, **settings}, peer_packed)
                 with serving(contender, servers, given) as url:
                     for load, count in loads:
-                        if load == JOB and not contender.ours:
-                            continue
                         row = {"run": turn, "key": contender.key, "contender": contender.name, "load": load}
                         row |= {"connections": count, "in_flight": count * (JOB_TEXTS if load == JOB else 1)}
-                        rows.append(row | _loaded(url, load, count, texts, seconds, warm_up_s))
+                        measured = _loaded(contender, url, texts, load, count, seconds, warm_up_s)
+                        rows.append(row | measured.row() | {"messages_per_s": messages_per_s(measured)})
                         _tell(rows[-1])
     return rows
 
@@ -108,23 +108,22 @@ def settings_for(contender: Contender, settings: Mapping[str, Any], peer_packed:
     return given
 
 
-def _loaded(url: str, load: str, count: int, texts: Sequence[str], seconds: float, warm_up_s: float) -> Row:
-    if load == JOB:
-        order = Load(
-            f"{url}/jobs",
-            texts,
-            count,
-            seconds,
-            warm_up_s=warm_up_s,
-            messages=JOB_TEXTS,
-            headers=(("Prefer", "wait=60"),),
-        )
+def _loaded(
+    contender: Contender, url: str, texts: Sequence[str], load: str, count: int, seconds: float, warm_up_s: float
+) -> Measured:
+    predict = f"{url}/predict/"
+    if load == ONE_TEXT:
+        measured = measure(Load(predict, texts, count, seconds, warm_up_s=warm_up_s))
+    elif contender.ours:
+        wait = (("Prefer", "wait=60"),)
+        job = Load(f"{url}/jobs", texts, count, seconds, warm_up_s=warm_up_s, messages=JOB_TEXTS, headers=wait)
+        measured = measure(job)
     else:
-        order = Load(f"{url}/predict/", texts, count, seconds, warm_up_s=warm_up_s)
-    measured = measure(order)
+        singles = Load(predict, texts, count * JOB_TEXTS, seconds, warm_up_s=warm_up_s)
+        measured = together.measure(singles, JOB_TEXTS)
     if not len(measured.answered):
-        raise RuntimeError(f"{url}: nothing was answered; {measured.errors}")
-    return {**measured.row(), "messages_per_s": messages_per_s(measured)}
+        raise RuntimeError(f"{contender.name} answered nothing; {measured.errors}")
+    return measured
 
 
 def messages_per_s(measured: Measured) -> float:

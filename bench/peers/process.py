@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.harness.process import Child
 
 #: Seconds that children get to end after their parent has.
-GRACE_S = 3.0
+GRACE_S = 1.0
 
 
 class Process(Child):
