@@ -1,1 +1,9 @@
-"""The measurements behind ``docs/``: each is one command."""
+"""The measurements behind ``docs/``: each is one command. They need a checkout, for the servers of ``tests/harness``."""
+
+import sys
+
+from config.settings import ROOT
+
+# The installed command does not look into the folder it was installed from.
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))
