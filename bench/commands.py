@@ -136,6 +136,18 @@ def modes(out: Path | None, **options: Any) -> None:
 
 @click.command()
 @common
+@click.option("--connections", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.5), default=4, show_default=True, help="Of each load.")
+def mechanisms(out: Path | None, **options: Any) -> None:
+    """What each mechanism buys: the service with one of them switched off at a time."""
+    module = _module("mechanisms", "bench")
+    results = _results("mechanisms", out, {}, options=options)
+    module.report(module.run(**options), results)
+    _tell(results)
+
+
+@click.command()
+@common
 @over_http
 @one_broker
 @click.option("--counts", type=Numbers(int), default="1,10,50,100,200", show_default=True, help="Messages at once.")
@@ -145,14 +157,66 @@ def scale(out: Path | None, **options: Any) -> None:
     _measure("scale", out, **options)
 
 
+@click.command()
+@common
+@over_http
+@click.option("--connections", type=Numbers(int), default="1,64,256", show_default=True, help="Of closed loops.")
+@click.option("--seconds", type=click.FloatRange(0.5), help="Of each load.  [default: 5; 25 with a real model]")
+@click.option("--contenders", help="Some of them only, by key: sluice,mosec,…")
+@click.option("--peer-packed", is_flag=True, help="Give the peers Sluice's packed forward too.")
+def peers(out: Path | None, contenders: str | None, **options: Any) -> None:
+    """Sluice beside other ways to serve the same model, in turns within each run (docs/peers.md)."""
+    if contenders:
+        options["contenders"] = tuple(key.strip() for key in contenders.split(",") if key.strip())
+    _measure("peers", out, extra="bench,peers", **options)
+
+
+@click.command()
+@common
+@click.option("--tasks", type=click.IntRange(100), default=4000, show_default=True, help="Queued for the fastest.")
+def worker(out: Path | None, runs: int, tasks: int) -> None:
+    """Queued tasks on Redis and RabbitMQ: one-message tasks and envelopes, beside celery-batches and plain Celery."""
+    module, reports = _module("worker", "bench"), _module("queued", "bench")
+    results = _results("worker", out, {"model": module.MODEL}, options={"tasks": tasks, "runs": runs})
+    reports.report(module.run(tasks=tasks, rounds=runs), results)
+    _tell(results)
+
+
+def own_options(name: str, summary: str) -> click.Command:
+    """A command whose options are those of ``python -m bench.NAME``."""
+
+    @click.command(name, add_help_option=False, help=summary, context_settings={"ignore_unknown_options": True})
+    @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+    def command(options: tuple[str, ...]) -> int:
+        given = list(options)
+        if not any(option.split("=")[0] == "--out" for option in given):
+            given += ["--out", str(FOLDER / name)]
+        status: int = _module(name, "bench").main(given)
+        return status
+
+    return command
+
+
+device = own_options("device", "The forward alone: batch sizes, lengths, precisions, packed beside padded.")
+backlog = own_options("backlog", "A backlog through the queue, beside the forward alone.")
+gpu = own_options("gpu", "Everything that matters on a CUDA machine, in one go.")
+
+
 def _measure(
-    name: str, out: Path | None, *, model: str | None, texts_path: Path | None, given: tuple[str, ...], **options: Any
+    name: str,
+    out: Path | None,
+    *,
+    model: str | None,
+    texts_path: Path | None,
+    given: tuple[str, ...],
+    extra: str = "bench",
+    **options: Any,
 ) -> None:
     """Run a measurement over HTTP and report it."""
-    module = _module(name, "bench")
+    module = _module(name, extra)
     from bench.texts import load
 
-    settings = {**module.DEFAULTS, **_settings(given, model)}
+    settings = {**getattr(module, "DEFAULTS", {}), **_settings(given, model)}
     try:
         texts = load(texts_path, distinct=True)
     except ValueError as exc:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from bench import plots
-from bench.client import Load, Measured, measure, warm
+from bench.client import Load, measure, warm
 from bench.progress import progress
 from bench.results import Results, number, print_table
-from bench.service import SIMULATED, Servers, Service
+from bench.service import BROKER_NAMES, SIMULATED, Servers, Service
 from bench.statistics import Row, summarise
 
 FIGURES = ("requests_per_s", "messages_per_s", "p50_ms", "p95_ms", "p99_ms", "max_ms", "errors")
@@ -94,13 +94,8 @@ def _measure(load: Load, key: Row) -> Row:
     if load.rate is not None:
         row |= {"late": measured.late, "clear_s": measured.clear_s}
     if key["load"] == "burst":
-        row |= _course(measured)
+        row |= {"length_s": load.seconds, "due_s": np.sort(measured.due), "answered_s": np.sort(measured.answered)}
     return row
-
-
-def _course(measured: Measured) -> Row:
-    """When requests were due and answered, for the plot."""
-    return {"due_s": np.sort(measured.due), "answered_s": np.sort(measured.answered)}
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:
@@ -143,12 +138,13 @@ def _plot_throughput(lines: Sequence[Row], results: Results) -> None:
         for broker in dict.fromkeys(line["broker"] for line in lines):
             found = [line for line in lines if line["load"] == load and line["broker"] == broker]
             if found:
-                series[f"{name}, {broker}"] = found
+                series[f"{name}, {BROKER_NAMES[broker]}"] = found
     if not series:
         return
     figure, axes = plots.canvas("Throughput over HTTP, closed loop", "connections", "messages/s", results.stamp)
     plots.lines(axes, series, "connections", "messages_per_s")
     plots.log_counts(axes, sorted({line["connections"] for found in series.values() for line in found}))
+    plots.plain_numbers(axes.yaxis)
     axes.set_ylim(bottom=0)
     results.figure("http_throughput", figure)
 
@@ -159,21 +155,27 @@ def _latencies(rows: Sequence[Row], load: str) -> dict[str, np.ndarray]:
     several = len({row["broker"] for row in rows}) > 1
     for row in rows:
         if row["load"] == load:
-            series.setdefault(_name(row) + (f", {row['broker']}" if several else ""), []).append(row["latency_s"])
+            name = _name(row).partition(", ")[2] + (f", {BROKER_NAMES[row['broker']]}" if several else "")
+            series.setdefault(name, []).append(row["latency_s"])
     return {name: np.concatenate(parts) for name, parts in series.items()}
 
 
 def _plot_burst(waves: Sequence[Row], results: Results) -> None:
-    """The run whose time to clear is the median one."""
+    """Requests due and not answered, of the run whose time to clear is the median one."""
     wave = sorted(waves, key=lambda row: row["clear_s"])[(len(waves) - 1) // 2]
     due, answered = wave["due_s"], wave["answered_s"]
-    title = f"A burst of {number(wave['rate'])} requests/s: cleared {wave['clear_s'] * 1000:,.0f} ms after its end"
-    figure, axes = plots.canvas(title, "seconds since the burst began", "requests", results.stamp)
-    axes.plot(due, np.arange(1, len(due) + 1), label="due", color=plots.COLOURS[1], linestyle="--")
-    axes.plot(answered, np.arange(1, len(answered) + 1), label="answered", color=plots.COLOURS[0])
+    at = np.sort(np.concatenate([due, answered]))
+    backlog = np.searchsorted(due, at, side="right") - np.searchsorted(answered, at, side="right")
+    clear = f"all answered {wave['clear_s'] * 1000:,.0f} ms after its end"
+    title = f"A burst of {number(wave['rate'])} requests/s for {wave['length_s']:g} s: {clear}"
+    label = "requests due and not answered"
+    figure, axes = plots.canvas(title, "seconds since the burst began", label, results.stamp)
+    axes.step(at, backlog, where="post", linewidth=1)
+    axes.axvline(wave["length_s"], color="#555555", linestyle="--", linewidth=1)
+    axes.annotate("end of the burst", (wave["length_s"], 1), (-6, -4), ("data", "axes fraction"), "offset points",
+                  ha="right", va="top", color="#555555", fontsize=9)  # fmt: skip
     plots.plain_numbers(axes.yaxis)
     axes.set_ylim(bottom=0)
-    axes.legend()
     results.figure("http_burst", figure)
 
 

@@ -113,12 +113,13 @@ def few_log_ticks(axis: Any) -> None:
 
 
 def _errors(rows: Sequence[Mapping[str, Any]], y: str, value: np.ndarray) -> np.ndarray | None:
-    """Shape (2, rows): how far the spread reaches below and above."""
+    """Shape (2, rows): how far the spread reaches below and above; None if there is none."""
     if not rows or f"{y}_min" not in rows[0]:
         return None
     low = np.array([row[f"{y}_min"] for row in rows], dtype=float)
     high = np.array([row[f"{y}_max"] for row in rows], dtype=float)
-    return np.maximum(0, np.array([value - low, high - value]))
+    errors = np.maximum(0, np.array([value - low, high - value]))
+    return errors if errors.any() else None
 
 
 def log_counts(axes: Any, counts: Sequence[int]) -> None:

@@ -27,7 +27,7 @@ from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.web import Web
 from tests.harness.worker import environment, flush
 
-BROKERS = ("redis", "rabbitmq")
+BROKER_NAMES = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
 SIMULATED = "simulated:?batch_ms=3&message_us=20"
 #: Loading and warming up a large model on a busy CPU takes its time.
 READY_S = 300.0
@@ -37,7 +37,7 @@ class Servers:
     """A private Redis, and a private RabbitMQ if one of ``brokers`` asks for it."""
 
     def __init__(self, *brokers: str) -> None:
-        unknown = set(brokers) - set(BROKERS)
+        unknown = set(brokers) - set(BROKER_NAMES)
         if unknown:
             raise ValueError(f"no such broker: {', '.join(sorted(unknown))}")
         self._brokers = brokers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from bench.progress import progress
 from bench.results import Results, print_table
 from bench.service import Servers, Service
 from bench.statistics import Row, summarise
+from tests.harness.process import wait_for
 
 #: The most messages in a batch, and the longest wait in ms.
 SETTINGS: tuple[tuple[int, float], ...] = ((1, 0), (2, 10), (4, 10), (8, 20), (16, 20), (32, 50), (64, 5))
@@ -21,8 +21,6 @@ SETTINGS: tuple[tuple[int, float], ...] = ((1, 0), (2, 10), (4, 10), (8, 20), (1
 DEFAULTS = {"model": "simulated:?batch_ms=1&message_us=20"}
 KEYS = ("batching", "max_batch", "wait_ms")
 FIGURES = ("requests_per_s", "p50_ms", "p95_ms", "p99_ms", "mean_batch", "errors")
-#: Workers report their statistics about once a second.
-STATS_S = 2.5
 BASELINE = 1
 BESIDE_BASELINE = 8
 WORKER = ("-m", "bench.counted_worker")
@@ -72,17 +70,21 @@ def run(
 
 def _measure(service: Service, texts: Sequence[str], connections: int, requests: int) -> Row:
     warm(Load(service.predict_url, texts, connections, seconds=1.5, warm_up_s=0))
-    time.sleep(STATS_S)
-    before = _sizes(service)
     measured = measure(Load(service.predict_url, texts, connections, requests=requests, warm_up_s=0))
     if measured.errors or len(measured.answered) != connections * requests:
         raise RuntimeError(f"{len(measured.answered)} of {connections * requests} requests answered; {measured.errors}")
-    time.sleep(STATS_S)
-    sizes = {size: count - before.get(size, 0) for size, count in _sizes(service).items()}
-    sizes = {size: count for size, count in sizes.items() if count}
-    batches = sum(sizes.values())
-    mean = sum(size * count for size, count in sizes.items()) / batches if batches else float("nan")
-    return {**measured.row(), "batches": batches, "mean_batch": mean, "sizes": sizes}
+    wait_for(lambda: _counted(service) >= connections * requests, "the worker's statistics", every_s=0.2)
+    sizes = _sizes(service)
+    return {**measured.row(), "batches": sum(sizes.values()), "mean_batch": _mean(sizes), "sizes": sizes}
+
+
+def _counted(service: Service) -> int:
+    """Messages in all batches; the warm-up, the same load, counts too."""
+    return sum(size * count for size, count in _sizes(service).items())
+
+
+def _mean(sizes: dict[int, int]) -> float:
+    return sum(size * count for size, count in sizes.items()) / max(1, sum(sizes.values()))
 
 
 def _sizes(service: Service) -> dict[int, int]:
@@ -113,12 +115,12 @@ def report(rows: Sequence[Row], results: Results) -> None:
 def plot(rows: Sequence[Row], results: Results) -> None:
     """Throughput and p95 by setting, two latency distributions, and how full batches were."""
     lines = summary(rows)
-    names = [_name(line) for line in lines]
+    names = [_name(line).replace(" / ", "\n") for line in lines]
     for y, name, label, title in (
         ("requests_per_s", "throughput_vs_batch", "requests/s", "Throughput by batch limit"),
         ("p95_ms", "p95_vs_batch", "p95 latency, ms", "95th percentile of latency by batch limit"),
     ):
-        figure, axes = plots.canvas(title, "most messages in a batch / longest wait", label, results.stamp)
+        figure, axes = plots.canvas(title, "most messages in a batch, and longest wait", label, results.stamp)
         plots.bars(axes, names, lines, y, [plots.COLOURS[7 if line["batching"] == "none" else 0] for line in lines])
         plots.plain_numbers(axes.yaxis)
         results.figure(name, figure)
@@ -167,7 +169,7 @@ def _plot_fullness(rows: Sequence[Row], results: Results) -> None:
         full = 100 * np.array(list(sizes), dtype=float) / setting[0]
         counts = np.array(list(sizes.values()), dtype=float)
         axes.hist(full, edges, weights=100 * counts / max(1.0, counts.sum()), color=plots.COLOURS[0], edgecolor="white")
-        axes.set_title(f"at most {setting[0]} / {setting[1]:g} ms", fontsize=10)
+        axes.set_title(f"at most {setting[0]}, wait {setting[1]:g} ms", fontsize=10)
         axes.set_ylim(0, 100)
     figure.supxlabel(x, fontsize=11)
     figure.supylabel("batches, %", fontsize=11)

@@ -11,9 +11,11 @@ TARGETS = {
     "peers": Target("bench.commands:peers", "Sluice beside other ways to serve the same model."),
     "sweep": Target("bench.commands:sweep", "Largest batch and longest wait, at 50 connections."),
     "modes": Target("bench.commands:modes", "No, static and dynamic batching; latency by text length."),
+    "mechanisms": Target("bench.commands:mechanisms", "What each mechanism buys: one switched off at a time."),
     "scale": Target("bench.commands:scale", "1, 2 and 4 workers on one queue."),
     "worker": Target("bench.commands:worker", "Queued tasks: the worker beside celery-batches and plain Celery."),
     "device": Target("bench.commands:device", "The forward alone: batch sizes, lengths, precisions, packed or padded."),
+    "backlog": Target("bench.commands:backlog", "A backlog through the queue, beside the forward alone."),
     "gpu": Target("bench.commands:gpu", "Everything that matters on a CUDA machine, in one go."),
 }
 
