@@ -30,15 +30,13 @@ class Received:
     answers: list[Entry | None] = field(default_factory=list)
     left: int = 0
     started: float | None = None
+    id: str = ""
+    """Celery task id."""
 
     def __post_init__(self) -> None:
         self.left = len(self.messages)
         self.answers = [None] * self.left
-
-    @property
-    def id(self) -> str:
-        """Celery task id."""
-        return str(self.request.id)
+        self.id = str(self.request.id)
 
 
 Place = tuple[Received, int]

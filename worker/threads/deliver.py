@@ -169,6 +169,8 @@ class Deliver(GuardedThread):
         What a client hung on its result is the client's: a mistake in it harms nobody else.
         """
         try:
+            if not self._store.has_follow_up(stored):
+                return True
             return self._patiently(partial(self._store.follow_up, stored)) is not None
         except Exception as exc:
             log.error("%s: its link or chord cannot be started: %s", stored.envelope.id, type(exc).__name__)
