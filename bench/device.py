@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from bench import texts
+from bench import texts as bench_texts
 from bench.arithmetic import Shape, peak_flops, shape_of
 from bench.forwards import Contender, Forward, contenders, same_precision
 from bench.models import mbert_folder
+from bench.progress import progress
 from bench.results import Results, print_table
 from bench.statistics import Row, median, summarise
 from config.settings import ROOT, SHIPPED_MODEL, read
@@ -33,25 +33,25 @@ from worker.model.torch_classifier import choose_device
 
 SIZES = (1, 8, 32, 64, 256)
 ORDERS = ("random", "sorted")
-FIGURES = ("messages_per_s", "tokens_per_s", "batch_ms", "padding", "peak_share")
+FIGURES = ("messages_per_s", "messages_per_cpu_s", "tokens_per_s", "batch_ms", "padding", "peak_share")
 
 
 def run(
+    texts: Sequence[str],
     *,
     model: Path,
-    texts: Sequence[str],
     runs: int = 3,
     device: str = "auto",
     sizes: Sequence[int] = SIZES,
     threads: int = 0,
     with_onnx: bool = True,
-    note: Callable[[str], None] = print,
+    note: Callable[[str], None] = progress,
 ) -> list[Row]:
     """One row for each run, contender, order and batch size.
 
     Args:
-        model: a folder with a BERT classifier.
         texts: as they come; every cell runs over all of them.
+        model: a folder with a BERT classifier.
         device: auto, cpu or cuda:N.
         threads: of the CPU; 0 for all cores.
         note: told what is left out and why, and how far the run is.
@@ -91,14 +91,15 @@ def measure(contender: Contender, work: Sequence[Sequence[list[int]]], shape: Sh
     if warm:
         contender.forward(work[-1])
         contender.forward(work[0])
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     for batch in work:
         contender.forward(batch)
-    spent = time.perf_counter() - began
+    spent, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     lengths = [len(row) for batch in work for row in batch]
     computed = sum(contender.computed_tokens(batch) for batch in work)
     return {
         "messages_per_s": len(lengths) / spent,
+        "messages_per_cpu_s": len(lengths) / max(cpu, 1e-9),
         "tokens_per_s": sum(lengths) / spent,
         "batch_ms": 1000 * spent / len(work),
         "padding": 1 - sum(lengths) / computed,
@@ -129,7 +130,7 @@ def agreement(first: Forward, second: Forward, ids: Sequence[list[int]], size: i
 
 def agreements(device: str, wanted: Sequence[str], note: Callable[[str], None]) -> list[Row]:
     """Each precision beside single precision, on the shipped model and the sample archive."""
-    archive = texts.load()
+    archive = bench_texts.load()
     single = load(read(model=str(SHIPPED_MODEL), device=device, precision="fp32"))
     ids = single.encode(archive)
     rows = []
@@ -161,27 +162,21 @@ RATIOS = (
 def ratios(rows: Sequence[Row]) -> list[Row]:
     """How contenders compare in messages/s, by batch size, in random order.
 
-    ``of_medians`` is what the promises are about. ``of_best`` compares the best runs: other work on the machine only
-    ever slows a run down.
+    ``of_medians`` is what the promises are about. ``of_cpu`` compares medians by the processor time taken, which other
+    work on the machine disturbs less (with one thread; more threads wait for each other, busily).
     """
-    rates: dict[tuple[str, int], list[float]] = {}
-    for row in rows:
-        if row["order"] == "random":
-            rates.setdefault((row["contender"], row["batch"]), []).append(row["messages_per_s"])
     found = []
     for title, ours, theirs, target in RATIOS:
         for batch in dict.fromkeys(row["batch"] for row in rows):
-            above, below = rates.get((ours, batch)), rates.get((theirs, batch))
+            above, below = (
+                [row for row in rows if (row["contender"], row["order"], row["batch"]) == (name, "random", batch)]
+                for name in (ours, theirs)
+            )
             if above and below:
-                found.append(
-                    {
-                        "ratio": title,
-                        "batch": batch,
-                        "of_medians": median(above) / median(below),
-                        "of_best": max(above) / max(below),
-                        "target": target if batch == 64 else None,
-                    }
-                )
+                line: Row = {"ratio": title, "batch": batch}
+                for column, figure in (("of_medians", "messages_per_s"), ("of_cpu", "messages_per_cpu_s")):
+                    line[column] = median(row[figure] for row in above) / median(row[figure] for row in below)
+                found.append({**line, "target": target if batch == 64 else None})
     return found
 
 
@@ -224,8 +219,24 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--no-onnx", action="store_true")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "device")
+    parser.add_argument("--out", type=Path, default=Path("bench-results/device"))
     return parser.parse_args(argv)
+
+
+def report(rows: Sequence[Row], results: Results, agreed: Sequence[Row] = ()) -> None:
+    """Write and print everything: the runs, medians, costs, ratios, agreement, plots."""
+    summary = summarise(rows, ["contender", "precision", "order", "batch"], FIGURES)
+    cost, ratio = costs(rows), ratios(rows)
+    for name, table in (("device", rows), ("device_summary", summary), ("cost", cost), ("ratios", ratio)):
+        results.table(name, table)
+    print_table("The forward alone", summary, ["contender", "order", "batch", *FIGURES])
+    print_table("Cost of a batch: a + b · computed tokens", cost)
+    if ratio:
+        print_table("Ratios of medians", ratio)
+    if agreed:
+        results.table("agreement", agreed)
+        print_table("Labels beside single precision", agreed)
+    plot(results, summary)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -233,11 +244,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     cuda = choose_device(options.device).type == "cuda"
     model = options.model or mbert_folder(ROOT / "build" / "mbert", vocabulary=options.vocabulary)
     count = options.messages or (8192 if cuda else 128)
-    results = Results(options.out, {"model": str(model), "device": options.device}, threads=options.threads or "all")
     note = Notes()
+    results = Results(
+        options.out,
+        {"model": str(model), "device": options.device},
+        measurement="device",
+        texts=options.texts.name if options.texts else "samples/archive.csv",
+        threads=options.threads or "all",
+    )
     rows = run(
+        bench_texts.load(options.texts, count=max(count, *options.sizes)),
         model=model,
-        texts=texts.load(options.texts, count=max(count, *options.sizes)),
         runs=options.runs,
         device=options.device,
         sizes=options.sizes,
@@ -245,18 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with_onnx=not options.no_onnx,
         note=note,
     )
-    summary = summarise(rows, ["contender", "precision", "order", "batch"], FIGURES)
-    cost, ratio = costs(rows), ratios(rows)
-    agreed = agreements(options.device, ("fp16", "bf16") if cuda else ("int8",), note)
-    for name, table in (("device", rows), ("device_summary", summary), ("cost", cost), ("ratios", ratio)):
-        results.table(name, table)
-    print_table("The forward alone", summary, ["contender", "order", "batch", *FIGURES])
-    print_table("Cost of a batch: a + b · computed tokens", cost)
-    print_table("Ratios of medians", ratio)
-    if agreed:
-        results.table("agreement", agreed)
-        print_table("Labels beside single precision", agreed)
-    plot(results, summary)
+    report(rows, results, agreements(options.device, ("fp16", "bf16") if cuda else ("int8",), note))
     results.note(left_out=note.left_out)
     return 0
 
@@ -268,7 +274,7 @@ class Notes:
         self.left_out: list[str] = []
 
     def __call__(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        progress(line)
         if line.startswith("left out: "):
             self.left_out.append(line.removeprefix("left out: "))
 

@@ -1,0 +1,171 @@
+"""A backlog of a large model's messages through the queue, beside the model's forward alone.
+
+``python -m bench.backlog [--model FOLDER] [--vocabulary vocab.txt] [--texts FILE.csv] [--messages 320] [--runs 3]``
+
+Per run the forward alone takes batches of 64 in order of arrival, on every core; then, over the same texts, a worker
+takes its place. The queue is full before the worker starts; its clock runs from the first stored result to the last,
+so start-up counts for nothing and receiving, tokenising, storing and acknowledging for all they cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import redis
+import torch
+
+from bench import texts as bench_texts
+from bench.environment import without_own_settings
+from bench.models import mbert_folder
+from bench.progress import progress
+from bench.results import Results, print_table
+from bench.service import Servers
+from bench.statistics import Row, median, summarise
+from config.settings import ROOT, read
+from tasks.publisher import Publisher
+from tests.harness.process import wait_for
+from tests.harness.worker import Worker, client_app, environment
+from worker.model.base import Classifier
+from worker.model.loader import load
+
+#: Messages in an envelope: four results in a batch of 64, so that the last batch's time is seen.
+ENVELOPE = 16
+BATCH = 64
+POLL_S = 0.01
+PATIENCE_S = 600.0
+FIGURES = ("messages_per_s", "tokens_per_s")
+
+
+def run(
+    texts: Sequence[str],
+    *,
+    model: Path | str,
+    runs: int = 3,
+    note: Callable[[str], None] = progress,
+    **settings: Any,
+) -> list[Row]:
+    """Two rows a run, ``forward`` and ``queue``, with `FIGURES`; the queue's has their ``share``, in tokens.
+
+    Args:
+        texts: all different; cut to whole envelopes.
+        settings: of the model and the worker, by field name, such as ``precision`` and ``model_threads``.
+    """
+    texts = list(texts[: len(texts) // ENVELOPE * ENVELOPE])
+    if len(texts) < 3 * BATCH:
+        raise ValueError(f"{len(texts)} texts are too few: give {3 * BATCH}, for a first and a last batch")
+    given = {"max_batch_size": BATCH, **settings, "model": str(model)}
+    rows: list[Row] = []
+    with without_own_settings(), Servers("redis") as servers:
+        classifier = load(read(**given))
+        classifier.warm_up(BATCH)
+        lengths = [len(ids) for ids in classifier.encode(texts)]
+        for number in range(1, runs + 1):
+            alone = {"run": number, "way": "forward", "precision": classifier.precision}
+            alone |= forward(classifier, texts, int(given.get("model_threads", 0)))
+            queued = {"run": number, "way": "queue", "precision": classifier.precision}
+            queued |= queue(servers, texts, lengths, given)
+            queued["share"] = queued["tokens_per_s"] / alone["tokens_per_s"]
+            rows += [alone, queued]
+            note(
+                f"run {number}  forward alone {alone['messages_per_s']:.1f} messages/s, through the queue"
+                f" {queued['messages_per_s']:.1f}: {queued['share']:.0%} (tokens)"
+            )
+    return rows
+
+
+def forward(classifier: Classifier, texts: Sequence[str], threads: int) -> Row:
+    """The forward alone, in batches in order of arrival; tokenising is not in it."""
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    ids = classifier.encode(list(texts))
+    began = time.perf_counter()
+    for start in range(0, len(ids), BATCH):
+        classifier.forward(ids[start : start + BATCH])
+    spent = time.perf_counter() - began
+    torch.set_num_threads(1)  # what idles here must not spin beside the worker
+    return {"messages_per_s": len(ids) / spent, "tokens_per_s": sum(map(len, ids)) / spent}
+
+
+def queue(servers: Servers, texts: Sequence[str], lengths: Sequence[int], settings: dict[str, Any]) -> Row:
+    """The same texts, waiting in envelopes on the bulk lane when a worker starts."""
+    servers.empty()
+    url = servers.urls["redis"]
+    env = environment(url, url, **settings)
+    app = client_app(env)
+    publisher = Publisher(app)
+    names = []
+    for start in range(0, len(texts), ENVELOPE):
+        names.append(uuid4().hex)
+        publisher.publish(list(texts[start : start + ENVELOPE]), lane="bulk", envelope_id=names[-1])
+    publisher.close()
+    keys = [app.backend.get_key_for_task(name) for name in names]
+    client = redis.Redis.from_url(url)
+    worker = Worker(servers.folder, env, level="warning")
+    try:
+        first, first_count = _stored(client, keys, 1, worker)
+        last, _ = _stored(client, keys, len(keys), worker)
+    finally:
+        worker.stop()
+        client.close()
+    tokens = list(accumulate(lengths, initial=0))
+    done = first_count * ENVELOPE  # the oldest run first, so these are the first texts
+    return {
+        "messages_per_s": (len(texts) - done) / (last - first),
+        "tokens_per_s": (tokens[-1] - tokens[done]) / (last - first),
+    }
+
+
+def _stored(client: redis.Redis, keys: Sequence[Any], count: int, worker: Worker) -> tuple[float, int]:
+    """Wait until so many results are stored; returns the time and how many there are."""
+
+    def found() -> tuple[float, int] | None:
+        if worker.returncode is not None:
+            raise RuntimeError(f"the worker ended with {worker.returncode}:\n{worker.output()[-3000:]}")
+        stored = int(client.exists(*keys))  # type: ignore[arg-type]
+        return (time.perf_counter(), stored) if stored >= count else None
+
+    answer = wait_for(found, f"{count} results", PATIENCE_S, POLL_S)
+    assert isinstance(answer, tuple)
+    return answer
+
+
+def report(rows: Sequence[Row], results: Results) -> None:
+    """Write and print the runs, their medians, and the share of the forward that the queue reaches."""
+    summary = summarise(rows, ["way", "precision"], FIGURES)
+    shares = [row["share"] for row in rows if "share" in row]
+    ratio = {"ratio": "queue over forward, tokens/s", "median": median(shares), "target": 0.95}
+    results.table("backlog", rows)
+    results.table("backlog_summary", [*summary, ratio])
+    print_table("A backlog through the queue, beside the forward alone", summary, ["way", "precision", *FIGURES])
+    print_table("Share, median of the runs", [ratio])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.backlog", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="a model folder; default: mBERT's shape, made here")
+    parser.add_argument("--vocabulary", type=Path, help="mBERT's vocab.txt, for real token counts")
+    parser.add_argument("--texts", type=Path, help="a CSV with a column text")
+    parser.add_argument("--messages", type=int, default=320)
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--threads", type=int, default=0, help="of both; 0: all cores, and as the worker chooses")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("bench-results/backlog"))
+    options = parser.parse_args(argv)
+    model = options.model or mbert_folder(ROOT / "build" / "mbert", vocabulary=options.vocabulary)
+    settings = {"precision": options.precision, "model_threads": options.threads}
+    results = Results(options.out, {**settings, "model": str(model)}, measurement="backlog", messages=options.messages)
+    texts = bench_texts.load(options.texts, count=options.messages, distinct=True)
+    report(run(texts, model=model, runs=options.runs, **settings), results)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
