@@ -48,6 +48,8 @@ class Contender:
         return [name for name in self.needs if find_spec(name) is None]
 
 
+#: Batchers that wait a fixed time do best with a short wait: while the model is busy their next batch fills anyway.
+SHORT_WAIT = {"batch_wait_ms": 1}
 CELERY_WORKER = ("celery", "-A", "bench.peers.queue_workers", "worker", *QUIET)
 FLASK = ("bench.peers.flask_front", "--task")
 
@@ -71,9 +73,10 @@ CONTENDERS = {
             "FastAPI batcher",
             needs=("fastapi", "uvicorn", "uvloop", "httptools"),
             web=("bench.peers.fastapi_batcher",),
+            settings=SHORT_WAIT,
         ),
-        Contender("litserve", "LitServe", needs=("litserve",), web=("bench.peers.litserve_api",)),
-        Contender("mosec", "mosec", needs=("mosec",), web=("bench.peers.mosec_worker",)),
+        Contender("litserve", "LitServe", needs=("litserve",), web=("bench.peers.litserve_api",), settings=SHORT_WAIT),
+        Contender("mosec", "mosec", needs=("mosec",), web=("bench.peers.mosec_worker",), settings=SHORT_WAIT),
     )
 }
 
