@@ -23,7 +23,7 @@ class Attention(Protocol):
     """Attention for one batch. `qkv` is (tokens, 3 * width): queries, keys and values side by side."""
 
     first: Tensor
-    """int64 (messages,): the row of each message's first token."""
+    """Integers (messages,): the row of each message's first token."""
 
     def whole(self, qkv: Tensor, heads: int) -> Tensor:
         """Every token's context, (tokens, width)."""

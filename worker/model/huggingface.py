@@ -11,6 +11,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.errors import ModelUnavailable
+from worker.model import varlen
+from worker.model.ahead import AheadClassifier
 from worker.model.base import ModelInfo
 from worker.model.blueprint import Blueprint, read
 from worker.model.card import model_info
@@ -85,6 +87,9 @@ def classifier(
     if blueprint is None:
         return TorchClassifier(model, encoder, labels, info, device, precision or "float32")
     packed, precision = pack(blueprint, precision, encoder)
+    head_width = blueprint.words.shape[1] // blueprint.heads
+    if precision != "int8" and varlen.supported(device, getattr(torch, precision), head_width):
+        return AheadClassifier(packed, encoder, labels, info, device, precision, varlen.kernel())
     return PackedClassifier(packed, encoder, labels, info, device, precision)
 
 

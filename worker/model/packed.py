@@ -73,7 +73,7 @@ class _Layer(nn.Module):
         qkv = self.qkv(hidden)
         context = attention.first_only(qkv, self.heads) if last else attention.whole(qkv, self.heads)
         if last:
-            hidden = hidden[attention.first]
+            hidden = hidden.index_select(0, attention.first)
         hidden = self.attended_norm(self.attended(context) + hidden)
         result: Tensor = self.norm(self.narrow(self.activation(self.wide(hidden))) + hidden)
         return result

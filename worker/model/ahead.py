@@ -1,0 +1,185 @@
+"""Packed batches on CUDA, submitted ahead: recorded forwards, one copy in and one out, no waiting in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from worker.model.base import ModelInfo
+from worker.model.encoder import TextEncoder
+from worker.model.layout import lay_out
+from worker.model.packed import PackedClassifier, PackedModel
+from worker.model.shapes import Shape, choose, exact, ladder
+from worker.model.varlen import VarlenAttention
+
+log = logging.getLogger(__name__)
+
+PLACES = 3
+"""Batches that may be under way; the worker submits one while another runs."""
+
+
+@dataclass
+class Place:
+    """Host memory for one batch under way, pinned on CUDA so that copies need no waiting."""
+
+    inputs: Tensor
+    """int32: what `Shape.write` writes."""
+    answers: Tensor
+    """float32 (messages, labels)."""
+    done: Any
+    """A CUDA event, or None on a CPU."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A submitted batch: where its answers will be."""
+
+    answers: Tensor
+    done: Any
+
+
+class AheadClassifier(PackedClassifier):
+    """Runs a packed model with variable-length attention; `submit` returns before the device is done.
+
+    Batches are rounded up to a few shapes. `warm_up` records the forward of each as a CUDA graph, which is replayed as
+    one launch; where that fails, or for a batch larger than all shapes, kernels are launched one by one.
+
+    Args:
+        attend: as `VarlenAttention` has it.
+    """
+
+    def __init__(
+        self,
+        model: PackedModel,
+        encoder: TextEncoder,
+        labels: Sequence[str],
+        info: ModelInfo,
+        device: torch.device,
+        precision: str,
+        attend: Callable[..., Any],
+    ) -> None:
+        super().__init__(model, encoder, labels, info, device, precision)
+        self._attend = attend
+        self._shapes: list[Shape] = []
+        self._graphs: dict[Shape, tuple[Any, Tensor]] = {}
+        self._inputs = torch.empty(0, dtype=torch.int32, device=device)
+        self._places: list[Place] = []
+        self._turn = 0
+
+    def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
+        """Probabilities shaped (messages, labels)."""
+        return self.collect(self.submit(batch)) if batch else []
+
+    def submit(self, batch: Sequence[list[int]]) -> Ticket:
+        """Starts a forward of at least one message; at most `PLACES` batches may be uncollected."""
+        with torch.inference_mode(), self._on_device():
+            return self._submit(batch)
+
+    def _submit(self, batch: Sequence[list[int]]) -> Ticket:
+        layout = lay_out(batch, self._model.pad_id)
+        shape = choose(self._shapes, len(layout.ids), len(batch))
+        longest = int(layout.lengths.max())
+        if shape is None or longest > self._encoder.max_length:
+            shape = exact(len(layout.ids), len(batch))
+            inputs = torch.empty(sum(shape.parts), dtype=torch.int32)
+            shape.write(layout, longest, inputs.numpy())
+            return Ticket(self._run(shape, inputs.to(self._device), longest).cpu(), None)
+        place = self._next_place()
+        shape.write(layout, self._encoder.max_length, place.inputs.numpy())
+        count = sum(shape.parts)
+        self._inputs[:count].copy_(place.inputs[:count], non_blocking=True)
+        answers = place.answers[: len(batch)]
+        answers.copy_(self._replay(shape)[: len(batch)], non_blocking=True)
+        if place.done is not None:
+            place.done.record()
+        return Ticket(answers, place.done)
+
+    def collect(self, ticket: Ticket) -> list[list[float]]:
+        """Waits for a submitted batch; its probabilities, shaped (messages, labels)."""
+        if ticket.done is not None:
+            ticket.done.synchronize()
+        rows: list[list[float]] = ticket.answers.tolist()
+        return rows
+
+    def warm_up(self, max_batch: int) -> None:
+        """Makes room for batches of up to `max_batch` messages and records their forwards."""
+        with torch.inference_mode(), self._on_device():
+            self._make_room(max_batch)
+            if self._device.type == "cuda":
+                self._record()
+        longest = self._encoder.max_length
+        for count in sorted({1, max_batch}):
+            for length in sorted({min(8, longest), longest}):
+                self.forward([[self._encoder.unknown_id] * length] * count)
+
+    def _make_room(self, max_batch: int) -> None:
+        self._shapes = ladder(max_batch, self._encoder.max_length)
+        size = max(sum(shape.parts) for shape in self._shapes)
+        self._inputs = torch.zeros(size, dtype=torch.int32, device=self._device)
+        self._places = [self._make_place(size, max_batch) for _ in range(PLACES)]
+
+    def _on_device(self) -> AbstractContextManager[Any]:
+        """Events and graphs belong to the thread's current device, which starts as the first."""
+        return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
+
+    def _make_place(self, size: int, messages: int) -> Place:
+        cuda = self._device.type == "cuda"
+        return Place(
+            torch.zeros(size, dtype=torch.int32, pin_memory=cuda),
+            torch.zeros(messages, len(self.labels), pin_memory=cuda),
+            torch.cuda.Event() if cuda else None,
+        )
+
+    def _next_place(self) -> Place:
+        place = self._places[self._turn]
+        self._turn = (self._turn + 1) % PLACES
+        if place.done is not None:
+            place.done.synchronize()
+        return place
+
+    def _run(self, shape: Shape, inputs: Tensor, longest: int) -> Tensor:
+        """Probabilities, float32 (messages of the shape, labels), launched kernel by kernel."""
+        ids, positions, borders, first = shape.read(inputs)
+        logits = self._model(ids, positions, VarlenAttention(borders, first, longest, self._attend))
+        return torch.softmax(logits.float(), dim=-1)
+
+    def _replay(self, shape: Shape) -> Tensor:
+        """What `_run` gives for the inputs in place, as one launch where it is recorded."""
+        if shape not in self._graphs:
+            return self._run(shape, self._inputs, self._encoder.max_length)
+        graph, answers = self._graphs[shape]
+        graph.replay()
+        return answers
+
+    def _record(self) -> None:
+        """Records a graph for each shape, the largest first, so that the smaller ones use its memory."""
+        pool = torch.cuda.graph_pool_handle()
+        for shape in reversed(self._shapes):
+            # What fills the inputs must be a batch: borders that ascend, and rows that exist.
+            shape.write(lay_out([[0]]), self._encoder.max_length, self._places[0].inputs.numpy())
+            self._inputs.copy_(self._places[0].inputs)
+            try:
+                self._graphs[shape] = self._record_one(shape, pool)
+            except RuntimeError as error:
+                self._graphs.clear()
+                log.warning("CUDA graphs are off: %s", str(error).strip().splitlines()[0])
+                return
+
+    def _record_one(self, shape: Shape, pool: Any) -> tuple[Any, Tensor]:
+        longest = self._encoder.max_length
+        stream = torch.cuda.Stream(self._device)
+        stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(stream):
+            self._run(shape, self._inputs, longest)  # libraries set themselves up outside the recording
+        torch.cuda.current_stream(self._device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads of the process may use CUDA meanwhile.
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            answers = self._run(shape, self._inputs, longest)
+        return graph, answers
