@@ -35,7 +35,6 @@ from tests.harness.worker import Worker, client_app, environment
 from worker.model.base import Classifier
 from worker.model.loader import load
 
-#: Messages in an envelope: four results in a batch of 64, so that the last batch's time is seen.
 ENVELOPE = 16
 BATCH = 64
 POLL_S = 0.01
@@ -48,6 +47,8 @@ def run(
     *,
     model: Path | str,
     runs: int = 3,
+    batch: int = BATCH,
+    envelope: int = ENVELOPE,
     note: Callable[[str], None] = progress,
     **settings: Any,
 ) -> list[Row]:
@@ -55,22 +56,24 @@ def run(
 
     Args:
         texts: all different; cut to whole envelopes.
+        batch: most messages in a batch, of both ways.
+        envelope: messages in an envelope; several in a batch, so that the last batch's time is seen.
         settings: of the model and the worker, by field name, such as ``precision`` and ``model_threads``.
     """
-    texts = list(texts[: len(texts) // ENVELOPE * ENVELOPE])
-    if len(texts) < 3 * BATCH:
-        raise ValueError(f"{len(texts)} texts are too few: give {3 * BATCH}, for a first and a last batch")
-    given = {"max_batch_size": BATCH, **settings, "model": str(model)}
+    texts = list(texts[: len(texts) // envelope * envelope])
+    if len(texts) < 3 * batch:
+        raise ValueError(f"{len(texts)} texts are too few: give {3 * batch}, for a first and a last batch")
+    given: dict[str, Any] = {"max_batch_size": batch, **settings, "model": str(model)}
     rows: list[Row] = []
     with without_own_settings(), Servers("redis") as servers:
         classifier = load(read(**given))
-        classifier.warm_up(BATCH)
+        classifier.warm_up(batch)
         lengths = [len(ids) for ids in classifier.encode(texts)]
         for number in range(1, runs + 1):
-            alone = {"run": number, "way": "forward", "precision": classifier.precision}
-            alone |= forward(classifier, texts, int(given.get("model_threads", 0)))
-            queued = {"run": number, "way": "queue", "precision": classifier.precision}
-            queued |= queue(servers, texts, lengths, given)
+            alone: Row = {"run": number, "way": "forward", "precision": classifier.precision}
+            alone |= forward(classifier, texts, batch, int(given.get("model_threads", 0)))
+            queued: Row = {"run": number, "way": "queue", "precision": classifier.precision}
+            queued |= queue(servers, texts, lengths, envelope, given)
             queued["share"] = queued["tokens_per_s"] / alone["tokens_per_s"]
             rows += [alone, queued]
             note(
@@ -80,19 +83,21 @@ def run(
     return rows
 
 
-def forward(classifier: Classifier, texts: Sequence[str], threads: int) -> Row:
+def forward(classifier: Classifier, texts: Sequence[str], batch: int, threads: int) -> Row:
     """The forward alone, in batches in order of arrival; tokenising is not in it."""
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     ids = classifier.encode(list(texts))
     began = time.perf_counter()
-    for start in range(0, len(ids), BATCH):
-        classifier.forward(ids[start : start + BATCH])
+    for start in range(0, len(ids), batch):
+        classifier.forward(ids[start : start + batch])
     spent = time.perf_counter() - began
     torch.set_num_threads(1)  # what idles here must not spin beside the worker
     return {"messages_per_s": len(ids) / spent, "tokens_per_s": sum(map(len, ids)) / spent}
 
 
-def queue(servers: Servers, texts: Sequence[str], lengths: Sequence[int], settings: dict[str, Any]) -> Row:
+def queue(
+    servers: Servers, texts: Sequence[str], lengths: Sequence[int], envelope: int, settings: dict[str, Any]
+) -> Row:
     """The same texts, waiting in envelopes on the bulk lane when a worker starts."""
     servers.empty()
     url = servers.urls["redis"]
@@ -100,9 +105,9 @@ def queue(servers: Servers, texts: Sequence[str], lengths: Sequence[int], settin
     app = client_app(env)
     publisher = Publisher(app)
     names = []
-    for start in range(0, len(texts), ENVELOPE):
+    for start in range(0, len(texts), envelope):
         names.append(uuid4().hex)
-        publisher.publish(list(texts[start : start + ENVELOPE]), lane="bulk", envelope_id=names[-1])
+        publisher.publish(list(texts[start : start + envelope]), lane="bulk", envelope_id=names[-1])
     publisher.close()
     keys = [app.backend.get_key_for_task(name) for name in names]
     client = redis.Redis.from_url(url)
@@ -114,7 +119,7 @@ def queue(servers: Servers, texts: Sequence[str], lengths: Sequence[int], settin
         worker.stop()
         client.close()
     tokens = list(accumulate(lengths, initial=0))
-    done = first_count * ENVELOPE  # the oldest run first, so these are the first texts
+    done = first_count * envelope  # the oldest run first, so these are the first texts
     return {
         "messages_per_s": (len(texts) - done) / (last - first),
         "tokens_per_s": (tokens[-1] - tokens[done]) / (last - first),
@@ -127,7 +132,7 @@ def _stored(client: redis.Redis, keys: Sequence[Any], count: int, worker: Worker
     def found() -> tuple[float, int] | None:
         if worker.returncode is not None:
             raise RuntimeError(f"the worker ended with {worker.returncode}:\n{worker.output()[-3000:]}")
-        stored = int(client.exists(*keys))  # type: ignore[arg-type]
+        stored = int(client.exists(*keys))
         return (time.perf_counter(), stored) if stored >= count else None
 
     answer = wait_for(found, f"{count} results", PATIENCE_S, POLL_S)

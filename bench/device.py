@@ -45,6 +45,7 @@ def run(
     sizes: Sequence[int] = SIZES,
     threads: int = 0,
     with_onnx: bool = True,
+    budget_s: float = float("inf"),
     note: Callable[[str], None] = progress,
 ) -> list[Row]:
     """One row for each run, contender, order and batch size.
@@ -54,6 +55,7 @@ def run(
         model: a folder with a BERT classifier.
         device: auto, cpu or cuda:N.
         threads: of the CPU; 0 for all cores.
+        budget_s: after so many seconds no further cell begins.
         note: told what is left out and why, and how far the run is.
 
     Returns:
@@ -65,18 +67,41 @@ def run(
     ids = load(read(model=str(model), device=str(where))).encode(list(texts))
     shape = shape_of(model)
     rows: list[Row] = []
-    with contenders(model, where, with_onnx, note) as all_of_them:
+    ends = time.monotonic() + budget_s
+    with contenders(model, where, max(sizes), with_onnx, note) as all_of_them:
         peaks = {one.precision: peak_flops(where, one.precision) for one in all_of_them}
         for number in range(1, runs + 1):
             for size in sizes:
-                for contender in all_of_them:
-                    for order in ORDERS:
-                        cell = {"run": number, "contender": contender.name, "precision": contender.precision}
-                        measured = measure(contender, batches(ids, size, order), shape, warm=number == 1)
-                        measured["peak_share"] = measured.pop("flops_per_s") / peaks[contender.precision]
-                        rows.append({**cell, "order": order, "batch": size, **measured})
-                        note(f"run {number}  {contender.name:24} {order:7} batches of {size:3}: "
-                             f"{measured['messages_per_s']:8.1f} messages/s")  # fmt: skip
+                for contender in list(all_of_them):
+                    if time.monotonic() > ends:
+                        note(f"left out: run {number}, batches of {size}, {contender.name}: no time left")
+                        continue
+                    try:
+                        rows += _cells(number, contender, size, ids, shape, peaks[contender.precision], note)
+                    except RuntimeError as exc:  # a device that lacks a kernel, or memory
+                        note(f"left out: {contender.name}: {str(exc).splitlines()[0][:200]}")
+                        all_of_them.remove(contender)
+    return rows
+
+
+def _cells(
+    run_number: int,
+    contender: Contender,
+    size: int,
+    ids: Sequence[list[int]],
+    shape: Shape,
+    peak: float,
+    note: Callable[[str], None],
+) -> list[Row]:
+    """One contender at one batch size, in both orders."""
+    rows = []
+    for order in ORDERS:
+        measured = measure(contender, batches(ids, size, order), shape, warm=run_number == 1)
+        measured["peak_share"] = measured.pop("flops_per_s") / peak
+        key = {"run": run_number, "contender": contender.name, "precision": contender.precision}
+        rows.append({**key, "order": order, "batch": size, **measured})
+        rate = f"{measured['messages_per_s']:10,.1f} messages/s"
+        note(f"run {run_number}  {contender.name:24} {order:7} batches of {size:4}: {rate}")
     return rows
 
 
@@ -113,6 +138,8 @@ def costs(rows: Sequence[Row]) -> list[Row]:
     fitted = []
     for name in dict.fromkeys(row["contender"] for row in rows):
         mine = [row for row in rows if row["contender"] == name]
+        if len({row["batch"] for row in mine}) < 2:
+            continue  # one size says nothing of what is fixed
         cost: Cost = fit([(row["computed_tokens"], row["batch_ms"] / 1000) for row in mine])
         fitted.append({"contender": name, "batch_ms": cost.a_s * 1e3, "token_us": cost.b_s * 1e6})
     return fitted
@@ -128,24 +155,28 @@ def agreement(first: Forward, second: Forward, ids: Sequence[list[int]], size: i
     return {"messages": len(ids), "labels_agree": same / len(ids), "largest_difference": worst}
 
 
-def agreements(device: str, wanted: Sequence[str], note: Callable[[str], None]) -> list[Row]:
-    """Each precision beside single precision, on the shipped model and the sample archive."""
-    archive = bench_texts.load()
-    single = load(read(model=str(SHIPPED_MODEL), device=device, precision="fp32"))
-    ids = single.encode(archive)
+def agreements(
+    wanted: Sequence[str],
+    note: Callable[[str], None],
+    device: str = "auto",
+    model: Path = SHIPPED_MODEL,
+    texts: Sequence[str] | None = None,
+) -> list[Row]:
+    """Each precision beside single precision; on the shipped model and the sample archive unless given."""
+    single = load(read(model=str(model), device=device, precision="fp32"))
+    ids = single.encode(list(texts or bench_texts.load()))
     rows = []
     for precision in wanted:
         try:
-            other = load(read(model=str(SHIPPED_MODEL), device=device, precision=precision))
+            other = load(read(model=str(model), device=device, precision=precision))
         except (ModelUnavailable, ValueError) as exc:
             note(f"left out: agreement of {precision}: {exc}")
             continue
         if not same_precision(other.precision, precision):
-            note(f"left out: agreement of {precision}: this version runs {other.precision} instead")
+            note(f"left out: agreement of {precision}: {other.precision} runs instead")
             continue
-        rows.append(
-            {"model": SHIPPED_MODEL.name, "precision": precision, **agreement(other.forward, single.forward, ids)}
-        )
+        other.warm_up(64)
+        rows.append({"model": model.name, "precision": precision, **agreement(other.forward, single.forward, ids)})
     return rows
 
 
@@ -156,6 +187,7 @@ RATIOS = (
     ("packed over ONNX Runtime, int8", "packed int8", "ONNX Runtime int8", None),
     ("packed over transformers' padded, fp16", "packed fp16", "transformers fp16", None),
     ("packed fp16 over packed fp32", "packed fp16", "packed fp32", None),
+    ("CUDA graphs over launch by launch, fp16", "packed fp16", "packed fp16, no graphs", None),
 )
 
 
@@ -230,7 +262,8 @@ def report(rows: Sequence[Row], results: Results, agreed: Sequence[Row] = ()) ->
     for name, table in (("device", rows), ("device_summary", summary), ("cost", cost), ("ratios", ratio)):
         results.table(name, table)
     print_table("The forward alone", summary, ["contender", "order", "batch", *FIGURES])
-    print_table("Cost of a batch: a + b · computed tokens", cost)
+    if cost:
+        print_table("Cost of a batch: a + b · computed tokens", cost)
     if ratio:
         print_table("Ratios of medians", ratio)
     if agreed:
@@ -262,7 +295,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with_onnx=not options.no_onnx,
         note=note,
     )
-    report(rows, results, agreements(options.device, ("fp16", "bf16") if cuda else ("int8",), note))
+    report(rows, results, agreements(("fp16", "bf16") if cuda else ("int8",), note, options.device))
     results.note(left_out=note.left_out)
     return 0
 

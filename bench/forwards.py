@@ -60,22 +60,17 @@ class Library:
 
 @contextmanager
 def contenders(
-    model: Path, device: torch.device, with_onnx: bool, note: Callable[[str], None]
+    model: Path, device: torch.device, largest: int, with_onnx: bool, note: Callable[[str], None]
 ) -> Iterator[list[Contender]]:
-    """Everything that can run here, loaded; the files of ONNX Runtime live as long as the block."""
-    found = []
+    """Everything that can run here, loaded; the files of ONNX Runtime live as long as the block.
+
+    Args:
+        largest: most messages in a batch.
+    """
     cuda = device.type == "cuda"
-    for precision in ("fp32", "fp16", "bf16") if cuda else ("fp32", "int8"):
-        try:
-            ours = load(read(model=str(model), device=str(device), packed=True, precision=precision))
-            ours.warm_up(64)
-        except (ModelUnavailable, ValueError) as exc:
-            note(f"left out: packed {precision}: {exc}")
-            continue
-        if not same_precision(ours.precision, precision):
-            note(f"left out: packed {precision}: this version runs {ours.precision} instead")
-            continue
-        found.append(Contender(f"packed {precision}", precision, ours.forward, ours.padded))
+    found = []
+    for precision in ("fp16", "bf16", "fp32") if cuda else ("fp32", "int8"):
+        found += _packed(model, device, precision, largest, note)
     pad_id = pad_token(model)
     single = Library(model, device, torch.float32, pad_id)
     found.append(Contender("transformers fp32", "fp32", single.forward, True))
@@ -90,6 +85,28 @@ def contenders(
         return
     with tempfile.TemporaryDirectory(prefix="sl-onnx-") as folder:
         yield found + _exported(single, Path(folder), pad_id, note)
+
+
+def _packed(
+    model: Path, device: torch.device, precision: str, largest: int, note: Callable[[str], None]
+) -> list[Contender]:
+    """Our own forward; on CUDA also without recorded graphs, which only a warm-up makes."""
+    found = []
+    for name in (f"packed {precision}", f"packed {precision}, no graphs"):
+        if name.endswith("graphs") and device.type != "cuda":
+            continue
+        try:
+            ours = load(read(model=str(model), device=str(device), packed=True, precision=precision))
+            if not name.endswith("graphs"):
+                ours.warm_up(largest)
+        except (ModelUnavailable, RuntimeError, ValueError) as exc:
+            note(f"left out: {name}: {str(exc).splitlines()[0][:200]}")
+            continue
+        if not same_precision(ours.precision, precision):
+            note(f"left out: {name}: {ours.precision} runs instead")
+            continue
+        found.append(Contender(name, precision, ours.forward, ours.padded))
+    return found
 
 
 def _exported(single: Library, folder: Path, pad_id: int, note: Callable[[str], None]) -> list[Contender]:

