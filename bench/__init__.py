@@ -1,4 +1,4 @@
-"""The measurements behind ``docs/``: each is one command. They need a checkout, for the servers of ``tests/harness``."""
+"""The measurements behind ``docs/``, each one command. They need a checkout: its test harness starts the servers."""
 
 import sys
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,43 +50,49 @@ def run(
         A row per run, broker and load.
     """
     settings = {**DEFAULTS, **settings}
+    warm_up_s = min(1.0, seconds / 2)
     rows: list[Row] = []
     with Servers(*brokers) as servers:
         for turn in range(1, runs + 1):
             for broker in brokers:
                 with Service(servers, broker, **settings) as service:
-                    warm(Load(service.predict_url, texts, WARM_CONNECTIONS, seconds=2, warm_up_s=0))
-                    for key, load in _loads(service, texts, seconds, connections, rates, burst, job_connections):
-                        row = _measure(load, {"run": turn, "broker": broker, **key})
-                        progress(f"run {turn} {broker:8} {_name(row):30} {_told(row)}")
-                        rows.append(row)
+                    predict, jobs = service.predict_url, service.jobs_url
+                    warm(Load(predict, texts, WARM_CONNECTIONS, seconds=2 * warm_up_s, warm_up_s=0))
+                    loads = [
+                        *_closed(Load(predict, texts, seconds=seconds, warm_up_s=warm_up_s), connections),
+                        *_jobs(Load(jobs, texts, seconds=seconds, warm_up_s=warm_up_s), job_connections),
+                        *_open(Load(predict, texts, seconds=seconds, warm_up_s=warm_up_s, seed=turn), rates),
+                        *_burst(Load(predict, texts, seconds=seconds, warm_up_s=0, seed=turn), burst),
+                    ]
+                    for key, load in loads:
+                        rows.append(_measure(load, {"run": turn, "broker": broker, **key}))
+                        progress(f"run {turn} {broker:8} {_name(rows[-1]):30} {_told(rows[-1])}")
     return rows
 
 
-def _loads(
-    service: Service,
-    texts: Sequence[str],
-    seconds: float,
-    connections: Sequence[int],
-    rates: Sequence[float],
-    burst: tuple[float, float] | None,
-    job_connections: Sequence[int],
-) -> list[tuple[Row, Load]]:
-    """What to send, and how the rows of it are called."""
-    predict, jobs = service.predict_url, service.jobs_url
-    loads = [({"load": "closed", "connections": n}, Load(predict, texts, n, seconds=seconds)) for n in connections]
-    loads += [
-        ({"load": "jobs", "connections": n}, Load(jobs, texts, n, seconds, messages=JOB_TEXTS, headers=PREFER))
-        for n in job_connections
-    ]
-    loads += [
-        ({"load": "open", "rate": rate}, Load(predict, texts, OPEN_CONNECTIONS, seconds, rate=rate)) for rate in rates
-    ]
+def _closed(load: Load, connections: Sequence[int]) -> Iterator[tuple[Row, Load]]:
+    for count in connections:
+        yield {"load": "closed", "connections": count}, replace(load, connections=count)
+
+
+def _jobs(load: Load, connections: Sequence[int]) -> Iterator[tuple[Row, Load]]:
+    for count in connections:
+        yield (
+            {"load": "jobs", "connections": count},
+            replace(load, connections=count, messages=JOB_TEXTS, headers=PREFER),
+        )
+
+
+def _open(load: Load, rates: Sequence[float]) -> Iterator[tuple[Row, Load]]:
+    for rate in rates:
+        yield {"load": "open", "rate": rate}, replace(load, connections=OPEN_CONNECTIONS, rate=rate)
+
+
+def _burst(load: Load, burst: tuple[float, float] | None) -> Iterator[tuple[Row, Load]]:
     if burst:
         rate, length = burst
-        wave = Load(predict, texts, OPEN_CONNECTIONS, length, rate=rate, warm_up_s=0)
-        loads.append(({"load": "burst", "rate": rate}, wave))
-    return loads
+        wave = replace(load, connections=OPEN_CONNECTIONS, rate=rate, seconds=length)
+        yield {"load": "burst", "rate": rate}, wave
 
 
 def _measure(load: Load, key: Row) -> Row:
