@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -42,7 +43,7 @@ class Completions:
         pid = os.getpid()
         for envelope in envelopes:
             if envelope.started is not None and self._current(envelope):
-                envelope.request.on_accepted(pid, envelope.started)
+                envelope.request.begin(pid, envelope.started)
 
     def _acknowledge(self, envelopes: list[Received]) -> None:
         """Envelopes of an earlier connection cannot be acknowledged: their copies will be, when they come."""
@@ -56,8 +57,10 @@ class Completions:
         request = note.envelope.request
         task_ready(request, successful=note.state == "SUCCESS")
         if note.state == "SUCCESS":
-            request.send_event("task-succeeded", result=note.summary, runtime=note.runtime_s)
-            log.debug("%s[%s] done in %.3f s: %s", request.argsrepr, request.id, note.runtime_s, note.summary)
+            if request.listened_to:
+                request.send_event("task-succeeded", result=note.summary, runtime=note.runtime_s)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s[%s] done in %.3f s: %s", request.argsrepr, request.id, note.runtime_s, note.summary)
         elif note.state == "REVOKED":
             self._revoked(request, note)
         else:

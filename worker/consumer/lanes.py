@@ -18,6 +18,7 @@ from tasks.app import settings_of
 from tasks.envelope import QUEUES
 from worker.consumer import cancelled
 from worker.consumer.acks import give_back_abandoned, renew
+from worker.consumer.handler import direct
 from worker.consumer.odd import unharmed
 
 log = get_logger(__name__)
@@ -35,7 +36,7 @@ class Lanes(bootsteps.StartStopStep):
     def __init__(self, c: Any, **options: Any) -> None:
         super().__init__(c, **options)
         c.bulk_consumer = None
-        c.create_task_handler = unharmed(c, c.create_task_handler)
+        c.create_task_handler = unharmed(c, direct(c, c.create_task_handler))
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:

@@ -2,23 +2,108 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from celery.utils.log import get_logger
 from celery.worker.request import Request
+from celery.worker.state import task_accepted
 
 from tasks.envelope import describe
 
 log = get_logger(__name__)
+
+#: Headers that most messages do not fill, and that Celery's own constructor then reads.
+UNUSUAL = ("eta", "expires")
 
 
 class EnvelopeRequest(Request):
     """What ``inspect``, events and logs see of an envelope: its message count in place of its arguments."""
 
     def __init__(self, message: Any, **options: Any) -> None:
-        super().__init__(message, **options)
-        self._argsrepr = describe(self._args or (), self._kwargs if isinstance(self._kwargs, dict) else None)
-        self._kwargsrepr = "{}"
+        headers = options["headers"]
+        if options["decoded"] or any(map(headers.get, UNUSUAL)):
+            super().__init__(message, **options)
+        else:
+            self._usual(message, **options)
+
+    def _usual(
+        self,
+        message: Any,
+        *,
+        headers: dict[str, Any],
+        body: Any,
+        app: Any,
+        hostname: str,
+        eventer: Any,
+        task: Any,
+        connection_errors: Any,
+        on_ack: Any,
+        on_reject: Any,
+        decoded: bool,
+        utc: bool,
+    ) -> None:
+        """What Celery's own constructor does, for a message without times."""
+        self._message, self._body, self._decoded = message, body, decoded
+        self._app, self._task, self._hostname, self._utc = app, task, hostname, utc
+        self._eventer, self._connection_errors = eventer, connection_errors
+        self._on_ack, self._on_reject = on_ack, on_reject
+        self._content_type, self._content_encoding = message.content_type, message.content_encoding
+        self._Request__payload = payload = message.payload
+        self._args, self._kwargs, _ = payload
+        self.id, self._type = headers["id"], headers["task"]
+        self.name = headers.get("shadow") or self._type
+        self._root_id, self._parent_id = headers.get("root_id"), headers.get("parent_id")
+        ignore_result = headers.get("ignore_result")
+        self._ignore_result = task.ignore_result if ignore_result is None else ignore_result
+        self._eta = self._expires = None
+        info, properties = message.delivery_info, message.properties
+        self._delivery_info = {
+            "exchange": info.get("exchange"),
+            "routing_key": info.get("routing_key"),
+            "priority": properties.get("priority"),
+            "redelivered": info.get("redelivered", False),
+        }
+        self._request_dict = {
+            **headers,
+            "properties": properties,
+            "reply_to": properties.get("reply_to"),
+            "correlation_id": properties.get("correlation_id"),
+            "hostname": hostname,
+            "delivery_info": self._delivery_info,
+            "args": self._args,
+            "kwargs": self._kwargs,
+        }
+
+    @property
+    def _argsrepr(self) -> str:
+        """Made when someone looks, which is seldom; never what the sender wrote there."""
+        return describe(self._args or (), self._kwargs if isinstance(self._kwargs, dict) else None)
+
+    @_argsrepr.setter
+    def _argsrepr(self, given: str) -> None:
+        pass
+
+    @property
+    def _kwargsrepr(self) -> str:
+        return "{}"
+
+    @_kwargsrepr.setter
+    def _kwargsrepr(self, given: str) -> None:
+        pass
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether anyone wants this envelope's events."""
+        return bool(self._eventer and self._eventer.enabled and self._task.send_events)
+
+    def begin(self, pid: int, started: float) -> None:
+        """Celery's ``on_accepted``: from now on ``inspect active`` shows it; ``started`` is the monotonic time."""
+        self.worker_pid = pid
+        self.time_start = time.time() - (time.monotonic() - started)
+        task_accepted(self)
+        if self.listened_to:
+            self.send_event("task-started")
 
     @property
     def embedded(self) -> dict[str, Any]:

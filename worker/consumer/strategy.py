@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,7 @@ class Receiver:
         self._task, self._app, self._consumer = task, app, consumer
         self._generation = generation
         self._request = symbol_by_name(task.Request)
+        self._utc = app.uses_utc_timezone()
         self._max_text_chars = app.sluice_settings.max_text_chars
 
     def receive(self, message: Any, body: Any, ack: Any, reject: Any) -> Received | None:
@@ -87,8 +89,8 @@ class Receiver:
     def _make_request(self, message: Any, body: Any, ack: Any, reject: Any) -> Any:
         try:
             content, headers, decoded, utc = self._decode(message, body)
-            for name in NAMES:
-                str(headers.get(name)).encode()  # they become part of keys and results: no lone surrogates
+            # They become part of keys and results: no lone surrogates.
+            "".join([str(headers.get(name)) for name in NAMES]).encode()
             return self._request(
                 message,
                 app=self._app,
@@ -111,7 +113,7 @@ class Receiver:
             return proto1_to_proto2(message, body)
         if "args" in message.payload:
             return hybrid_to_proto2(message, message.payload)
-        return message.body, message.headers, False, self._app.uses_utc_timezone()
+        return message.body, message.headers, False, self._utc
 
     def _make_envelope(self, request: Any) -> Received:
         headers = request.request_dict
@@ -136,7 +138,10 @@ class Receiver:
         )
 
     def _announce(self, request: Any) -> None:
-        log.debug("%s[%s] received", request.argsrepr, request.id)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s[%s] received", request.argsrepr, request.id)
+        if not request.listened_to:
+            return
         request.send_event(
             "task-received",
             name=request.name,

@@ -96,9 +96,25 @@ def read_table(buffer: bytes, at: int, stop: int) -> dict[str, Any]:
         elif kind == 0x74:  # t, a truth
             value = buffer[value_at + 1] != 0
             at = value_at + 2
+        elif kind == 0x46:  # F, a table
+            at = value_at + 5 + LONG(buffer, value_at + 1)[0]
+            value = read_table(buffer, value_at + 5, at)
+        elif kind == 0x41:  # A, a list
+            at = value_at + 5 + LONG(buffer, value_at + 1)[0]
+            value = _read_list(buffer, value_at + 5, at)
         else:
             value, at = _read_item(buffer, value_at)
         found[name] = value
+    return found
+
+
+def _read_list(buffer: bytes, at: int, stop: int) -> list[Any]:
+    if buffer.count(b"V", at, stop) == stop - at:  # such is the time limit of most tasks: two nothings
+        return [None] * (stop - at)
+    found = []
+    while at < stop:
+        value, at = _read_item(buffer, at)
+        found.append(value)
     return found
 
 
