@@ -25,6 +25,7 @@ TARGETS = {
     "backfill": Target("cli.backfill.command:backfill", "Classify an archive, CSV to CSV."),
     "train": Target("cli.train:train", "Train a classifier on a CSV."),
     "evaluate": Target("cli.evaluate:evaluate", "Score a classifier on a CSV."),
+    "tune": Target("cli.tune:tune", "Measure the device; recommend batch sizes for a latency target."),
     "config": Target("cli.config:config", "Show every setting, its value, source and meaning."),
     "bench": Target("cli.bench:bench", "Measure the service, and others beside it."),
     "flower": Target("cli.flower:flower", "Run Flower alone.", hidden=True),

@@ -18,7 +18,7 @@ from tasks.errors import Revoked
 from tasks.redis_client import connect
 from worker.batching.budget import batch_tokens
 from worker.batching.former import Limits
-from worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, Policy
+from worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, SLOW_BATCH_S, Policy
 from worker.cache import ResultCache
 from worker.calibrate import Cost, measure
 from worker.consumer.waker import Waker
@@ -37,9 +37,6 @@ log = logging.getLogger(__name__)
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
 GIVE_UP_CHECK_S = 0.1
-#: A batch that takes longer, seconds, is not cut before the one in front of it is done: the gap between the two does
-#: not show, and an interactive message that comes meanwhile is in the next batch, not in the one after.
-SLOW_BATCH_S = 0.1
 
 
 class Pipeline:

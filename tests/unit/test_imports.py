@@ -26,7 +26,7 @@ ALLOWED = {
 #: Modules of another package that are an exception to a wider grant in ALLOWED.
 ONLY = {
     ("training", "worker"): ("worker.model",),
-    ("cli", "worker"): ("worker.model",),
+    ("cli", "worker"): ("worker.model", "worker.calibrate", "worker.batching"),
     ("cli", "web"): ("web.server",),
 }
 #: Libraries that a package never names, not even inside a function.

@@ -16,6 +16,9 @@ from config.settings import Batching
 MODEL_PLACES = 2
 #: …and one more where the device itself holds a batch ready (``submit`` and ``collect``).
 MODEL_PLACES_AHEAD = 3
+#: A batch that takes longer, seconds, is not cut before the one in front of it is done: the gap between the two does
+#: not show, and an interactive message that comes meanwhile is in the next batch, not in the one after.
+SLOW_BATCH_S = 0.1
 #: Arrivals closer together than this belong to one burst: the next message is probably on its way. Redis hands
 #: over one broker message every 0.7 to 1.5 ms, RabbitMQ several per ms.
 BURST_GAP_S = 0.002
