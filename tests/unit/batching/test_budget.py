@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from worker.batching.budget import OVERHEAD_SHARE, SHORT_S, batch_tokens
+from worker.batching.budget import OVERHEAD_SHARE, ROWS, SHORT_S, batch_tokens
 
 
 def test_a_slow_device_gets_batches_just_large_enough() -> None:
-    tokens = batch_tokens(a_s=0.020, b_s=0.001, messages=64, longest=96)
-    assert 0.020 / (0.020 + 0.001 * tokens) == pytest.approx(OVERHEAD_SHARE, rel=0.01)
+    tokens = batch_tokens(a_s=0.050, b_s=0.001, messages=64, longest=96)
+    assert 0.050 / (0.050 + 0.001 * tokens) == pytest.approx(OVERHEAD_SHARE, rel=0.01)
+
+
+def test_a_fit_that_saw_no_fixed_cost_does_not_make_batches_tiny() -> None:
+    assert batch_tokens(a_s=0.0, b_s=0.01, messages=64, longest=96) == ROWS
 
 
 def test_a_fast_device_keeps_the_limit_of_messages() -> None:
