@@ -136,7 +136,7 @@ class BulkChannel(kombu_redis.Channel):
 
     def _hand_on(self, taken: list[Any]) -> None:
         """Give each message to its queue's consumer; without one, back to its queue."""
-        callbacks = self.connection._callbacks
+        callbacks, unclaimed = self.connection._callbacks, []
         for number, raw in zip(taken[0::2], taken[1::2], strict=True):
             queue = self._lists[number - 1].rsplit(self.sep, 1)[0]
             try:
@@ -146,13 +146,15 @@ class BulkChannel(kombu_redis.Channel):
                 continue
             callback = callbacks.get(queue)
             if callback is None:
-                self.qos.restore_by_tag(payload["properties"]["delivery_tag"])
+                unclaimed.append(payload["properties"]["delivery_tag"])
                 continue
             self.noted = True
             try:
                 callback(payload)
             finally:
                 self.noted = False
+        for tag in reversed(unclaimed):  # each goes to the front
+            self.qos.restore_by_tag(tag)
         self._queue_cycle.rotate(queue)
 
     def _basic_cancel(self, consumer_tag: str) -> Any:
