@@ -13,8 +13,10 @@ import torch
 from bench import exported
 from config.settings import read
 from tasks.errors import ModelUnavailable
+from worker.model.base import Classifier
 from worker.model.loader import load
 from worker.model.torch_classifier import pad
+from worker.threads.model import Asynchronous
 
 Forward = Callable[[Sequence[list[int]]], list[list[float]]]
 
@@ -25,12 +27,28 @@ class Contender:
 
     Attributes:
         padded: whether the messages of a batch are padded to the longest.
+        ahead: a classifier whose next batch is submitted before the last one is collected, as the worker does it.
     """
 
     name: str
     precision: str
     forward: Forward
     padded: bool
+    ahead: Asynchronous | None = None
+
+    def run(self, work: Sequence[Sequence[list[int]]]) -> None:
+        """Every batch; ends with all answers on the host."""
+        if self.ahead is None:
+            for batch in work:
+                self.forward(batch)
+            return
+        handle = None
+        for batch in work:
+            handle, last = self.ahead.submit(batch), handle
+            if last is not None:
+                self.ahead.collect(last)
+        if handle is not None:
+            self.ahead.collect(handle)
 
     def computed_tokens(self, batch: Sequence[list[int]]) -> int:
         """Tokens of a batch, padding included if it pads."""
@@ -90,22 +108,24 @@ def contenders(
 def _packed(
     model: Path, device: torch.device, precision: str, largest: int, note: Callable[[str], None]
 ) -> list[Contender]:
-    """Our own forward; on CUDA also without recorded graphs, which only a warm-up makes."""
-    found = []
-    for name in (f"packed {precision}", f"packed {precision}, no graphs"):
-        if name.endswith("graphs") and device.type != "cuda":
-            continue
-        try:
-            ours = load(read(model=str(model), device=str(device), packed=True, precision=precision))
-            if not name.endswith("graphs"):
-                ours.warm_up(largest)
-        except (ModelUnavailable, RuntimeError, ValueError) as exc:
-            note(f"left out: {name}: {str(exc).splitlines()[0][:200]}")
-            continue
+    """Our own forward. On CUDA also submitted ahead, and without recorded graphs, which only a warm-up makes."""
+
+    def loaded() -> Classifier:
+        return load(read(model=str(model), device=str(device), packed=True, precision=precision))
+
+    name = f"packed {precision}"
+    try:
+        ours = loaded()
         if not same_precision(ours.precision, precision):
-            note(f"left out: {name}: {ours.precision} runs instead")
-            continue
-        found.append(Contender(name, precision, ours.forward, ours.padded))
+            raise ModelUnavailable(f"{ours.precision} runs instead")
+        ours.warm_up(largest)
+        found = [Contender(name, precision, ours.forward, ours.padded)]
+        if isinstance(ours, Asynchronous):
+            found.append(Contender(f"{name}, ahead", precision, ours.forward, ours.padded, ours))
+            found.append(Contender(f"{name}, no graphs", precision, loaded().forward, ours.padded))
+    except (ModelUnavailable, RuntimeError, ValueError) as exc:
+        note(f"left out: {name}: {str(exc).splitlines()[0][:200]}")
+        return []
     return found
 
 

@@ -59,6 +59,27 @@ def test_padding_is_counted_only_where_there_is_some() -> None:
     assert device.measure(packed, work, MBERT, warm=False)["padding"] == 0
 
 
+class Device:
+    """Works on its own; remembers what it was asked in which order."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def submit(self, batch: Sequence[list[int]]) -> int:
+        self.asked.append(f"submit {batch[0][0]}")
+        return batch[0][0]
+
+    def collect(self, handle: int) -> list[list[float]]:
+        self.asked.append(f"collect {handle}")
+        return []
+
+
+def test_the_next_batch_is_submitted_before_the_last_is_collected() -> None:
+    ahead = Device()
+    Contender("x", "fp16", answer, padded=False, ahead=ahead).run([[[1]], [[2]], [[3]]])
+    assert ahead.asked == ["submit 1", "submit 2", "collect 1", "submit 3", "collect 2", "collect 3"]
+
+
 def test_agreement_counts_labels_and_the_largest_difference() -> None:
     def other(batch: Sequence[list[int]]) -> list[list[float]]:
         return [[0.75, 0.25] for _ in batch]
