@@ -28,9 +28,9 @@ HAM, SPAM = [0.75, 0.25, 0.0], [0.25, 0.75, 0.0]
 
 
 class Rig:
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, **login: str) -> None:
         self.app = make_celery(read(broker_url=server.url, result_backend=server.url))
-        self.client = redis.Redis.from_url(server.url)
+        self.client = redis.Redis.from_url(server.url, **login)
         self.cache = ResultCache(SimulatedClassifier(), ttl_s=60)
         self.stats = Stats()
         self.main: SimpleQueue[Finished] = SimpleQueue()
@@ -123,3 +123,26 @@ def test_what_is_counted(rig: Rig) -> None:
         "tokens": 20,
     }
     assert (snapshot["batch"]["mean_size"], snapshot["rate"]) == (2, 4.0)
+
+
+def test_a_user_that_may_run_no_scripts_stores_results_all_the_same(rig: Rig, redis_server: RedisServer) -> None:
+    rig.client.execute_command("ACL SETUSER plain on >secret ~* &* +@all -@scripting")
+    plain = Rig(redis_server, username="plain", password="secret")
+    envelopes = [envelope_of(name, None) for name in "abc"]
+    with rig.client.pubsub() as listener:
+        listener.subscribe("celery-task-meta-a", "celery-task-meta-c")
+        notes = [Outcome([[(envelope, 0)]], [SPAM]) for envelope in envelopes]
+        assert len(plain.finished(*notes)) == 3
+        assert [rig.result(name)[0]["label"] for name in "abc"] == ["spam"] * 3
+        heard = [message for _ in range(4) if (message := listener.get_message(timeout=5))]
+    assert [message["type"] for message in heard] == ["subscribe", "subscribe", "message", "message"]
+    rig.client.execute_command("ACL DELUSER plain")
+
+
+def test_whoever_listens_hears_each_result_as_it_is_stored(rig: Rig) -> None:
+    with rig.client.pubsub() as listener:
+        listener.subscribe("celery-task-meta-a")
+        rig.finished(Outcome([[(envelope_of("a", None), 0)]], [SPAM]))
+        heard = [message for _ in range(2) if (message := listener.get_message(timeout=5))]
+    assert heard[1]["data"] == rig.client.get("celery-task-meta-a")
+    assert 0 < rig.client.ttl("celery-task-meta-a") <= 100
