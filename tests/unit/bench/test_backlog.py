@@ -1,0 +1,31 @@
+"""The backlog through a real queue and worker, with a tiny model."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bench import backlog, texts
+from bench.models import mbert_folder
+from bench.results import Results
+
+
+def test_both_ways_are_measured_and_compared(tmp_path: Path) -> None:
+    model = mbert_folder(tmp_path / "m", layers=1, hidden=32, heads=2, rows=5000)
+    loaded = texts.load(count=100, distinct=True)
+    settings = {"device": "cpu", "precision": "fp32", "model_threads": 1}
+    rows = backlog.run(loaded, model=model, runs=1, batch=16, envelope=8, note=lambda line: None, **settings)
+    assert [row["way"] for row in rows] == ["forward", "queue"]
+    assert all(row["messages_per_s"] > 0 and row["precision"] == "float32" for row in rows)
+    alone, queued = rows
+    assert queued["share"] == pytest.approx(queued["tokens_per_s"] / alone["tokens_per_s"])
+    backlog.report(rows, Results(tmp_path / "out", measurement="backlog"))
+    with (tmp_path / "out" / "backlog_summary.csv").open() as file:
+        assert [line["ratio"] for line in csv.DictReader(file)][-1] == "queue over forward, tokens/s"
+
+
+def test_a_backlog_of_two_batches_shows_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="too few"):
+        backlog.run(["see you"] * 128, model=tmp_path, batch=64)
