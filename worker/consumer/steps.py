@@ -96,7 +96,7 @@ class Pipeline(bootsteps.StartStopStep):
     def _load(self, w: Any) -> ThreadPipeline:
         settings = settings_of(w.app)
         classifier = load(settings)
-        threads.limit(settings.model_threads)
+        threads.settle(classifier, settings.model_threads)
         return ThreadPipeline(
             w.app,
             settings,

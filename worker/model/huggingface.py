@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.errors import ModelUnavailable
-from worker.model import varlen
+from worker.model import memory, varlen
 from worker.model.ahead import AheadClassifier
 from worker.model.base import ModelInfo
 from worker.model.blueprint import Blueprint, read
@@ -82,6 +82,8 @@ def classifier(
 
     Raises ModelUnavailable when the settings ask for a precision that this model or device cannot run.
     """
+    if device.type == "cpu":
+        memory.keep()
     blueprint = read(model) if settings.packed else None
     precision = required(settings.precision, settings.use_fp16, device, blueprint is not None)
     if blueprint is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.errors import ModelUnavailable
+from worker.model import threads
 from worker.model.base import Classifier
 from worker.model.simulated import SCHEME, SimulatedClassifier, parse_options
 
@@ -51,6 +52,7 @@ def load(settings: ModelSettings) -> Classifier:
     """
     if settings.model.startswith(SCHEME):
         return SimulatedClassifier(parse_options(settings.model), settings.max_text_length)
+    threads.wait_asleep()
     checkpoint = find_checkpoint(settings)
     if checkpoint is not None:
         from worker.model.opentextshield import load_opentextshield
