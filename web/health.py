@@ -72,11 +72,12 @@ def totals(workers: list[dict[str, Any]], gateway: Gateway) -> dict[str, Any]:
         counters.update({name: value for name, value in (worker.get("counters") or {}).items() if value})
         buffered += int((worker.get("queue") or {}).get("buffered") or 0)
     batches = counters["batches"]
+    computed = counters["messages"] - counters["duplicates"] - counters["cached"]
     return {
         "workers": [{**worker, "model": model_info(worker)} for worker in workers],
         "rate": sum(float(worker.get("rate") or 0) for worker in workers),
         "counters": dict(counters),
-        "batch": {"mean_size": counters["messages"] / batches if batches else 0.0},
+        "batch": {"mean_size": computed / batches if batches else 0.0},
         "queue": {
             "interactive": gateway.depth("interactive"),
             "bulk": gateway.depth("bulk"),
