@@ -164,16 +164,18 @@ def scale(out: Path | None, **options: Any) -> None:
 @click.option("--seconds", type=click.FloatRange(0.5), help="Of each load.  [default: 5; 25 with a real model]")
 @click.option("--contenders", help="Some of them only, by key: sluice,mosec,…")
 @click.option("--peer-packed", is_flag=True, help="Give the peers Sluice's packed forward too.")
-def peers(out: Path | None, contenders: str | None, **options: Any) -> None:
+def peers(out: Path | None, contenders: str | None, model: str | None, **options: Any) -> None:
     """Sluice beside other ways to serve the same model, in turns within each run (docs/peers.md)."""
     if contenders:
         options["contenders"] = tuple(key.strip() for key in contenders.split(",") if key.strip())
-    _measure("peers", out, extra="bench,peers", **options)
+    from bench.service import SIMULATED
+
+    _measure("peers", out, extra="bench,peers", model=model or SIMULATED, **options)
 
 
 @click.command()
 @common
-@click.option("--tasks", type=click.IntRange(100), default=4000, show_default=True, help="Queued for the fastest.")
+@click.option("--tasks", type=click.IntRange(2000), default=4000, show_default=True, help="Queued for the fastest.")
 def worker(out: Path | None, runs: int, tasks: int) -> None:
     """Queued tasks on Redis and RabbitMQ: one-message tasks and envelopes, beside celery-batches and plain Celery."""
     module, reports = _module("worker", "bench"), _module("queued", "bench")

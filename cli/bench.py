@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import click
 
 from cli.lazy import LazyGroup, Target
@@ -37,3 +40,9 @@ def bench() -> None:
 
     Needs a checkout and the extra: pip install -e '.[bench]' -c constraints.txt
     """
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(number: int, _: object) -> None:
+    """Leave as Ctrl-C does, so that the servers and the service end too."""
+    sys.exit(128 + number)
