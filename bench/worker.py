@@ -30,6 +30,7 @@ from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.worker import client_app, environment, flush
 
 MODEL = "simulated:?batch_ms=3&message_us=20"
+TEXT = "Your parcel {} is held at customs, pay the fee at http://post.example/a1"
 QUIET = ["--without-mingle", "--without-gossip", "-l", "warning"]
 
 
@@ -116,8 +117,9 @@ def fill(contender: Contender, env: dict[str, str], count: int) -> None:
         app.conf.task_default_queue = queue = "peer"
     with app.producer_pool.acquire(block=True) as producer:
         for number in range(count):
-            text = f"Your parcel {number} is held at customs, pay the fee at http://post.example/a1"
-            payload = text if contender.messages == 1 else [text] * contender.messages
+            # No two alike: Sluice computes such texts once.
+            texts = [TEXT.format(f"{number}-{index}") for index in range(contender.messages)]
+            payload = texts[0] if contender.messages == 1 else texts
             app.send_task(contender.task, (payload,), producer=producer, queue=queue, ignore_result=False)
 
 

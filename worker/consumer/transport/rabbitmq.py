@@ -145,7 +145,9 @@ class RabbitTransport(pyamqp.Transport):
 
         def look_again() -> None:
             # Only after an error in the middle of what was read; the socket alone would not tell of the rest.
-            if connection._at < len(connection._read):
+            if not connection.connected:
+                loop.on_tick.discard(look_again)
+            elif connection._at < len(connection._read):
                 self.on_readable(connection, loop)
 
         loop.on_tick.add(look_again)
