@@ -48,6 +48,8 @@ class Contender:
         return [name for name in self.needs if find_spec(name) is None]
 
 
+#: A busy machine with a large model may need longer than a caller's usual patience; the peers' limit is two minutes.
+PATIENT = {"sync_wait_s": 120}
 #: Batchers that wait a fixed time do best with a short wait: while the model is busy their next batch fills anyway.
 SHORT_WAIT = {"batch_wait_ms": 1}
 CELERY_WORKER = ("celery", "-A", "bench.peers.queue_workers", "worker", *QUIET)
@@ -56,8 +58,8 @@ FLASK = ("bench.peers.flask_front", "--task")
 CONTENDERS = {
     contender.key: contender
     for contender in (
-        Contender("sluice", "Sluice, Redis"),
-        Contender("sluice-rabbitmq", "Sluice, RabbitMQ", broker="rabbitmq"),
+        Contender("sluice", "Sluice, Redis", settings=PATIENT),
+        Contender("sluice-rabbitmq", "Sluice, RabbitMQ", broker="rabbitmq", settings=PATIENT),
         Contender(
             "celery", "Flask + Celery", needs=("celery_batches",), web=(*FLASK, "peer.single"), worker=CELERY_WORKER
         ),

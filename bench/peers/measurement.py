@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-import numpy as np
 
 from bench.client import Load, Measured, measure
 from bench.peers import together
@@ -21,11 +20,11 @@ CONNECTIONS = (1, 64, 256)
 JOB_CLIENTS = (1, 4)
 JOB_TEXTS = 64
 ONE_TEXT, JOB = "one text", f"{JOB_TEXTS} texts"
-#: A real model on a CPU needs seconds for one batch, so a measurement needs many of them.
-SECONDS, WARM_UP_S = 5.0, 3.0
-SECONDS_OF_REAL, WARM_UP_S_OF_REAL = 25.0, 12.0
-#: Answers that come further apart than this belong to different batches.
-APART_S = 0.02
+SECONDS, WARM_UP_S = 5.0, 2.0
+#: A real model on a CPU takes seconds for one batch. A fixed time would count a whole batch more or less by chance, so
+#: every connection then sends a fixed number of requests.
+REQUESTS_TO_REAL = 4
+ONCE = {"requests": 1, "warm_up_s": 0}
 
 
 def run(
@@ -35,7 +34,7 @@ def run(
     connections: Sequence[int] = CONNECTIONS,
     job_clients: Sequence[int] | None = None,
     seconds: float | None = None,
-    warm_up_s: float | None = None,
+    requests: int | None = None,
     contenders: Sequence[str] = tuple(CONTENDERS),
     peer_packed: bool = False,
     model: str = SIMULATED,
@@ -47,8 +46,9 @@ def run(
         connections: closed loops of one text a request.
         job_clients: callers with 64 texts each, who wait for all the answers before they go on: a job for Sluice, 64
             requests at once for the others. Unless given, these are measured with a simulated model only.
-        seconds: of each load; 5 unless given, 25 with a real model.
-        warm_up_s: before each load; 3 unless given, 12 with a real model.
+        seconds: of each load, after 2 s that are not counted; 5 unless given.
+        requests: that each connection sends, in place of ``seconds``, after one that is not counted. Unless either is
+            given, 4 with a real model.
         contenders: keys of ``CONTENDERS``.
         peer_packed: give the peers Sluice's packed forward, which their users would not have.
         model: what all of them serve, as ``SLUICE_MODEL``.
@@ -59,12 +59,15 @@ def run(
 
     Raises:
         click.ClickException: a contender is unknown, or what it needs is not installed.
-        RuntimeError: a contender did not start, or answered some request wrongly.
+        RuntimeError: a contender did not start, or gave no good answer. Single failures are counted in ``errors``.
     """
     chosen = choose(contenders)
     real = not model.startswith(SCHEME)
-    seconds = seconds or (SECONDS_OF_REAL if real else SECONDS)
-    warm_up_s = (WARM_UP_S_OF_REAL if real else WARM_UP_S) if warm_up_s is None else warm_up_s
+    if requests is None and seconds is None and real:
+        requests = REQUESTS_TO_REAL
+    length: dict[str, Any] = {"seconds": seconds or SECONDS, "warm_up_s": WARM_UP_S}
+    if requests:
+        length = {**ONCE, "requests": requests}
     if job_clients is None:
         job_clients = () if real else JOB_CLIENTS
     loads = [(ONE_TEXT, count) for count in connections] + [(JOB, count) for count in job_clients]
@@ -77,8 +80,9 @@ def run(
                     for load, count in loads:
                         row = {"run": turn, "key": contender.key, "contender": contender.name, "load": load}
                         row |= {"connections": count, "in_flight": count * (JOB_TEXTS if load == JOB else 1)}
-                        measured = _loaded(contender, url, texts, load, count, seconds, warm_up_s)
-                        rows.append(row | measured.row() | {"messages_per_s": messages_per_s(measured)})
+                        if requests:
+                            _loaded(contender, url, texts, load, count, ONCE)
+                        rows.append(row | _loaded(contender, url, texts, load, count, length).row())
                         _tell(rows[-1])
     return rows
 
@@ -109,35 +113,19 @@ def settings_for(contender: Contender, settings: Mapping[str, Any], peer_packed:
 
 
 def _loaded(
-    contender: Contender, url: str, texts: Sequence[str], load: str, count: int, seconds: float, warm_up_s: float
+    contender: Contender, url: str, texts: Sequence[str], load: str, count: int, length: Mapping[str, Any]
 ) -> Measured:
     predict = f"{url}/predict/"
     if load == ONE_TEXT:
-        measured = measure(Load(predict, texts, count, seconds, warm_up_s=warm_up_s))
+        measured = measure(Load(predict, texts, count, **length))
     elif contender.ours:
         wait = (("Prefer", "wait=60"),)
-        job = Load(f"{url}/jobs", texts, count, seconds, warm_up_s=warm_up_s, messages=JOB_TEXTS, headers=wait)
-        measured = measure(job)
+        measured = measure(Load(f"{url}/jobs", texts, count, messages=JOB_TEXTS, headers=wait, **length))
     else:
-        singles = Load(predict, texts, count * JOB_TEXTS, seconds, warm_up_s=warm_up_s)
-        measured = together.measure(singles, JOB_TEXTS)
+        measured = together.measure(Load(predict, texts, count * JOB_TEXTS, **length), JOB_TEXTS)
     if not len(measured.answered):
         raise RuntimeError(f"{contender.name} answered nothing; {measured.errors}")
     return measured
-
-
-def messages_per_s(measured: Measured) -> float:
-    """The rate of answers; where they come in few large batches, from the end of one batch to the end of another.
-
-    A window of 25 s that holds three or four batches would count a whole batch more or less by chance.
-    """
-    answered = np.sort(measured.answered)
-    gaps = np.diff(answered)
-    apart = np.flatnonzero(gaps > APART_S)
-    if not len(apart) or gaps[apart].sum() < measured.seconds / 2:
-        return measured.messages_per_s
-    first = int(apart[0])
-    return float(measured.messages * (len(answered) - 1 - first) / (answered[-1] - answered[first]))
 
 
 def _tell(row: Row) -> None:

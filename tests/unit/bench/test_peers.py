@@ -12,13 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import numpy as np
 import pytest
 
-from bench.client import Load, Measured
+from bench.client import Load
 from bench.peers.comparison import ratios
 from bench.peers.contenders import CONTENDERS, serving
-from bench.peers.measurement import choose, messages_per_s, settings_for
+from bench.peers.measurement import choose, settings_for
 from bench.peers.process import Process, descendants, started
 from bench.peers.together import Together
 from bench.service import SIMULATED, Servers
@@ -70,21 +69,6 @@ def test_stopping_a_process_ends_the_children_that_it_leaves_behind(tmp_path: Pa
     assert len(children) == 1
     process.stop()
     wait_for(lambda: started(children[0]) is None, "the child's end", 5)
-
-
-def measured(answered: list[float], seconds: float) -> Measured:
-    times = np.array(answered)
-    return Measured(times, times, times, np.ones(len(times)), seconds, 1, {}, 0, float("nan"))
-
-
-def test_few_large_batches_are_counted_from_the_end_of_one_to_the_end_of_another() -> None:
-    batches = [start + message / 1000 for start in (3.0, 11.0, 19.0) for message in range(8)]
-    assert messages_per_s(measured(batches, 20)) == pytest.approx(16 / 16)
-
-
-def test_a_stream_of_answers_is_counted_over_the_whole_time() -> None:
-    stream = [number / 1000 for number in range(2000)] + [2.1]
-    assert messages_per_s(measured(stream, 2.5)) == pytest.approx(2001 / 2.5)
 
 
 def test_ratios_pair_loads_of_the_same_run_with_as_many_messages_under_way() -> None:
