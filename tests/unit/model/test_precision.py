@@ -98,7 +98,7 @@ def test_int8_answers_do_not_depend_on_their_company(name: str) -> None:
     assert blueprint is not None
     model = PackedModel(blueprint, int8=True)
     rng = random.Random(4)
-    batch = [[rng.randrange(2, 200) for _ in range(rng.randint(1, 60))] for _ in range(40)]
+    batch = [[rng.randrange(2, 200) for _ in range(rng.randint(1, 60))] for _ in range(12)]
     with torch.inference_mode():
         together = packed_logits(model, batch, CPU)
         alone = torch.cat([packed_logits(model, [ids], CPU) for ids in batch])
@@ -115,21 +115,33 @@ def test_int8_keeps_its_weights_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "spoilt", "verdict"),
-    [(1.0, False, "int8"), (1.0, True, "float32"), (9.0, False, "float32")],
+    ("full_s", "int8_s", "spoilt", "verdict"),
+    [
+        (0.3, 0.1, False, "precision int8: int8 is 3.0 times as fast"),
+        (0.3, 0.1, True, "precision float32: int8 is 3.0 times as fast"),
+        (0.3, 0.29, False, "precision float32: int8 would be only"),
+        (0.003, 0.001, False, "precision float32: the model is light"),
+    ],
+    ids=["pays", "disagrees", "no faster", "light"],
 )
 def test_auto_takes_int8_only_if_it_pays_and_agrees(
-    seconds: float, spoilt: bool, verdict: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    full_s: float,
+    int8_s: float,
+    spoilt: bool,
+    verdict: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    times = iter((full_s, int8_s))
     monkeypatch.setattr(precision, "product_is_fast", lambda: True)
-    monkeypatch.setattr(precision, "_gain", lambda *_: 3.0 / seconds)
+    monkeypatch.setattr(precision, "_forward_s", lambda *_: next(times))
     if spoilt:
         monkeypatch.setattr(Int8Linear, "forward", lambda self, inputs: inputs.new_zeros(len(inputs), len(self._scale)))
     with caplog.at_level(logging.INFO):
         classifier = load_huggingface(SHIPPED, Settings(precision="auto"))
-    assert classifier.precision == verdict
     (record,) = [record for record in caplog.records if record.name == "worker.model.precision"]
-    assert record.getMessage().startswith(f"precision {verdict}")
+    assert record.getMessage().startswith(verdict)
+    assert classifier.precision == verdict.split()[1].rstrip(":")
 
 
 def test_auto_without_a_fast_product_stays_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,9 +77,9 @@ def test_loading_a_model_makes_waiting_threads_sleep_before_torch_is_there(
     given: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "torch")
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if given:
-        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
     with pytest.raises(ModelUnavailable):
         load(Settings(mbert_model_path="/nowhere"))
     assert os.environ["OMP_WAIT_POLICY"] == expected
