@@ -54,11 +54,13 @@ def record(env: dict[str, str], backend: str, options: argparse.Namespace, logs:
     finally:
         worker.stop()
         client.close()
-    options.out.write_text(anonymous(raw.read_text(encoding="utf-8")), encoding="utf-8")
+    title = f"Sluice's worker on a full queue, {options.broker}" + (", holding the interpreter" if options.gil else "")
+    options.out.write_text(anonymous(raw.read_text(encoding="utf-8"), title), encoding="utf-8")
 
 
-def anonymous(svg: str) -> str:
-    """Paths relative to the checkout and to site-packages: a profile tells nothing of its machine."""
+def anonymous(svg: str, title: str) -> str:
+    """Paths relative to the checkout and to site-packages, no command line: a profile tells nothing of its machine."""
+    svg = re.sub(r"py-spy record [^<]*", title, svg)
     svg = svg.replace(f"{ROOT}/", "").replace(str(ROOT), ".")
     svg = re.sub(r"[^\s<>\"(]*/site-packages/", "", svg)
     return re.sub(r"[^\s<>\"(]*/lib/python3\.\d+/", "", svg)
