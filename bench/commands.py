@@ -233,7 +233,9 @@ def _settings(given: tuple[str, ...], model: str | None) -> dict[str, Any]:
     """The service's settings by field name; raises UsageError for a name that is none."""
     from config.settings import Settings
 
-    settings: dict[str, Any] = {"model": model} if model else {}
+    settings: dict[str, Any] = {}
+    if model:  # the service runs in the checkout's folder
+        settings["model"] = str(Path(model).resolve()) if Path(model).exists() else model
     for pair in given:
         name, equals, value = pair.partition("=")
         field = name.strip().lower().removeprefix("sluice_")
