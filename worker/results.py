@@ -34,7 +34,13 @@ for i, key in ipairs(KEYS) do
   redis.call('PUBLISH', key, ARGV[i + 1])
 end
 """
-#: Results in one call of the script: Redis does nothing else meanwhile, for about a millisecond.
+#: The same for the result cache, to which nobody listens.
+CACHE_SCRIPT = """
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1])
+end
+"""
+#: Results in one call of a script: Redis does nothing else meanwhile, for about a millisecond.
 SCRIPT_RESULTS = 256
 
 #: Runs of a redelivered envelope after which it is given up: it takes its workers down with it.
@@ -132,8 +138,7 @@ class ResultStore:
         for address, answers in answered.replies.items():
             pipe.rpush(keys.reply(address), orjson.dumps(answers))
             pipe.expire(keys.reply(address), REPLY_TTL_S)
-        for name, value in cached:
-            pipe.set(name, value, ex=cache_ttl_s)
+        self._add_values(pipe, CACHE_SCRIPT, [name for name, _ in cached], [value for _, value in cached], cache_ttl_s)
         try:
             pipe.execute()
         except redis.exceptions.NoPermissionError:
@@ -186,14 +191,19 @@ class ResultStore:
                 result = stored.result if stored.error is None else self._backend.prepare_exception(stored.error)
                 names.append(self._key(stored.envelope))
                 values.append(self._meta(stored.envelope, stored.state, result, finished_at))
-        if not self._scripts:
-            for name, value in zip(names, values, strict=True):
-                pipe.set(name, value, ex=self._ttl_s)
-                pipe.publish(name, value)
+        self._add_values(pipe, STORE_SCRIPT, names, values, self._ttl_s)
+
+    def _add_values(self, pipe: Any, script: str, names: list[bytes], values: list[bytes], ttl_s: int) -> None:
+        """What ``script`` does for these keys and values; without scripts as one command after the other."""
+        if self._scripts:
+            for start in range(0, len(names), SCRIPT_RESULTS):
+                some = slice(start, start + SCRIPT_RESULTS)
+                pipe.eval(script, len(names[some]), *names[some], ttl_s, *values[some])
             return
-        for start in range(0, len(names), SCRIPT_RESULTS):
-            some = slice(start, start + SCRIPT_RESULTS)
-            pipe.eval(STORE_SCRIPT, len(names[some]), *names[some], self._ttl_s, *values[some])
+        for name, value in zip(names, values, strict=True):
+            pipe.set(name, value, ex=ttl_s)
+            if script is STORE_SCRIPT:
+                pipe.publish(name, value)
 
     def _add_progress(self, pipe: Any, stored: Stored) -> None:
         name, (good, bad) = keys.progress(stored.envelope.request.group), stored.counts()

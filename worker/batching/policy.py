@@ -3,7 +3,8 @@
 ``dynamic``: a full batch runs as soon as the model has a place for it; one that is not full runs only on an idle
 model, and then at once unless more messages are on their way, for which it waits until the oldest message's own
 deadline. While the model is busy, waiting costs nothing and batches grow. ``static``: a batch runs when it is full or
-the oldest message's deadline has come. ``none``: each message runs alone.
+the oldest message's deadline has come. ``none``: each message runs alone. These two are the textbook's, there for
+comparison: they count messages only, so ``MAX_BATCH_TOKENS`` and ``DEDUPLICATE`` do not concern them.
 """
 
 from __future__ import annotations
