@@ -10,6 +10,8 @@ import web.server
 from config.settings import current
 from web.app import create_app
 from web.gateway import commit
+from web.gateway.sampler import Sampler
+from web.gateway.shape import Shape
 
 
 def no_hot_route() -> None:
@@ -31,7 +33,7 @@ def no_pacing() -> None:
 def no_group_commit() -> None:
     """An envelope for every message."""
     no_pacing()
-    commit.ENVELOPE_MESSAGES = 1
+    Sampler.shape = lambda _: Shape(messages=1)  # type: ignore[method-assign]
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

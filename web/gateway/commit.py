@@ -14,8 +14,8 @@ from time import monotonic, sleep
 from typing import Protocol
 from uuid import uuid4
 
-from tasks.envelope import ENVELOPE_MESSAGES
 from tasks.errors import BrokerUnavailable, SluiceError
+from web.gateway.shape import Shape
 from web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
 log = logging.getLogger(__name__)
@@ -50,15 +50,22 @@ class GroupCommit:
         registry: where answers find their waiters; an envelope is registered before it is published.
         reply_to: address of this process's reply listener.
         on_published: called in the dispatcher thread with the number of messages of each envelope that went out.
+        shape: asked before each envelope.
     """
 
     def __init__(
-        self, publisher: Publishes, registry: Registry, reply_to: str, on_published: Callable[[int], None]
+        self,
+        publisher: Publishes,
+        registry: Registry,
+        reply_to: str,
+        on_published: Callable[[int], None],
+        shape: Callable[[], Shape] = Shape,
     ) -> None:
         self._publisher = publisher
         self._registry = registry
         self._reply_to = reply_to
         self._on_published = on_published
+        self._shape = shape
         self._mutex = threading.Lock()
         self._pending: list[Waiter] = []
         self._idle = True
@@ -111,10 +118,11 @@ class GroupCommit:
         while True:
             self._work.acquire()
             while True:
-                self._pace()
+                shape = self._shape()
+                self._pace(shape)
                 with self._mutex:
-                    taken = self._pending[:ENVELOPE_MESSAGES]
-                    self._pending = self._pending[ENVELOPE_MESSAGES:]
+                    taken = self._pending[: shape.messages]
+                    self._pending = self._pending[shape.messages :]
                     more = len(self._pending)
                     if not taken:
                         if self._stopping:
@@ -126,10 +134,12 @@ class GroupCommit:
                 self._publisher.close()
                 return
 
-    def _pace(self) -> None:
-        """Let an envelope fill while the workers are busy with an earlier one; never when they are idle."""
-        left = self._published_at + PACE_S - monotonic()
-        if left > 0 and self._registry and len(self._pending) < ENVELOPE_MESSAGES and not self._stopping:
+    def _pace(self, shape: Shape) -> None:
+        """Let an envelope fill: for the linger, and while the workers are busy with an earlier one."""
+        if not self._pending or len(self._pending) >= shape.messages or self._stopping:
+            return
+        pace = self._published_at + PACE_S - monotonic() if self._registry else 0.0
+        if (left := max(pace, shape.linger_s)) > 0:
             sleep(left)
 
     def _publish(self, waiters: list[Waiter], more: int) -> None:

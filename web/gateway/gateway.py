@@ -216,7 +216,11 @@ class _Parts:
         self.replies = ReplyListener(settings.backend, self.registry.deliver)
         self.sampler = Sampler(app, self.reader)
         self.commit = GroupCommit(
-            Publisher(app), self.registry, self.replies.address, partial(self.sampler.published, "interactive")
+            Publisher(app),
+            self.registry,
+            self.replies.address,
+            partial(self.sampler.published, "interactive"),
+            self.sampler.shape,
         )
         self.desk = JobDesk(
             app,

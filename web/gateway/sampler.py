@@ -15,6 +15,7 @@ from tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
 from tasks.errors import BackendUnavailable
 from tasks.queues import QueueCounter
 from tasks.results import ResultReader
+from web.gateway.shape import Shape, shape_for
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Sampler:
         self._since_look = dict.fromkeys(LANES, 0)
         self._mean = dict(FIRST_MEAN)
         self._workers: list[dict[str, Any]] = []
+        self._shape = Shape()
         self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
         self._looked_at = {"broker": monotonic(), "backend": monotonic()}
         self._first_look = threading.Event()
@@ -81,6 +83,10 @@ class Sampler:
         """Statuses of the live workers, at most about two seconds old."""
         self._first_look.wait(FIRST_LOOK_S)
         return self._workers
+
+    def shape(self) -> Shape:
+        """Envelopes as they suit the workers, by the time and size of a batch that these report."""
+        return self._shape
 
     def retry_after_s(self, messages: int) -> int:
         """Seconds in which the workers, at their measured rate, get through ``messages``."""
@@ -112,6 +118,7 @@ class Sampler:
     def _look_at_workers(self) -> None:
         try:
             self._workers = self._reader.workers()
+            self._shape = shape_for(self._workers)
             self._note("backend", None)
         except BackendUnavailable as exc:
             self._note("backend", exc.message)

@@ -11,6 +11,7 @@ from tasks.envelope import Entry
 from tasks.errors import BrokerUnavailable
 from web.gateway.commit import GroupCommit
 from web.gateway.patience import Patience
+from web.gateway.shape import Shape
 from web.gateway.waiting import JobCollector, Registry, SharedEnvelope, Waiter
 
 ENTRY: Entry = {"label": "ham"}
@@ -213,3 +214,26 @@ class TestGroupCommit:
         assert publisher.sent == [(1, 0), (2, 0)]
         with pytest.raises(BrokerUnavailable):
             commit.add(Waiter("text", "late"))
+
+    def test_envelopes_have_the_shape_of_the_moment(self, publisher: SlowPublisher, registry: Registry) -> None:
+        commit = GroupCommit(publisher, registry, "address", lambda count: None, lambda: Shape(messages=5))
+        waiters = self.add(commit, 12)
+        commit.start()
+        for _ in range(3):
+            publisher.gate.release()
+        assert all(waiter.wait_published(5) for waiter in waiters)
+        commit.stop()
+        assert publisher.sent == [(5, 7), (5, 2), (2, 0)]
+
+    def test_a_linger_lets_the_first_message_wait_for_the_second(
+        self, publisher: SlowPublisher, registry: Registry
+    ) -> None:
+        publisher.gate.release()
+        commit = GroupCommit(publisher, registry, "address", lambda count: None, lambda: Shape(2, linger_s=1))
+        commit.start()
+        first = self.add(commit, 1)
+        time.sleep(0.05)
+        second = self.add(commit, 1)
+        assert all(waiter.wait_published(5) for waiter in first + second)
+        commit.stop()
+        assert publisher.sent == [(2, 0)]

@@ -1,0 +1,26 @@
+"""Envelopes follow what the workers say of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.envelope import ENVELOPE_MESSAGES
+from web.gateway.shape import LINGER_SHARE, Shape, shape_for
+
+
+def worker(messages: int, seconds: float) -> dict[str, Any]:
+    return {"hostname": "w", "batch": {"messages": messages, "seconds": seconds}}
+
+
+@pytest.mark.parametrize(
+    "workers", [[], [{"hostname": "old"}], [worker(64, 0.004)], [worker(5, 0.5), worker(64, 0.004)]]
+)
+def test_fast_or_unknown_workers_get_large_envelopes_at_once(workers: list[dict[str, Any]]) -> None:
+    assert shape_for(workers) == Shape(ENVELOPE_MESSAGES, 0.0)
+
+
+def test_slow_workers_get_a_batch_an_envelope() -> None:
+    assert shape_for([worker(8, 2.0), worker(5, 0.5)]) == Shape(5, 0.5 * LINGER_SHARE)
+    assert shape_for([worker(4096, 1.0)]).messages == ENVELOPE_MESSAGES
