@@ -33,7 +33,11 @@ def no_pacing() -> None:
 def no_group_commit() -> None:
     """An envelope for every message."""
     no_pacing()
-    Sampler.shape = lambda _: Shape(messages=1)  # type: ignore[method-assign]
+
+    def single(sampler: Sampler) -> Shape:
+        return Shape(messages=1)
+
+    Sampler.shape = single  # type: ignore[method-assign]
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

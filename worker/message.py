@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -81,6 +82,14 @@ class ModelFree:
     batch: list[Item]
     answers: list[Answer]
     limit: int | None = None
+
+
+@dataclass(slots=True)
+class Encoded:
+    """The texts that the encoder was given last, as token ids or why not, and the seconds it took."""
+
+    rows: Sequence[list[int] | SluiceError]
+    took_s: float
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from worker.results import ResultStore
 from worker.stats import Stats
 from worker.threads.batcher import Batcher
 from worker.threads.deliver import Deliver
+from worker.threads.encoder import Encoder
 from worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
 from worker.threads.model import Asynchronous, ModelThread
 from worker.tokenizing import spread
@@ -122,16 +123,18 @@ class Pipeline:
             to_deliver=self._deliver.inbox.put,
             on_death=self._on_death,
         )
+        share = settings.deduplicate
+        self._encoder = Encoder(self.classifier, share=share, to_batcher=self._to_batcher, on_death=self._on_death)
         self._batcher = Batcher(
-            self.classifier,
             self._policy(),
             self._limits(),
+            to_encoder=self._encoder.inbox.put,
             to_model=self._to_model,
             to_lookup=self._lookup.inbox.put if self._lookup else None,
             to_deliver=self._deliver.inbox.put,
             to_main=self._to_main,
             revoked=revoked,
-            share=settings.deduplicate,
+            share=share,
             encoders=self.encoders,
             on_death=self._on_death,
         )
@@ -169,7 +172,7 @@ class Pipeline:
         # hold up every thread for 60 ms and more each time.
         gc.collect()
         gc.freeze()
-        for thread in (self._deliver, self._model, self._lookup, self._batcher):
+        for thread in (self._deliver, self._model, self._lookup, self._encoder, self._batcher):
             if thread is not None:
                 thread.start()
 

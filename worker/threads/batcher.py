@@ -1,4 +1,4 @@
-"""The batcher thread: owns the inbox, the tokenizer, the buffer and the deadlines."""
+"""The batcher thread: owns the inbox, the buffer and the deadlines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from tasks.envelope import Message
-from tasks.errors import ModelFailed, Revoked, SluiceError
+from tasks.errors import Revoked, SluiceError
 from worker.batching.former import WINDOW_BATCHES, Former, Limits
 from worker.batching.policy import Arrivals, Policy
 from worker.message import (
@@ -18,6 +17,7 @@ from worker.message import (
     Check,
     Drain,
     Dropped,
+    Encoded,
     Item,
     LookedUp,
     ModelFree,
@@ -29,11 +29,13 @@ from worker.message import (
     Received,
     Started,
 )
-from worker.model.base import Classifier
 from worker.threads.guard import GuardedThread
 
-#: Messages that one thread tokenises in one go, between two looks at the inbox (some 5 ms).
+#: Messages that one thread tokenises in one go (some 5 ms); those of a more urgent lane come after at most one chunk.
 ENCODE_CHUNK = 64
+#: Where a chunk takes longer, seconds, one that is not full waits for others first, as a batch does.
+SLOW_ENCODE_S = 0.02
+NEVER = float("inf")
 
 
 class Batcher(GuardedThread):
@@ -43,7 +45,7 @@ class Batcher(GuardedThread):
     until the first is answered. An item belongs to all its messages equally: it runs as long as one of them wants it.
 
     Args:
-        classifier: its ``encode`` is called in this thread only.
+        to_encoder: called with each chunk of texts; given one at a time, answers with ``Encoded``.
         to_model: called with each batch; takes at most ``policy.places`` that it has not answered with ``ModelFree``.
         to_lookup: asked for the stored answers of items before they wait for the model; None: there is no cache.
         to_deliver: blocks while the deliver thread is behind, which in turn fills the broker's prefetch window.
@@ -55,10 +57,10 @@ class Batcher(GuardedThread):
 
     def __init__(
         self,
-        classifier: Classifier,
         policy: Policy,
         limits: Limits,
         *,
+        to_encoder: Callable[[list[str] | None], None],
         to_model: Callable[[list[Item] | None], None],
         to_lookup: Callable[[list[Item] | None], None] | None = None,
         to_deliver: Callable[[Any], None],
@@ -70,15 +72,16 @@ class Batcher(GuardedThread):
     ) -> None:
         super().__init__("batcher", on_death)
         self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self._classifier = classifier
         self._policy = policy
         self._former: Former[Item] = Former(limits)
-        self._to_model, self._to_lookup = to_model, to_lookup
+        self._to_encoder, self._to_lookup, self._to_model = to_encoder, to_lookup, to_model
         self._to_deliver, self._to_main = to_deliver, to_main
         self._revoked = revoked
         self._share = share and policy.mode == "dynamic"
         self._encoders = encoders
         self._raw: dict[bool, deque[Place]] = {False: deque(), True: deque()}  # by lane: bulk or not
+        self._encoding: list[Place | None] = []  # with the encoder; None: nobody wants it any more
+        self._encode_s = 0.0
         self._alike: dict[tuple[int, ...], Item] = {}  # every item from tokenised to answered, if sharing
         self._sought: set[Item] = set()  # with the lookup thread
         self._arrivals = Arrivals()
@@ -89,7 +92,7 @@ class Batcher(GuardedThread):
     @property
     def buffered(self) -> int:
         """Texts that wait here; a snapshot, for other threads to show."""
-        return len(self._former) + len(self._sought) + sum(map(len, self._raw.values()))
+        return len(self._former) + len(self._sought) + len(self._encoding) + sum(map(len, self._raw.values()))
 
     def work(self) -> None:
         while not (self._draining and not self._at_model and not self.buffered):
@@ -97,6 +100,7 @@ class Batcher(GuardedThread):
             self._encode_some()
             self._cut_batches()
         self._to_model(None)
+        self._to_encoder(None)
         if self._to_lookup:
             self._to_lookup(None)
 
@@ -113,14 +117,10 @@ class Batcher(GuardedThread):
 
     def _patience(self) -> float | None:
         """Seconds until something is due here without a note; None: nothing is."""
-        if self._encodable():
-            return 0
-        if not len(self._former):
+        due = min(self._encodes_at(), self._runs_at() if len(self._former) else NEVER)
+        if due == NEVER:
             return 0.05 if self._draining else None
-        at = self._runs_at()
-        if at == float("inf"):
-            return None
-        return max(0.0, at - time.monotonic())
+        return max(0.0, due - time.monotonic())
 
     def _handle(self, note: Any) -> None:
         match note:
@@ -129,6 +129,8 @@ class Batcher(GuardedThread):
             case ModelFree():
                 self._at_model -= 1
                 self._settle(note)
+            case Encoded():
+                self._encoded(note)
             case LookedUp():
                 self._looked_up(note)
             case NotStored():
@@ -170,6 +172,7 @@ class Batcher(GuardedThread):
 
         for lane, raw in self._raw.items():
             self._raw[lane] = deque(kept(raw))
+        self._encoding = [None if place is None or unwanted(place[0]) else place for place in self._encoding]
         for item in (*self._former, *self._sought):
             item.places = kept(item.places)
         for item in self._alike.values():
@@ -183,24 +186,43 @@ class Batcher(GuardedThread):
 
     # tokenizer
 
-    def _encodable(self) -> bool:
-        return self._has_room(bulk=False) or self._has_room(bulk=True)
-
     def _has_room(self, *, bulk: bool) -> bool:
         """Whether a lane has texts to tokenise, and the former a use for them: it looks no further than its window."""
         window = self._former.limits.messages * WINDOW_BATCHES
         return bool(self._raw[bulk]) and self._former.waiting(bulk=bulk) < window
 
+    def _encodable(self) -> bool:
+        return self._has_room(bulk=False) or self._has_room(bulk=True)
+
+    def _encodes_at(self) -> float:
+        """Earliest time at which the next chunk may go to the encoder; infinity: it is busy, or there is none."""
+        if self._encoding:
+            return NEVER
+        lanes = [self._raw[bulk] for bulk in (False, True) if self._has_room(bulk=bulk)]
+        if not lanes:
+            return NEVER
+        if self._encode_s < SLOW_ENCODE_S or len(lanes[0]) >= self._former.limits.messages or self._draining:
+            return float("-inf")
+        return lanes[0][0][0].arrived + self._policy.wait_s
+
     def _encode_some(self) -> None:
-        """Tokenise one chunk, interactive messages first; a small one while the model has nothing to do."""
-        if not self._encodable():
+        """Hand one chunk over, interactive messages first; a small one while the model has nothing to do."""
+        if self._encodes_at() > time.monotonic():
             return
         raw = self._raw[not self._has_room(bulk=False)]
         chunk = ENCODE_CHUNK * (self._encoders if self._at_model else 1)
         places = [raw.popleft() for _ in range(min(chunk, len(raw)))]
-        messages = [envelope.messages[index] for envelope, index in places]
+        self._encoding = list(places)
+        self._to_encoder([envelope.messages[index].text for envelope, index in places])
+
+    def _encoded(self, note: Encoded) -> None:
+        """A chunk is back: its messages wait for the model, or for a look into the cache first."""
+        places, self._encoding = self._encoding, []
+        self._encode_s = note.took_s
         items = []
-        for place, ids in zip(places, self._encode(messages), strict=True):
+        for place, ids in zip(places, note.rows, strict=True):
+            if place is None:
+                continue
             if isinstance(ids, SluiceError):
                 self._refuse(place, ids)
             elif (item := self._join(place, ids)) is not None:
@@ -211,22 +233,6 @@ class Batcher(GuardedThread):
         else:
             for item in items:
                 self._former.add(item)
-
-    def _encode(self, messages: Sequence[Message]) -> Sequence[list[int] | SluiceError]:
-        texts = [message.text for message in messages]
-        try:
-            if self._share and len(unique := list(dict.fromkeys(texts))) < len(texts):
-                rows = dict(zip(unique, self._classifier.encode(unique), strict=True))
-                return [rows[text] for text in texts]
-            return self._classifier.encode(texts)
-        except Exception:
-            return [self._encode_one(message) for message in messages]
-
-    def _encode_one(self, message: Message) -> list[int] | SluiceError:
-        try:
-            return self._classifier.encode([message.text])[0]
-        except Exception as exc:
-            return ModelFailed(f"the text could not be tokenised ({type(exc).__name__})")
 
     # messages that read alike
 
@@ -310,13 +316,12 @@ class Batcher(GuardedThread):
             oldest=self._former.oldest() or 0.0,
             full=self._former.full() or self._draining,
             at_model=self._at_model,
-            quiet_at=self._arrivals.quiet_at(),
+            # Texts with the encoder, or about to be, are on their way in the surest sense.
+            quiet_at=NEVER if self._encoding or self._encodable() else self._arrivals.quiet_at(),
         )
 
     def _cut_batches(self) -> None:
         while len(self._former):
-            if self._encodable() and not self._former.full():
-                return  # these are on the way in the surest sense
             now = time.monotonic()
             if self._runs_at() > now:
                 return

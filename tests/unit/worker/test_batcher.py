@@ -30,6 +30,7 @@ from worker.message import (
     Started,
 )
 from worker.threads.batcher import Batcher
+from worker.threads.encoder import Encoder
 
 ANSWER = [0.2, 0.8]
 
@@ -59,10 +60,16 @@ class Rig:
         self.main: SimpleQueue[Any] = SimpleQueue()
         self.revoked: dict[str, Revoked] = {}
         self.deaths: list[str] = []
-        self.batcher = Batcher(
+        self.encoder = Encoder(
             self.tokenizer,  # type: ignore[arg-type]
+            share=share,
+            to_batcher=lambda note: self.batcher.inbox.put(note),
+            on_death=self.deaths.append,
+        )
+        self.batcher = Batcher(
             Policy(**{"mode": "dynamic", "wait_s": 0.05, **policy}),
             Limits(messages=4, padded=False),
+            to_encoder=self.encoder.inbox.put,
             to_model=self.model.put,
             to_lookup=self.lookup.put if cached else None,
             to_deliver=self.deliver.put,
@@ -71,6 +78,7 @@ class Rig:
             share=share,
             on_death=self.deaths.append,
         )
+        self.encoder.start()
         self.batcher.start()
 
     def receive(self, name: str, *texts: str, **fields: Any) -> Received:
@@ -99,7 +107,8 @@ class Rig:
     def settled(self) -> None:
         """Wait until the batcher has nothing left to read."""
         wait_for(self.batcher.inbox.empty, "an empty inbox", 10)
-        wait_for(lambda: not any(self.batcher._raw.values()), "everything tokenised", 10)
+        batcher = self.batcher
+        wait_for(lambda: not any(batcher._raw.values()) and not batcher._encoding, "everything tokenised", 10)
 
     def end(self) -> None:
         self.batcher.inbox.put(Drain())

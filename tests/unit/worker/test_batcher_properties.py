@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,15 +14,10 @@ from tasks.envelope import Message
 from tasks.errors import Revoked
 from worker.batching.former import Limits
 from worker.batching.policy import Policy
-from worker.message import Drain, Dropped, Item, LookedUp, ModelFree, NewConnection, Outcome, Place, Received
+from worker.message import Drain, Dropped, Encoded, Item, LookedUp, ModelFree, NewConnection, Outcome, Place, Received
 from worker.threads.batcher import Batcher
 
 WORDS = "abcd"  # few, so that most texts meet one that reads alike
-
-
-class Letters:
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[ord(letter) for letter in text] for text in texts]
 
 
 class World:
@@ -32,6 +26,7 @@ class World:
     def __init__(self, *, cached: bool, padded: bool) -> None:
         self.batches: list[tuple[list[Item], list[list[Place]]]] = []
         self.lookups: list[list[Item]] = []
+        self.chunks: list[list[str]] = []
         self.revoked: set[Received] = set()
         self.dropped: set[Received] = set()
         self.sent: list[Received] = []
@@ -40,9 +35,9 @@ class World:
         self.generation = 0
         self.ended = False
         self.batcher = Batcher(
-            Letters(),  # type: ignore[arg-type]
             Policy("dynamic", wait_s=0.0),
             Limits(messages=3, tokens=6, padded=padded),
+            to_encoder=self.to_encoder,
             to_model=self.to_model,
             to_lookup=self.to_lookup if cached else None,
             to_deliver=self.deliver,
@@ -56,6 +51,11 @@ class World:
             self.ended = True
         else:
             self.batches.append((batch, [list(item.places) for item in batch]))
+
+    def to_encoder(self, texts: list[str] | None) -> None:
+        if texts is not None:
+            assert not self.chunks, "given a second chunk"
+            self.chunks.append(texts)
 
     def to_lookup(self, items: list[Item] | None) -> None:
         if items is not None:
@@ -96,6 +96,11 @@ class World:
             self.batcher._handle(ModelFree(batch, answers))
             self.deliver(Outcome(places, answers))
 
+    def finish_chunk(self, took_s: float) -> None:
+        if self.chunks:
+            rows = [[ord(letter) for letter in text] for text in self.chunks.pop()]
+            self.batcher._handle(Encoded(rows, took_s))
+
     def finish_lookup(self, hits: int) -> None:
         if self.lookups:
             items = self.lookups.pop(0)
@@ -111,7 +116,8 @@ class World:
 
     def run_down(self) -> None:
         """Let everything that waits come to its end."""
-        while self.batcher.buffered or self.batches or self.lookups:
+        while self.batcher.buffered or self.batches or self.lookups or self.chunks:
+            self.finish_chunk(0.0)
             self.finish_lookup(0b101)
             self.step()
             self.finish_batch()
@@ -128,12 +134,14 @@ actions = st.lists(
         st.tuples(st.just("receive"), st.booleans(), texts),
         st.tuples(st.just("step")),
         st.tuples(st.just("step")),
+        st.tuples(st.just("finish_chunk"), st.sampled_from([0.0, 1.0])),
+        st.tuples(st.just("finish_chunk"), st.sampled_from([0.0, 1.0])),
         st.tuples(st.just("finish_batch")),
         st.tuples(st.just("finish_lookup"), st.integers(0, 255)),
         st.tuples(st.just("revoke"), st.integers(0, 50)),
         st.tuples(st.just("reconnect")),
     ),
-    max_size=40,
+    max_size=50,
 )
 
 
