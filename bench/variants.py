@@ -9,7 +9,7 @@ from typing import Any
 import web.server
 from config.settings import current
 from web.app import create_app
-from web.gateway import commit
+from web.gateway import commit, gateway
 from web.gateway.sampler import Sampler
 from web.gateway.shape import Shape
 
@@ -34,10 +34,11 @@ def no_group_commit() -> None:
     """An envelope for every message."""
     no_pacing()
 
-    def single(sampler: Sampler) -> Shape:
-        return Shape(messages=1)
+    class OneByOne(Sampler):
+        def shape(self) -> Shape:
+            return Shape(messages=1)
 
-    Sampler.shape = single  # type: ignore[method-assign]
+    gateway.Sampler = OneByOne  # type: ignore[misc]
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

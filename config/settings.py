@@ -129,7 +129,9 @@ class Settings(BaseSettings):
     packed: bool = Field(
         True, description="run BERT-like models without padding; false: as their library does, for comparison"
     )
-    model_threads: int = Field(0, ge=0, le=1024, description="CPU threads of the model; 0: as the model's cost asks for")
+    model_threads: int = Field(
+        0, ge=0, le=1024, description="CPU threads of the model; 0: as the model's cost asks for"
+    )
     tokenizer_threads: int = Field(
         0, ge=0, le=1024, description="threads that tokenise; 0: one beside a model on the CPU, more beside a GPU"
     )

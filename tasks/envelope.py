@@ -29,6 +29,9 @@ LANES = tuple(QUEUES)
 
 #: Messages per envelope that our own clients cut jobs and archives into.
 ENVELOPE_MESSAGES = 256
+#: Where a batch takes the model longer, seconds, the web process sends envelopes of one batch: several workers then
+#: share evenly what comes at once.
+WHOLE_BATCH_S = 0.05
 #: Most messages an envelope of any client may hold.
 MAX_ENVELOPE_MESSAGES = 10_000
 

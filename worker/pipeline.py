@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from celery import Celery
 from celery.worker import state as worker_state
 
 from config.settings import Settings
+from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
 from tasks.errors import Revoked
 from tasks.redis_client import connect
 from worker.batching.budget import batch_tokens
@@ -38,6 +40,10 @@ log = logging.getLogger(__name__)
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
 GIVE_UP_CHECK_S = 0.1
+#: Tokens of a message as SMS have them on average, special tokens included, where none has been seen yet.
+MEAN_TOKENS = 28
+#: A worker holds at least so many batches, and so many seconds' worth of messages.
+HELD_BATCHES, HELD_S = 3, 0.2
 
 
 class Pipeline:
@@ -64,6 +70,7 @@ class Pipeline:
         self.encoders = spread(settings.tokenizer_threads, classifier.device)
         self.cost = self._warm_up()
         self.batch_tokens = self._budget()
+        self.batch_messages, self.batch_s = self._full_batch()
         self.generation = 0
         self.stats = Stats()
         self.notes: deque[Any] = deque()
@@ -100,6 +107,25 @@ class Pipeline:
         tokens = settings.max_batch_tokens or batch_tokens(cost.a_s, cost.b_s, messages, longest)
         log.info("a batch holds at most %d messages%s", messages, f" and {tokens} tokens" if tokens else "")
         return tokens
+
+    def _full_batch(self) -> tuple[int, float]:
+        """Messages in a full batch of messages as they mostly are, and the seconds it takes."""
+        messages = 1 if self.settings.batching_mode == "none" else self.settings.max_batch_size
+        if self.batch_tokens:
+            messages = max(1, min(messages, self.batch_tokens // MEAN_TOKENS))
+        return messages, self.cost.a_s + self.cost.b_s * MEAN_TOKENS * messages
+
+    @property
+    def window_messages(self) -> int:
+        """Messages that this worker takes from the broker ahead of the answers."""
+        return max(
+            HELD_BATCHES * self.batch_messages, math.ceil(HELD_S * self.batch_messages / max(self.batch_s, 1e-6))
+        )
+
+    @property
+    def first_mean(self) -> float:
+        """Messages per envelope to reckon with until some have come."""
+        return float(min(self.batch_messages, ENVELOPE_MESSAGES)) if self.batch_s >= WHOLE_BATCH_S else 1.0
 
     def _build(self, app: Celery) -> None:
         settings = self.settings
@@ -230,6 +256,7 @@ class Pipeline:
             "batching": self.settings.batching_mode,
             "cost": {"batch_ms": round(self.cost.a_s * 1e3, 4), "token_us": round(self.cost.b_s * 1e6, 4)},
             "batch_tokens": self.batch_tokens,
+            "full_batch": {"messages": self.batch_messages, "seconds": round(self.batch_s, 6)},
             "queue": {"buffered": self._batcher.buffered},
             "at": time.time(),
             **self.stats.snapshot(),

@@ -133,7 +133,7 @@ def test_counters_count(app: Celery, worker: Worker) -> None:
 def test_inspect_tells_the_prefetch_windows_and_both_queues(app: Celery, worker: Worker) -> None:
     inspect = app.control.inspect([worker.hostname], timeout=5)
     stats = inspect.stats()[worker.hostname]
-    assert (stats["prefetch_count"], stats["bulk_prefetch_count"]) == (32, 8)
+    assert (stats["prefetch_count"], stats["bulk_prefetch_count"]) == (32, 2)
     queues = inspect.active_queues()[worker.hostname]
     assert {queue["name"] for queue in queues} == {"sluice.interactive", "sluice.bulk"}
 

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.envelope import ENVELOPE_MESSAGES
+from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
 
-#: A batch that takes longer, seconds, is worth an envelope of its own: several workers then share evenly what comes
-#: at once, and a linger of a fiftieth of its time fills that envelope.
-SLOW_BATCH_S = 0.05
+#: Share of a slow batch's time for which a message waits for others, so that its envelope is a full batch.
 LINGER_SHARE = 0.02
 
 
@@ -24,8 +22,8 @@ class Shape:
 
 def shape_for(workers: Sequence[Mapping[str, Any]]) -> Shape:
     """The shape for workers with these statuses; the fastest of them counts."""
-    batches = [worker["batch"] for worker in workers if "batch" in worker]
+    batches = [worker["full_batch"] for worker in workers if "full_batch" in worker]
     fastest = min(batches, key=lambda batch: float(batch["seconds"]), default=None)
-    if fastest is None or fastest["seconds"] < SLOW_BATCH_S:
+    if fastest is None or fastest["seconds"] < WHOLE_BATCH_S:
         return Shape()
     return Shape(min(int(fastest["messages"]), ENVELOPE_MESSAGES), LINGER_SHARE * float(fastest["seconds"]))

@@ -6,6 +6,7 @@ Celery's task consumer takes the interactive queue only, and this step consumes 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from celery import bootsteps
@@ -14,17 +15,18 @@ from celery.worker.control import inspect_command
 from kombu import Consumer
 from kombu.common import ignore_errors
 
-from tasks.app import settings_of
-from tasks.envelope import QUEUES
+from tasks.app import prefetch_envelopes, settings_of
+from tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from worker.consumer import cancelled
 from worker.consumer.acks import give_back_abandoned, renew
 from worker.consumer.handler import direct
 from worker.consumer.odd import unharmed
+from worker.consumer.window import Window
 
 log = get_logger(__name__)
 
-#: Bulk envelopes (of a few hundred messages each) held at once: the model always has the next one at hand.
-BULK_PREFETCH = 8
+#: Fewest and most bulk envelopes (of a few hundred messages each) held at once.
+BULK_PREFETCH = (2, 8)
 
 
 class Lanes(bootsteps.StartStopStep):
@@ -36,16 +38,18 @@ class Lanes(bootsteps.StartStopStep):
     def __init__(self, c: Any, **options: Any) -> None:
         super().__init__(c, **options)
         c.bulk_consumer = None
+        self._bulk_prefetch = 0
         c.create_task_handler = unharmed(c, direct(c, c.create_task_handler))
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:
+        self._size_windows(c)
         cancelled.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
         if self._queue is not None:
             # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
             c.task_consumer.cancel_by_queue(self._queue.name)
             channel = c.connection.channel()
-            channel.basic_qos(0, BULK_PREFETCH, False)
+            channel.basic_qos(0, self._bulk_prefetch, False)
             c.bulk_consumer = Consumer(
                 channel,
                 queues=[self._queue],
@@ -70,7 +74,14 @@ class Lanes(bootsteps.StartStopStep):
             ignore_errors(c, consumer.channel.close)
 
     def info(self, c: Any) -> dict[str, Any]:
-        return {"bulk_prefetch_count": BULK_PREFETCH if c.bulk_consumer else 0}
+        return {"bulk_prefetch_count": self._bulk_prefetch if c.bulk_consumer else 0}
+
+    def _size_windows(self, c: Any) -> None:
+        pipeline = c.controller.sluice
+        messages, most = pipeline.window_messages, prefetch_envelopes(settings_of(c.app))
+        c.window = Window(c.qos, messages, most, pipeline.first_mean)
+        least, bulk_most = BULK_PREFETCH
+        self._bulk_prefetch = max(least, min(bulk_most, math.ceil(messages / ENVELOPE_MESSAGES)))
 
     def _renew(self, c: Any) -> None:
         if c.bulk_consumer:

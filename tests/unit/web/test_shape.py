@@ -11,7 +11,7 @@ from web.gateway.shape import LINGER_SHARE, Shape, shape_for
 
 
 def worker(messages: int, seconds: float) -> dict[str, Any]:
-    return {"hostname": "w", "batch": {"messages": messages, "seconds": seconds}}
+    return {"hostname": "w", "full_batch": {"messages": messages, "seconds": seconds}}
 
 
 @pytest.mark.parametrize(
