@@ -161,7 +161,11 @@ def scale(out: Path | None, **options: Any) -> None:
 @common
 @over_http
 @click.option("--connections", type=Numbers(int), default="1,64,256", show_default=True, help="Of closed loops.")
-@click.option("--seconds", type=click.FloatRange(0.5), help="Of each load.  [default: 5; 25 with a real model]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.5),
+    help="Of each load.  [default: 5; with a real model 4 requests a connection]",
+)
 @click.option("--contenders", help="Some of them only, by key: sluice,mosec,…")
 @click.option("--peer-packed", is_flag=True, help="Give the peers Sluice's packed forward too.")
 def peers(out: Path | None, contenders: str | None, model: str | None, **options: Any) -> None:

@@ -22,7 +22,7 @@ from kombu import Connection
 
 from bench.environment import without_own_settings
 from tasks.envelope import QUEUES
-from tests.harness.process import Child, free_port, wait_for
+from tests.harness.process import Child, wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.web import Web
 from tests.harness.worker import environment, flush
@@ -82,15 +82,6 @@ class Servers:
         self._stack.close()
 
 
-class WebProcess(Web):
-    """A web process on a port of its own, started with other Python arguments."""
-
-    def __init__(self, folder: Path, env: dict[str, str], arguments: Sequence[str]) -> None:
-        self.port = free_port()
-        env = {**env, "SLUICE_PORT": str(self.port)}
-        Child.__init__(self, [sys.executable, *arguments], folder / f"web-{self.port}.log", env)
-
-
 class Service:
     """One web process and ``workers`` workers on ``servers``, ready and tried out when the block begins.
 
@@ -131,7 +122,7 @@ class Service:
                 command = [sys.executable, *self._worker, "--hostname", name]
                 self.children.append(Child(command, self._servers.folder / f"{name}.log", env))
                 stack.callback(self.children[-1].stop)
-            self.web = WebProcess(self._servers.folder, env, self._front)
+            self.web = Web(self._servers.folder, env, self._front)
             self.children.append(self.web)
             stack.callback(self.web.stop)
             wait_for(self._ready, "the service", READY_S, 0.1)

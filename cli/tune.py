@@ -83,7 +83,7 @@ def tune(latency_ms: float, texts: Path | None, seconds: float) -> None:
 
     settings = current()
     classifier = load(settings)
-    threads.limit(settings.model_threads)
+    threads.settle(classifier, settings.model_threads)
     classifier.warm_up(COUNTS[-1])
     lengths = sample_lengths(classifier, texts)
     points = measure(classifier, lengths, seconds)

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=4_194_304,
-        description="most tokens in one dynamic batch, with padding if the model pads; 0: no limit but the size",
+        description="most tokens in one dynamic batch, padding included; 0: as the device's cost asks for",
     )
 
     # Model
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     )
     precision: Precision = Field(
         "auto",
-        description="fp32, fp16, bf16 or int8; auto: fp16 on CUDA; on a CPU int8 where it agrees and pays, else fp32",
+        description="fp32, fp16 (CUDA), bf16 or int8 (CPU); auto: fp16 on CUDA; on a CPU int8 where it agrees and pays",
     )
     packed: bool = Field(
         True, description="run BERT-like models without padding; false: as their library does, for comparison"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 import os
@@ -194,10 +193,6 @@ class Pipeline:
         )
 
     def start(self) -> None:
-        # Models and libraries stay for good. Python's collector would walk through all of them again and again, and
-        # hold up every thread for 60 ms and more each time.
-        gc.collect()
-        gc.freeze()
         for thread in (self._deliver, self._model, self._lookup, self._encoder, self._batcher):
             if thread is not None:
                 thread.start()

@@ -24,6 +24,7 @@ from worker.consumer.waker import Waker
 from worker.model import threads
 from worker.model.loader import load
 from worker.pipeline import Pipeline as ThreadPipeline
+from worker.tokenizing import spread
 
 __all__ = ("Lanes", "Pipeline")
 
@@ -95,6 +96,8 @@ class Pipeline(bootsteps.StartStopStep):
 
     def _load(self, w: Any) -> ThreadPipeline:
         settings = settings_of(w.app)
+        # A model on the CPU may tokenise while it is loaded, and the tokenizer's pool asks but once.
+        spread(settings.tokenizer_threads, "cpu")
         classifier = load(settings)
         threads.settle(classifier, settings.model_threads)
         return ThreadPipeline(
@@ -118,7 +121,10 @@ class Pipeline(bootsteps.StartStopStep):
 
 
 def spare_the_collector() -> None:
-    """Python's cycle collector need not look at libraries and weights, nor at every few messages in flight."""
+    """Python's cycle collector need not look at libraries and weights, nor at every few messages in flight.
+
+    Each full collection would walk through all of them and hold up every thread for 60 ms and more.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
