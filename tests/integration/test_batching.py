@@ -130,10 +130,12 @@ def test_counters_count(app: Celery, worker: Worker) -> None:
     wait_for(counted, "the counters")
 
 
-def test_inspect_tells_the_prefetch_windows_and_both_queues(app: Celery, worker: Worker) -> None:
+def test_inspect_tells_the_prefetch_windows_and_both_queues(app: Celery, worker: Worker, brokers: Brokers) -> None:
     inspect = app.control.inspect([worker.hostname], timeout=5)
     stats = inspect.stats()[worker.hostname]
-    assert (stats["prefetch_count"], stats["bulk_prefetch_count"]) == (32, 2)
+    assert stats["prefetch_count"] == 32
+    # On Redis it follows the size of envelopes; here nothing, or something small, has come by that lane.
+    assert stats["bulk_prefetch_count"] == 8 if brokers.kind == "rabbitmq" else 2 <= stats["bulk_prefetch_count"] <= 32
     queues = inspect.active_queues()[worker.hostname]
     assert {queue["name"] for queue in queues} == {"sluice.interactive", "sluice.bulk"}
 

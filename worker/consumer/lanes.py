@@ -6,14 +6,13 @@ Celery's task consumer takes the interactive queue only, and this step consumes 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from celery import bootsteps
 from celery.utils.log import get_logger
 from celery.worker.control import inspect_command
 from kombu import Consumer
-from kombu.common import ignore_errors
+from kombu.common import QoS, ignore_errors
 
 from tasks.app import prefetch_envelopes, settings_of
 from tasks.envelope import ENVELOPE_MESSAGES, QUEUES
@@ -25,8 +24,9 @@ from worker.consumer.window import Window
 
 log = get_logger(__name__)
 
-#: Fewest and most bulk envelopes (of a few hundred messages each) held at once.
-BULK_PREFETCH = (2, 8)
+
+#: RabbitMQ: bulk envelopes (of a few hundred messages each) held at once.
+BULK_PREFETCH = 8
 
 
 class Lanes(bootsteps.StartStopStep):
@@ -38,18 +38,18 @@ class Lanes(bootsteps.StartStopStep):
     def __init__(self, c: Any, **options: Any) -> None:
         super().__init__(c, **options)
         c.bulk_consumer = None
-        self._bulk_prefetch = 0
+        c.windows = {}  # by lane: bulk or not
+        self._bulk_qos: QoS | None = None
         c.create_task_handler = unharmed(c, direct(c, c.create_task_handler))
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:
-        self._size_windows(c)
         cancelled.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
         if self._queue is not None:
             # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
             c.task_consumer.cancel_by_queue(self._queue.name)
             channel = c.connection.channel()
-            channel.basic_qos(0, self._bulk_prefetch, False)
+            self._set_windows(c, channel)
             c.bulk_consumer = Consumer(
                 channel,
                 queues=[self._queue],
@@ -74,14 +74,23 @@ class Lanes(bootsteps.StartStopStep):
             ignore_errors(c, consumer.channel.close)
 
     def info(self, c: Any) -> dict[str, Any]:
-        return {"bulk_prefetch_count": self._bulk_prefetch if c.bulk_consumer else 0}
+        return {"bulk_prefetch_count": self._bulk_qos.value if c.bulk_consumer and self._bulk_qos else 0}
 
-    def _size_windows(self, c: Any) -> None:
-        pipeline = c.controller.sluice
-        messages, most = pipeline.window_messages, prefetch_envelopes(settings_of(c.app))
-        c.window = Window(c.qos, messages, most, pipeline.first_mean)
-        least, bulk_most = BULK_PREFETCH
-        self._bulk_prefetch = max(least, min(bulk_most, math.ceil(messages / ENVELOPE_MESSAGES)))
+    def _set_windows(self, c: Any, channel: Any) -> None:
+        """Windows of so many messages, before anything is consumed; see ``window.py``."""
+        pipeline, settings = c.controller.sluice, settings_of(c.app)
+        most = prefetch_envelopes(settings)
+        bulk_start = BULK_PREFETCH if settings.uses_amqp else most
+        self._bulk_qos = QoS(lambda prefetch_count: channel.basic_qos(0, prefetch_count, False), bulk_start)
+        if settings.uses_amqp:
+            c.qos.decrement_eventually(max(0, most - pipeline.window_messages))
+            c.qos.update()
+            self._bulk_qos.update()
+            return
+        c.windows = {
+            False: Window(c.qos, pipeline.window_messages, most, pipeline.first_mean),
+            True: Window(self._bulk_qos, pipeline.window_messages, most, ENVELOPE_MESSAGES),
+        }
 
     def _renew(self, c: Any) -> None:
         if c.bulk_consumer:

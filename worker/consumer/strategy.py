@@ -36,8 +36,8 @@ def batching(task: Task, app: Celery, consumer: Any) -> Callable[..., None]:
         envelope = receiver.receive(message, body, ack, reject)
         if envelope is None:
             return
-        if not envelope.bulk:
-            consumer.window.saw(len(envelope.messages))
+        if window := consumer.windows.get(envelope.bulk):
+            window.saw(len(envelope.messages))
         if envelope.request.eta is not None and envelope.refused is None:
             receiver.postpone(envelope, pipeline.accept)
             return
