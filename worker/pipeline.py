@@ -153,6 +153,7 @@ class Pipeline:
         self._batcher = Batcher(
             self._policy(),
             self._limits(),
+            encode=self._encoder.encode,
             to_encoder=self._encoder.inbox.put,
             to_model=self._to_model,
             to_lookup=self._lookup.inbox.put if self._lookup else None,

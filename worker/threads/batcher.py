@@ -45,7 +45,8 @@ class Batcher(GuardedThread):
     until the first is answered. An item belongs to all its messages equally: it runs as long as one of them wants it.
 
     Args:
-        to_encoder: called with each chunk of texts; given one at a time, answers with ``Encoded``.
+        encode: called with a chunk of texts while the model is idle.
+        to_encoder: called with a chunk of texts while it is busy; given one at a time, answers with ``Encoded``.
         to_model: called with each batch; takes at most ``policy.places`` that it has not answered with ``ModelFree``.
         to_lookup: asked for the stored answers of items before they wait for the model; None: there is no cache.
         to_deliver: blocks while the deliver thread is behind, which in turn fills the broker's prefetch window.
@@ -60,6 +61,7 @@ class Batcher(GuardedThread):
         policy: Policy,
         limits: Limits,
         *,
+        encode: Callable[[list[str]], Encoded],
         to_encoder: Callable[[list[str] | None], None],
         to_model: Callable[[list[Item] | None], None],
         to_lookup: Callable[[list[Item] | None], None] | None = None,
@@ -74,6 +76,7 @@ class Batcher(GuardedThread):
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self._policy = policy
         self._former: Former[Item] = Former(limits)
+        self._encode = encode
         self._to_encoder, self._to_lookup, self._to_model = to_encoder, to_lookup, to_model
         self._to_deliver, self._to_main = to_deliver, to_main
         self._revoked = revoked
@@ -213,7 +216,11 @@ class Batcher(GuardedThread):
         chunk = ENCODE_CHUNK * (self._encoders if self._at_model else 1)
         places = [raw.popleft() for _ in range(min(chunk, len(raw)))]
         self._encoding = list(places)
-        self._to_encoder([envelope.messages[index].text for envelope, index in places])
+        texts = [envelope.messages[index].text for envelope, index in places]
+        if self._at_model:
+            self._to_encoder(texts)
+        else:
+            self._encoded(self._encode(texts))
 
     def _encoded(self, note: Encoded) -> None:
         """A chunk is back: its messages wait for the model, or for a look into the cache first."""

@@ -1,4 +1,8 @@
-"""The encoder thread: owns the tokenizer, so that texts are prepared while the model and the batcher do their work."""
+"""The encoder: turns texts into token ids, in a thread of its own while the model is busy.
+
+On an idle model the batcher calls it directly: nothing could go on beside it, and two changes of threads would cost a lone
+message a tenth of a millisecond and more. One chunk is with the encoder at a time, so the tokenizer is never shared.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ class Encoder(GuardedThread):
     """Answers each list of texts with an ``Encoded``, in its order.
 
     Args:
-        classifier: its ``encode`` is called in this thread only.
+        classifier: its ``encode`` is called here only.
         share: whether equal texts of a list are encoded once.
         to_batcher: never blocks.
     """
@@ -37,9 +41,13 @@ class Encoder(GuardedThread):
 
     def work(self) -> None:
         while (texts := self.inbox.get()) is not None:
-            began = time.monotonic()
-            rows = self._encode(texts)
-            self._to_batcher(Encoded(rows, time.monotonic() - began))
+            self._to_batcher(self.encode(texts))
+
+    def encode(self, texts: list[str]) -> Encoded:
+        """The token ids of a chunk, or for each text why there are none."""
+        began = time.monotonic()
+        rows = self._encode(texts)
+        return Encoded(rows, time.monotonic() - began)
 
     def _encode(self, texts: list[str]) -> Sequence[list[int] | SluiceError]:
         try:

@@ -69,6 +69,7 @@ class Rig:
         self.batcher = Batcher(
             Policy(**{"mode": "dynamic", "wait_s": 0.05, **policy}),
             Limits(messages=4, padded=False),
+            encode=self.encoder.encode,
             to_encoder=self.encoder.inbox.put,
             to_model=self.model.put,
             to_lookup=self.lookup.put if cached else None,

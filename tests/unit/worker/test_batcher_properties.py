@@ -37,6 +37,7 @@ class World:
         self.batcher = Batcher(
             Policy("dynamic", wait_s=0.0),
             Limits(messages=3, tokens=6, padded=padded),
+            encode=lambda texts: Encoded([[ord(letter) for letter in text] for text in texts], 0.0),
             to_encoder=self.to_encoder,
             to_model=self.to_model,
             to_lookup=self.to_lookup if cached else None,
