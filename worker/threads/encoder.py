@@ -1,7 +1,7 @@
 """The encoder: turns texts into token ids, in a thread of its own while the model is busy.
 
-On an idle model the batcher calls it directly: nothing could go on beside it, and two changes of threads would cost a lone
-message a tenth of a millisecond and more. One chunk is with the encoder at a time, so the tokenizer is never shared.
+On an idle model the batcher calls it directly: nothing could go on beside it, and two changes of threads would cost a
+lone message a tenth of a millisecond and more. One chunk is with the encoder at a time: the tokenizer is never shared.
 """
 
 from __future__ import annotations
