@@ -77,6 +77,13 @@ CONTENDERS = {
             web=("bench.peers.fastapi_batcher",),
             settings=SHORT_WAIT,
         ),
+        # With the wait that all have as a limit, as the usual recipe has it.
+        Contender(
+            "fastapi-5ms",
+            "FastAPI batcher, 5 ms",
+            needs=("fastapi", "uvicorn", "uvloop", "httptools"),
+            web=("bench.peers.fastapi_batcher",),
+        ),
         Contender("litserve", "LitServe", needs=("litserve",), web=("bench.peers.litserve_api",), settings=SHORT_WAIT),
         Contender("mosec", "mosec", needs=("mosec",), web=("bench.peers.mosec_worker",), settings=SHORT_WAIT),
     )
