@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from config.settings import read
 from tests.unit.web.fake_gateway import FakeGateway
@@ -35,9 +35,18 @@ def post(path: str, body: bytes) -> tuple[int, Any]:
     return response.status_code, answer
 
 
+def is_object(body: bytes) -> bool:
+    """Hypothesis tries byte strings that it finds in our code, valid bodies among them."""
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
 @QUICK
 @given(st.binary(max_size=200))
 def test_bytes(body: bytes) -> None:
+    assume(not is_object(body))
     for path in ("/predict/", "/jobs"):
         assert post(path, body)[0] in (400, 422)
 
