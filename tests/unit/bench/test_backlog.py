@@ -14,7 +14,7 @@ from bench.results import Results
 
 def test_both_ways_are_measured_and_compared(tmp_path: Path) -> None:
     model = mbert_folder(tmp_path / "m", layers=1, hidden=32, heads=2, rows=5000)
-    loaded = texts.load(count=100, distinct=True)
+    loaded = texts.load(count=2_000, distinct=True)  # stored over many looks at the results
     settings = {"device": "cpu", "precision": "fp32", "model_threads": 1}
     rows = backlog.run(loaded, model=model, runs=1, batch=16, envelope=8, note=lambda line: None, **settings)
     assert [row["way"] for row in rows] == ["forward", "queue"]

@@ -84,10 +84,10 @@ def server() -> Iterator[Server]:
     async def serve() -> None:
         listener = await loop.create_server(lambda: Peer(served), "127.0.0.1", 0)
         served.port = listener.sockets[0].getsockname()[1]
-        ready.set()
 
     def main() -> None:
         loop.run_until_complete(serve())
+        loop.call_soon(ready.set)  # from inside: a stop before it runs for good would be lost
         loop.run_forever()
 
     thread = threading.Thread(target=main)
