@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from worker.batching.advice import Advice
-    from worker.calibrate import Cost
+    from worker.calibrate import Cost, Point
     from worker.model.base import Classifier
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-REPEATS = 3
-"""The best of so many counts: noise only ever adds."""
 SAMPLE = (
     "ok see you at 8",
     "Your parcel 4711 waits at the depot, please bring this code with you.",
@@ -27,19 +24,6 @@ SAMPLE = (
     "FREE entry: text WIN to 80086 to claim your prize now, 18+ only, std rates apply, reply STOP to end",
 )
 """Messages of common lengths, used when no file of real ones is given."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One measured batch: ``count`` messages of ``length`` tokens took ``seconds``."""
-
-    count: int
-    length: int
-    seconds: float
-
-    @property
-    def tokens(self) -> int:
-        return self.count * self.length
 
 
 @click.command(
@@ -77,7 +61,7 @@ def tune(latency_ms: float, texts: Path | None, seconds: float) -> None:
     from cli.output import screen
     from config.settings import current
     from worker.batching.advice import advise
-    from worker.calibrate import fit
+    from worker.calibrate import fit_points
     from worker.model import threads
     from worker.model.loader import load
 
@@ -87,7 +71,7 @@ def tune(latency_ms: float, texts: Path | None, seconds: float) -> None:
     classifier.warm_up(COUNTS[-1])
     lengths = sample_lengths(classifier, texts)
     points = measure(classifier, lengths, seconds)
-    cost = fit([(point.tokens, point.seconds) for point in points])
+    cost = fit_points(points)
     console = screen()
     console.print(f"{classifier.info.name} {classifier.info.version} on {classifier.device}, {classifier.precision}")
     print_points(console, points, cost)
@@ -111,6 +95,8 @@ def measure(classifier: Classifier, lengths: list[int], seconds: float) -> list[
     Args:
         lengths: tokens of the sample messages, ascending.
     """
+    from worker.calibrate import REPEATS, Point, best_seconds
+
     longest = classifier.encode([" ".join(SAMPLE) * 20])[0]
     wanted = {lengths[len(lengths) // 2], len(longest)}
     shapes = sorted(((count, length) for count in COUNTS for length in wanted), key=lambda one: one[0] * one[1])
@@ -118,16 +104,10 @@ def measure(classifier: Classifier, lengths: list[int], seconds: float) -> list[
     points: list[Point] = []
     for count, length in shapes:
         batch = [longest[:length]] * count
-        points.append(Point(count, length, min(timed(classifier, batch) for _ in range(REPEATS))))
+        points.append(Point(count, count * length, best_seconds(classifier, batch)))
         if len(points) >= 3 and time.monotonic() + 2 * REPEATS * points[-1].seconds > ends:
             break
     return points
-
-
-def timed(classifier: Classifier, batch: list[list[int]]) -> float:
-    began = time.perf_counter()
-    classifier.forward(batch)
-    return time.perf_counter() - began
 
 
 def print_points(console: Console, points: list[Point], cost: Cost) -> None:
@@ -137,14 +117,14 @@ def print_points(console: Console, points: list[Point], cost: Cost) -> None:
     for column in table.columns:
         column.justify = "right"
     for point in points:
-        fitted = cost.a_s + cost.b_s * point.tokens
+        fitted = cost.seconds(point.tokens)
         table.add_row(
-            str(point.count),
-            str(point.length),
+            str(point.messages),
+            str(point.tokens // point.messages),
             f"{point.seconds * 1e3:.2f}",
             f"{fitted * 1e3:.2f}",
             f"{fitted / point.seconds - 1:+.0%}",
-            f"{point.count / point.seconds:,.0f}",
+            f"{point.messages / point.seconds:,.0f}",
             f"{point.tokens / point.seconds:,.0f}",
         )
     console.print(table)

@@ -63,7 +63,7 @@ def measure(classifier: Classifier, max_batch: int, budget_s: float = BUDGET_S) 
     for count in counts(max_batch):
         for mean in sorted({short, (short + len(longest)) // 2}):
             batch = [longest[: _length(row, mean, classifier.padded)] for row in range(count)]
-            spent = min(_timed(classifier, batch) for _ in range(REPEATS))
+            spent = best_seconds(classifier, batch)
             points.append(Point(count, sum(map(len, batch)), spent))
             if time.monotonic() + GROWTH * REPEATS * spent > ends:
                 return fit_points(points)
@@ -80,6 +80,11 @@ def counts(max_batch: int) -> list[int]:
 
 def _length(row: int, mean: int, padded: bool) -> int:
     return mean if padded else max(1, round(mean * MIXTURE[row % len(MIXTURE)]))
+
+
+def best_seconds(classifier: Classifier, batch: list[list[int]]) -> float:
+    """Seconds of a forward, the best of ``REPEATS``."""
+    return min(_timed(classifier, batch) for _ in range(REPEATS))
 
 
 def _timed(classifier: Classifier, batch: list[list[int]]) -> float:

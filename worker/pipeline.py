@@ -112,7 +112,7 @@ class Pipeline:
         messages = 1 if self.settings.batching_mode == "none" else self.settings.max_batch_size
         if self.batch_tokens:
             messages = max(1, min(messages, self.batch_tokens // MEAN_TOKENS))
-        return messages, self.cost.a_s + self.cost.b_s * MEAN_TOKENS * messages
+        return messages, self.cost.seconds(MEAN_TOKENS * messages)
 
     @property
     def window_messages(self) -> int:
@@ -182,7 +182,7 @@ class Pipeline:
         if self.settings.batching_mode != "dynamic":
             return MODEL_PLACES
         tokens = self.batch_tokens or self.settings.max_batch_size * self.settings.max_text_length
-        return 1 if self.cost.a_s + self.cost.b_s * tokens > SLOW_BATCH_S else MODEL_PLACES
+        return 1 if self.cost.seconds(tokens) > SLOW_BATCH_S else MODEL_PLACES
 
     def _limits(self) -> Limits:
         settings = self.settings

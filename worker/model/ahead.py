@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worker.batching.policy import MODEL_PLACES_AHEAD
 from worker.model.base import ModelInfo
 from worker.model.encoder import TextEncoder
 from worker.model.layout import lay_out
@@ -20,8 +21,8 @@ from worker.model.varlen import VarlenAttention
 
 log = logging.getLogger(__name__)
 
-PLACES = 3
-"""Batches that may be under way; the worker submits one while another runs."""
+PLACES = MODEL_PLACES_AHEAD
+"""Batches that may be under way: as many as the worker's policy lets be with the model."""
 
 
 @dataclass

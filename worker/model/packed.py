@@ -15,9 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from worker.model.attention import Attention, GroupedAttention
-from worker.model.base import ModelInfo
 from worker.model.blueprint import Blueprint, Layer
-from worker.model.encoder import TextEncoder
 from worker.model.int8 import Int8Linear
 from worker.model.layout import lay_out
 from worker.model.torch_classifier import TorchClassifier
@@ -96,17 +94,6 @@ class PackedClassifier(TorchClassifier):
 
     padded = False
     _model: PackedModel
-
-    def __init__(
-        self,
-        model: PackedModel,
-        encoder: TextEncoder,
-        labels: Sequence[str],
-        info: ModelInfo,
-        device: torch.device,
-        precision: str,
-    ) -> None:
-        super().__init__(model, encoder, labels, info, device, precision)
 
     def logits(self, batch: Sequence[list[int]]) -> Tensor:
         """Logits, (messages, labels)."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 
+from worker.calibrate import best_seconds
 from worker.model.base import Classifier
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,6 @@ HEAVY_S = 0.002
 LEAST_GAIN = 1.1
 """How many times faster all cores must be than all but one."""
 MESSAGES = 4
-REPEATS = 3
 TEXT = "Your parcel 4711 waits at the depot, please bring this code with you."
 
 
@@ -51,23 +50,13 @@ def settle(classifier: Classifier, threads: int) -> int:
     if not chosen or threads or cores == 1 or classifier.device != "cpu":
         return chosen
     batch = classifier.encode([TEXT]) * MESSAGES
-    few = _seconds(classifier, batch)
+    few = best_seconds(classifier, batch)
     if few >= HEAVY_S * MESSAGES:
         limit(cores)
-        chosen = cores if _seconds(classifier, batch) * LEAST_GAIN <= few else limit(0)
+        chosen = cores if best_seconds(classifier, batch) * LEAST_GAIN <= few else limit(0)
     log.info("the model computes with %d of %d cores, %.1f ms a message", chosen, cores, few * 1e3 / MESSAGES)
     return chosen
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def _seconds(classifier: Classifier, batch: list[list[int]]) -> float:
-    """The best of a few forwards: noise only ever adds."""
-    spent = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        classifier.forward(batch)
-        spent.append(time.perf_counter() - began)
-    return min(spent)

@@ -11,6 +11,7 @@ import torch
 
 from tasks.errors import ModelUnavailable
 from tests.unit.model.conftest import Settings
+from worker import calibrate
 from worker.model import memory, threads
 from worker.model.loader import load
 from worker.model.simulated import SimulatedClassifier, SimulatedOptions
@@ -31,7 +32,7 @@ class Timed(SimulatedClassifier):
         self.now += len(batch) * self.seconds[torch.get_num_threads()]
         return super().forward(batch)
 
-    def perf_counter(self) -> float:
+    def monotonic(self) -> float:
         return self.now
 
 
@@ -52,7 +53,7 @@ def test_all_cores_are_for_heavy_models_that_gain(
     one_less: float, all_cores: float, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = Timed({CORES - 1: one_less, CORES: all_cores})
-    monkeypatch.setattr(threads, "time", model)
+    monkeypatch.setattr(calibrate, "time", model)
     assert threads.settle(model, 0) == expected
     assert torch.get_num_threads() == expected
 
