@@ -45,11 +45,12 @@ class Lanes(bootsteps.StartStopStep):
 
     def start(self, c: Any) -> None:
         cancelled.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
+        self._set_interactive_window(c)
         if self._queue is not None:
             # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
             c.task_consumer.cancel_by_queue(self._queue.name)
             channel = c.connection.channel()
-            self._set_windows(c, channel)
+            self._set_bulk_window(c, channel)
             c.bulk_consumer = Consumer(
                 channel,
                 queues=[self._queue],
@@ -76,21 +77,24 @@ class Lanes(bootsteps.StartStopStep):
     def info(self, c: Any) -> dict[str, Any]:
         return {"bulk_prefetch_count": self._bulk_qos.value if c.bulk_consumer and self._bulk_qos else 0}
 
-    def _set_windows(self, c: Any, channel: Any) -> None:
-        """Windows of so many messages, before anything is consumed; see ``window.py``."""
+    def _set_interactive_window(self, c: Any) -> None:
+        """A window of so many messages, before anything is consumed; see ``window.py``."""
         pipeline, settings = c.controller.sluice, settings_of(c.app)
         most = prefetch_envelopes(settings)
-        bulk_start = BULK_PREFETCH if settings.uses_amqp else most
-        self._bulk_qos = QoS(lambda prefetch_count: channel.basic_qos(0, prefetch_count, False), bulk_start)
         if settings.uses_amqp:
             c.qos.decrement_eventually(max(0, most - pipeline.window_messages))
             c.qos.update()
+        else:
+            c.windows[False] = Window(c.qos, pipeline.window_messages, most, pipeline.first_mean)
+
+    def _set_bulk_window(self, c: Any, channel: Any) -> None:
+        settings = settings_of(c.app)
+        most = BULK_PREFETCH if settings.uses_amqp else prefetch_envelopes(settings)
+        self._bulk_qos = QoS(lambda prefetch_count: channel.basic_qos(0, prefetch_count, False), most)
+        if settings.uses_amqp:
             self._bulk_qos.update()
-            return
-        c.windows = {
-            False: Window(c.qos, pipeline.window_messages, most, pipeline.first_mean),
-            True: Window(self._bulk_qos, pipeline.window_messages, most, ENVELOPE_MESSAGES),
-        }
+        else:
+            c.windows[True] = Window(self._bulk_qos, c.controller.sluice.window_messages, most, ENVELOPE_MESSAGES)
 
     def _renew(self, c: Any) -> None:
         if c.bulk_consumer:
