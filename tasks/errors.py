@@ -125,6 +125,27 @@ class ServiceNotRunning(SluiceError):
     code = "service_not_running"
 
 
+class UnreadableArchive(SluiceError):
+    """An archive as a whole cannot be read, or none of its columns holds texts."""
+
+    status = 422
+    code = "unreadable_archive"
+
+
+class UnwritableOutput(SluiceError):
+    """The output of a backfill cannot be written."""
+
+    status = 500
+    code = "unwritable_output"
+
+
+class ChangedRun(SluiceError):
+    """A backfill cannot carry on from its checkpoint: its input or its options are not what they were."""
+
+    status = 409
+    code = "changed_run"
+
+
 BY_CODE: dict[str, type[SluiceError]] = {
     cls.code: cls for cls in (InvalidInput, ModelFailed, Revoked, TooManyDeliveries)
 }

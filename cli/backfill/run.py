@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from backfill.stop import Stop, Stopped
 from cli.backfill.progress import Display, print_summary
 from cli.backfill.reader import CsvReader
 from cli.backfill.row import Row
 from cli.backfill.sender import Sender
-from cli.backfill.stop import Stop, Stopped
 from cli.backfill.tally import Tally
 from cli.backfill.writer import CsvWriter, UnwritableOutput
 from cli.client import Client

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from backfill.stop import Stop
 from cli.backfill.row import Row
-from cli.backfill.stop import Stop
 from cli.client import Client
 from tasks.errors import BackendUnavailable, BrokerUnavailable
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from cli.backfill import sender as module, stop as stop_module
+from backfill import stop as stop_module
+from backfill.stop import Stop
+from cli.backfill import sender as module
 from cli.backfill.row import Row
 from cli.backfill.sender import Sender
-from cli.backfill.stop import Stop
 from tasks.envelope import Entry, failed, labelled
 from tasks.errors import BackendUnavailable, BrokerUnavailable
 from tasks.results import Stored

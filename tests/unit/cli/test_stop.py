@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.backfill.stop import Stop, Stopped
+from backfill.stop import Stop, Stopped
 
 
 @pytest.fixture

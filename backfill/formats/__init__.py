@@ -1,0 +1,1 @@
+"""The formats that archives come in, one module each."""

@@ -1,0 +1,56 @@
+"""What every format's reader is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from backfill.columns import Column, Roles
+from backfill.row import Row
+
+#: Names under which archives keep the text, the sender and the time, in the order in which they are tried.
+TEXT_NAMES = ("text", "message", "body", "sms", "content")
+SENDER_NAMES = ("sender", "from", "address", "originator", "source_addr", "handle", "phone", "number", "msisdn")
+TIME_NAMES = ("received_at", "timestamp", "time", "date", "datetime", "created_at", "sent_at", "date_sent")
+#: Longest field or line, in characters or bytes: an unclosed quote would otherwise swallow the rest of a file.
+MAX_FIELD_CHARS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the caller said about the input; None: found out from the content."""
+
+    format: str | None = None
+    text_column: str | None = None
+    sender_column: str | None = None
+    time_column: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    date_order: str | None = None
+    """WhatsApp only: ``dmy``, ``mdy`` or ``ymd``."""
+
+
+class Reader(Protocol):
+    """The rows of one input. Opening it surveys the input as far as its columns need; rows come in stable order.
+
+    Modules of this package offer ``open_reader(origin, options) -> Reader`` and raise ``UnreadableArchive`` when the
+    input as a whole makes no sense. A broken row never stops a reader: it becomes a ``Row`` with a ``problem``.
+    """
+
+    @property
+    def columns(self) -> Sequence[Column]: ...
+    @property
+    def roles(self) -> Roles: ...
+    def rows(self) -> Iterator[Row]:
+        """Every row from the first one; may be called again."""
+
+    def close(self) -> None: ...
+
+
+def choose(names: Sequence[str], wanted: str | None, known: Sequence[str]) -> str | None:
+    """The column that ``wanted`` names, else the first of ``known`` among ``names``, whatever its case."""
+    if wanted is not None:
+        return wanted if wanted in names else None
+    by_name = {name.strip().lower(): name for name in reversed(names)}
+    return next((by_name[name] for name in known if name in by_name), None)

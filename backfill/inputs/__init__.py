@@ -1,0 +1,1 @@
+"""What is to be read: paths, folders, standard input, packed files."""

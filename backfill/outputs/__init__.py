@@ -1,0 +1,1 @@
+"""The formats that a classified archive is written in, one module each."""

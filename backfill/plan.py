@@ -1,0 +1,41 @@
+"""What one backfill is to do: everything that a checkpoint must find unchanged, and what may change between two runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backfill.formats.base import ReadOptions
+
+#: Most messages under way at once: what bounds the memory and what the broker holds.
+DEFAULT_WINDOW = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``inputs`` are paths, globs, folders or ``-`` for standard input, in the order in which they are read.
+
+    Attributes:
+        target: where the output appears; the run's folder is ``<target>.sluice`` beside it.
+        output_format: ``csv``, ``jsonl``, ``parquet`` or ``sqlite``.
+        scores: whether the output has one column per class.
+        max_text_chars: longest text that the service accepts.
+        window: most messages under way at once.
+        restart: forget what an earlier run has done.
+        max_unpacked_bytes: most bytes that the inputs may have when unpacked; 0 for no limit.
+    """
+
+    inputs: tuple[str, ...]
+    target: Path
+    output_format: str
+    read: ReadOptions = field(default_factory=ReadOptions)
+    scores: bool = False
+    max_text_chars: int = 5_000
+    window: int = DEFAULT_WINDOW
+    restart: bool = False
+    max_unpacked_bytes: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoint, the partial output and unpacked inputs are until the run is complete."""
+        return self.target.with_name(f"{self.target.name}.sluice")

@@ -1,0 +1,1 @@
+"""The report on a classified archive: one page with pictures."""

@@ -1,0 +1,116 @@
+"""Counts of a backfill, over all of its runs; kept in the checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.envelope import Entry
+
+#: Points of the throughput curve that are kept; beyond it every other one goes.
+MAX_SAMPLES = 2_000
+
+
+@dataclass
+class Tally:
+    """What has been written so far.
+
+    Attributes:
+        labels, errors: rows by label and by error code.
+        versions: rows by ``model version``.
+        sent: rows whose text went to a model; the other good ones were ``saved``.
+        saved: rows answered by an identical text of the same run.
+        earlier_s: seconds that earlier runs of this backfill took.
+        samples: ``(seconds since the start, rows)`` now and then, over all runs.
+        notes: sentences about the input that the reader of a report should know.
+    """
+
+    labels: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    saved: int = 0
+    earlier_s: float = 0.0
+    runs: int = 1
+    samples: list[tuple[float, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    resumed_at: int = 0
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Count the answers of rows that are written."""
+        labels, errors, versions = self.labels, self.errors, self.versions
+        for entry in entries:
+            if "error" in entry:
+                errors[entry["error"]["code"]] += 1
+            else:
+                labels[entry["label"]] += 1
+                versions[f"{entry['model']} {entry['version']}"] += 1
+
+    def sample(self) -> None:
+        """Note how far the run is now."""
+        self.samples.append((round(self.seconds, 3), self.rows))
+        if len(self.samples) > MAX_SAMPLES:
+            self.samples = self.samples[::2]
+
+    @property
+    def rows(self) -> int:
+        return self.labels.total() + self.errors.total()
+
+    @property
+    def run_s(self) -> float:
+        """Seconds of this run."""
+        return time.monotonic() - self.started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all runs."""
+        return self.earlier_s + self.run_s
+
+    @property
+    def rate(self) -> float:
+        """Rows a second, of this run."""
+        return (self.rows - self.resumed_at) / max(self.run_s, 1e-6)
+
+    def summary(self) -> str:
+        """Label and error counts, and what duplicates saved, in one line."""
+        parts = [f"{label} {count:,}" for label, count in sorted(self.labels.items())]
+        if self.errors:
+            parts.append(f"errors {self.errors.total():,}")
+        if self.saved:
+            parts.append(f"saved {self.saved:,}")
+        return "  ".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the checkpoint keeps."""
+        return {
+            "labels": self.labels,
+            "errors": self.errors,
+            "versions": self.versions,
+            "sent": self.sent,
+            "saved": self.saved,
+            "seconds": round(self.seconds, 3),
+            "runs": self.runs,
+            "samples": self.samples,
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def carried_on(cls, kept: dict[str, Any]) -> Tally:
+        """The tally of the next run, from what ``as_json`` gave."""
+        tally = cls(
+            Counter(kept["labels"]),
+            Counter(kept["errors"]),
+            Counter(kept["versions"]),
+            kept["sent"],
+            kept["saved"],
+            kept["seconds"],
+            kept["runs"] + 1,
+            [(at, rows) for at, rows in kept["samples"]],
+            list(kept["notes"]),
+        )
+        tally.resumed_at = tally.rows
+        return tally
