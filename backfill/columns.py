@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+TEXT = pa.string()
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -17,7 +19,7 @@ class Column:
     """
 
     name: str
-    type: pa.DataType = pa.string()
+    type: pa.DataType = TEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What one backfill is to do: everything that a checkpoint must find unchanged, and what may change between two runs."""
+"""What one backfill is to do."""
 
 from __future__ import annotations
 
