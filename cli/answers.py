@@ -12,9 +12,10 @@ from uuid import uuid4
 import click
 import orjson
 
-from cli.client import Client, Deadline
+from cli.embedded import require_running
 from cli.output import screen
 from config.settings import Settings
+from tasks.client import Client
 from tasks.envelope import ENVELOPE_MESSAGES, Entry
 from tasks.errors import SluiceError
 
@@ -30,6 +31,21 @@ class NoAnswer(SluiceError):
     code = "no_answer"
 
 
+class Deadline:
+    """A point in time after which waiting ends."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self._at - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        return self.left_s == 0.0
+
+
 def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wait_s: float) -> int:
     """Classify ``texts`` envelope by envelope and print each answer; returns the exit status.
 
@@ -38,6 +54,7 @@ def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wait_s: floa
         NoAnswer: no answer within ``wait_s``.
     """
     logging.basicConfig(level=logging.ERROR, format="sluice: %(message)s")
+    require_running(settings)
     failures = 0
     with Client(settings) as client:
         for chunk in _chunks(_messages(texts)):

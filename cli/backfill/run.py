@@ -13,9 +13,10 @@ from cli.backfill.row import Row
 from cli.backfill.sender import Sender
 from cli.backfill.tally import Tally
 from cli.backfill.writer import CsvWriter, UnwritableOutput
-from cli.client import Client
+from cli.embedded import require_running
 from cli.output import log_to, screen
 from config.settings import Settings
+from tasks.client import Client
 from tasks.envelope import ENVELOPE_MESSAGES
 
 
@@ -32,6 +33,7 @@ def run(settings: Settings, source: Path, target: Path, text_column: str | None,
         raise UnwritableOutput(f"{target} is a folder: name a file in it")
     console = screen(stderr=True)
     log_to(console)
+    require_running(settings)
     stop = Stop()
     stop.install()
     try:

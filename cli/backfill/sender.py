@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from backfill.stop import Stop
 from cli.backfill.row import Row
-from cli.client import Client
+from tasks.client import Client
 from tasks.errors import BackendUnavailable, BrokerUnavailable
 
 POLL_S = 0.25

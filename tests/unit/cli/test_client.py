@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cli.client import Client
 from config.settings import Settings, read
 from tasks import keys
+from tasks.client import Client
 from tasks.errors import BrokerUnavailable
 from tasks.redis_client import connect
 

@@ -19,7 +19,7 @@ from tasks.results import Stored
 
 
 class FakeClient:
-    """Stands in for ``cli.client.Client``: what was published, and what the test lets come back."""
+    """Stands in for ``tasks.client.Client``: what was published, and what the test lets come back."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, list[str]]] = []

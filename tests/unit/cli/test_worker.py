@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 from cli import embedded
-from cli.client import Client
 from cli.processes import environment, sluice
 from cli.up import devices, workers
 from cli.up.part import Part
 from config.settings import read
+from tasks.client import Client
 from tasks.errors import SluiceError
 from tests.harness.process import Child, wait_for
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone

@@ -1,11 +1,10 @@
-"""A command's own line to the workers: publish envelopes, receive what comes back."""
+"""One process's own line to the workers: publish envelopes, receive what comes back."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +13,6 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from cli.embedded import require_running
 from config.settings import Settings
 from tasks.app import make_celery
 from tasks.cancel import cancel
@@ -35,13 +33,10 @@ Reply = tuple[str, Answers]
 
 
 class Client:
-    """Publisher, reply listener and result reader of one command, opened together. Not for several threads.
+    """Publisher, reply listener and result reader, opened together. Not for several threads.
 
     Args:
         settings: which broker and backend.
-
-    Raises:
-        ServiceNotRunning: (on entry) the embedded service is wanted and not there.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,7 +49,6 @@ class Client:
         self._reader = ResultReader(self._app, self._redis)
 
     def __enter__(self) -> Self:
-        require_running(self._settings)
         self._listener.start()
         return self
 
@@ -125,18 +119,3 @@ class Client:
         """Let the workers, those that start later too, drop what has not run; best effort, and never an error."""
         with contextlib.suppress(BackendUnavailable):
             cancel(self._app, self._redis, envelope_ids, self._settings.result_ttl_s)
-
-
-class Deadline:
-    """A point in time after which waiting ends."""
-
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-
-    @property
-    def left_s(self) -> float:
-        return max(0.0, self._at - time.monotonic())
-
-    @property
-    def passed(self) -> bool:
-        return self.left_s == 0.0
