@@ -58,13 +58,15 @@ class Client:
         self._publisher.close()
         self._redis.close()
 
-    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str) -> None:
-        """Send one envelope; its answers come from ``replies``.
+    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, scores: bool = False) -> None:
+        """Send one envelope; its answers come from ``replies``, with every label's probability for ``scores``.
 
         Raises:
             BrokerUnavailable: the broker did not take it.
         """
-        self._publisher.publish(list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address)
+        self._publisher.publish(
+            list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address, scores=scores
+        )
 
     def replies(self, timeout_s: float) -> list[Reply]:
         """What has come back; waits up to ``timeout_s`` for the first reply."""

@@ -4,10 +4,11 @@ Arguments of the task::
 
     classify("text")                                     one message
     classify(["text", {"id": "m1", "text": "…"}, …])     1..N messages
+    classify(…, scores=True)                             the probability of every label, not of the likeliest alone
 
 Result: for one text a *label entry*, for a list a list of entries in input order. An entry is either::
 
-    {"id"?, "label", "probability", "model", "version"}
+    {"id"?, "label", "probability", "model", "version", "scores"?: {label: probability, …}}
     {"id"?, "error": {"code", "message"}}
 
 A single text that fails makes the task fail; in a list the failure stays in its entry.
@@ -55,6 +56,20 @@ class Message:
     error: InvalidInput | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one task message asks for.
+
+    Attributes:
+        single: the call was for one text; its result is then one entry, not a list.
+        scores: whether each label entry names the probability of every label.
+    """
+
+    messages: list[Message]
+    single: bool
+    scores: bool = False
+
+
 def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
     """What may be shown of a call: its name and message count, never a text."""
     payload = args[0] if args else (kwargs or {}).get("messages")
@@ -62,31 +77,32 @@ def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
     return f"classify({count} message{'' if count == 1 else 's'})"
 
 
-def parse(args: Any, kwargs: Any, max_text_chars: int) -> tuple[list[Message], bool]:
+def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
     """Read the arguments of a task message.
-
-    Returns:
-        The messages, and whether the call was for a single text (its result is then one entry, not a list).
 
     Raises:
         InvalidInput: the call as a whole makes no sense; nothing of it can be classified.
     """
     kwargs = kwargs if isinstance(kwargs, dict) else {}
-    unknown = sorted(set(kwargs) - {"messages"})
+    unknown = sorted(set(kwargs) - {"messages", "scores"})
     given = list(args) if isinstance(args, (list, tuple)) else [args]
     if "messages" in kwargs:
         given.append(kwargs["messages"])
     if unknown or len(given) != 1:
         raise InvalidInput(
-            "classify takes one argument, messages: a text or a list of texts or {id, text} objects",
+            "classify takes one argument, messages: a text or a list of texts or {id, text} objects;"
+            " and the keyword scores",
             {"field": "messages", "arguments": len(given), "unknown": unknown[:5]},
         )
+    scores = kwargs.get("scores", False)
+    if not isinstance(scores, bool):
+        raise InvalidInput(f"scores must be true or false, not {type(scores).__name__}", {"field": "scores"})
     payload = given[0]
     if isinstance(payload, (str, dict)):
         message = read_message(payload, max_text_chars, "messages")
         if message.error:
             raise message.error
-        return [message], True
+        return Call([message], True, scores)
     if not isinstance(payload, list):
         raise InvalidInput(f"messages must be a text or a list, not {type(payload).__name__}", {"field": "messages"})
     if not 1 <= len(payload) <= MAX_ENVELOPE_MESSAGES:
@@ -94,7 +110,8 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> tuple[list[Message], b
             f"messages must hold 1 to {MAX_ENVELOPE_MESSAGES} items, not {len(payload)}",
             {"field": "messages", "limit": MAX_ENVELOPE_MESSAGES},
         )
-    return [read_message(item, max_text_chars, f"messages[{i}]") for i, item in enumerate(payload)], False
+    messages = [read_message(item, max_text_chars, f"messages[{i}]") for i, item in enumerate(payload)]
+    return Call(messages, False, scores)
 
 
 def read_message(item: Any, max_text_chars: int, field: str) -> Message:

@@ -44,6 +44,7 @@ class Publisher:
         more: int = 0,
         group_id: str | None = None,
         group_index: int | None = None,
+        scores: bool = False,
     ) -> str:
         """Send one envelope; returns its id, which is the Celery task id.
 
@@ -53,6 +54,7 @@ class Publisher:
             reply_to: address of a ``ReplyListener`` that wants the answers batch by batch.
             more: messages the sender already has for its next envelope; the worker then waits for them.
             group_id: the Celery group (the job) this envelope belongs to.
+            scores: whether the answers name the probability of every label.
 
         Raises:
             BrokerUnavailable: the broker did not take it; whether it arrived is unknown only if the connection
@@ -66,7 +68,12 @@ class Publisher:
             headers[MORE_HEADER] = more
         amqp = self._app.amqp
         message = amqp.as_task_v2(
-            envelope_id, TASK_NAME, (list(messages),), {}, group_id=group_id, group_index=group_index
+            envelope_id,
+            TASK_NAME,
+            (list(messages),),
+            {"scores": True} if scores else {},
+            group_id=group_id,
+            group_index=group_index,
         )
         try:
             producer = self._acquire()

@@ -28,6 +28,7 @@ class Received:
     more: int = 0
     redelivered: bool = False
     refused: SluiceError | None = None
+    scores: bool = False
     answers: list[Entry | None] = field(default_factory=list)
     left: int = 0
     started: float | None = None

@@ -209,6 +209,7 @@ def test_every_answer_is_replied_batch_by_batch(env: dict[str, str], app: Celery
     try:
         with Publisher(app) as publisher:
             sent = [publisher.publish(items, reply_to=listener.address, lane=lane) for lane in QUEUES for _ in range(5)]
+            sent.append(publisher.publish(items, reply_to=listener.address, scores=True))
         wait_for(lambda: all(len(answers[one]) == len(items) for one in sent), "every answer", WAIT_S)
     finally:
         listener.stop()
@@ -217,6 +218,7 @@ def test_every_answer_is_replied_batch_by_batch(env: dict[str, str], app: Celery
         assert [answers[one][index] for index in range(len(items))] == stored[one]
         assert [index for index, entry in enumerate(stored[one]) if "error" in entry] == [9, 10, 11]
         assert stored[one][12]["id"] == "m"
+        assert ("scores" in stored[one][0], "scores" in stored[one][12]) == (one == sent[-1],) * 2
 
 
 def test_two_workers_share_the_work(

@@ -90,6 +90,26 @@ def test_a_text_that_comes_again_is_not_computed_again(app: Celery, worker: Work
     client.close()
 
 
+def test_who_asks_for_scores_gets_them_of_shared_and_of_looked_up_answers(app: Celery, worker: Worker) -> None:
+    task, before = app.tasks[TASK_NAME], counters(app, worker)["counters"]
+    held = task.delay(f"{HOLD} while two ask")
+    plain = task.delay(["an offer to two", "this is POISON too"])
+    full = task.delay(["an offer to two", "this is POISON too"], scores=True)
+    (without, failed), (scored, failed_too) = plain.get(timeout=WAIT_S), full.get(timeout=WAIT_S)
+    held.get(timeout=WAIT_S)
+    assert set(without) == {"label", "probability", "model", "version"}
+    assert scored == {**without, "scores": scored["scores"]}
+    assert failed == failed_too
+    assert max(scored["scores"].values()) == scored["scores"][scored["label"]] == scored["probability"]
+    assert set(scored["scores"]) == {"ham", "spam", "phishing"}
+    assert sum(scored["scores"].values()) == pytest.approx(1)
+    assert task.delay("an offer to two", scores=True).get(timeout=WAIT_S) == scored
+    wait_for(lambda: grown(app, worker, before)["messages"] == 6, "the counters")
+    assert grown(app, worker, before)["cached"] == 1
+    with pytest.raises(Exception, match="scores must be true or false"):
+        task.delay("an offer", scores="yes").get(timeout=WAIT_S)
+
+
 def test_an_error_is_shared_but_not_kept(app: Celery, worker: Worker) -> None:
     task, before = app.tasks[TASK_NAME], counters(app, worker)["counters"]
     for _ in range(2):

@@ -16,7 +16,7 @@ from celery.worker.strategy import hybrid_to_proto2, proto1_to_proto2
 from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
-from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, parse
+from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, Call, parse
 from tasks.errors import InvalidInput
 from worker.message import Received
 from worker.pipeline import revoked
@@ -25,6 +25,8 @@ log = get_logger(__name__)
 
 #: Headers that name this envelope or another.
 NAMES = ("id", "root_id", "parent_id", "group", REPLY_HEADER)
+#: What stands for a call whose arguments make no sense.
+UNREADABLE = Call([], single=True)
 
 
 def batching(task: Task, app: Celery, consumer: Any) -> Callable[..., None]:
@@ -121,15 +123,15 @@ class Receiver:
         headers = request.request_dict
         refused = None
         try:
-            messages, single = parse(request.args, request.kwargs, self._max_text_chars)
+            call = parse(request.args, request.kwargs, self._max_text_chars)
         except InvalidInput as exc:
-            messages, single, refused = [], True, exc
+            call, refused = UNREADABLE, exc
         more = headers.get(MORE_HEADER)
         reply_to = headers.get(REPLY_HEADER)
         return Received(
             request=request,
-            messages=messages,
-            single=single,
+            messages=call.messages,
+            single=call.single,
             bulk=request.delivery_info.get("routing_key") == QUEUES["bulk"],
             arrived=time.monotonic(),
             generation=self._generation,
@@ -137,6 +139,7 @@ class Receiver:
             more=more if isinstance(more, int) else 0,
             redelivered=bool(request.delivery_info.get("redelivered")),
             refused=refused,
+            scores=call.scores,
         )
 
     def _announce(self, request: Any) -> None:

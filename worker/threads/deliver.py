@@ -131,8 +131,11 @@ class Deliver(GuardedThread):
         self._stats.outcome(outcome)
         complete = []
         for places, answer in zip(outcome.places, outcome.answers, strict=True):
-            facts = self._facts(answer)
+            plain, full = self._facts(answer), None
             for envelope, index in places:
+                facts = plain
+                if envelope.scores:
+                    facts = full = full or self._with_scores(plain, answer)
                 message_id = envelope.messages[index].id
                 entry = {"id": message_id, **facts} if message_id is not None else facts
                 envelope.answers[index] = entry
@@ -149,6 +152,12 @@ class Deliver(GuardedThread):
             return failed(None, answer.code, answer.message)
         probability = max(answer)
         return labelled(None, self._labels[answer.index(probability)], probability, self._model, self._version)
+
+    def _with_scores(self, facts: Entry, answer: Answer) -> Entry:
+        """``facts`` for those who asked for every label's probability; an error has none."""
+        if isinstance(answer, SluiceError):
+            return facts
+        return {**facts, "scores": dict(zip(self._labels, answer, strict=True))}
 
     def _to_keep(self, outcome: Outcome) -> list[tuple[bytes, bytes]]:
         """What goes into the result cache: no errors, they may not come again."""

@@ -23,19 +23,33 @@ anything = st.recursive(
 @settings(max_examples=300, deadline=None)
 def test_no_argument_breaks_the_parser(args: Any, kwargs: Any) -> None:
     try:
-        messages, single = parse(args, kwargs, 100)
+        call = parse(args, kwargs, 100)
     except InvalidInput:
         return
-    assert messages
-    assert not single or len(messages) == 1
-    assert all(message.error or message.text.strip() for message in messages)
+    assert call.messages
+    assert not call.single or len(call.messages) == 1
+    assert all(message.error or message.text.strip() for message in call.messages)
 
 
 def test_one_text_or_object_is_single_and_a_list_is_not() -> None:
-    assert parse(["hi"], {}, 100)[1] is True
-    assert parse([{"id": "a", "text": "hi"}], {}, 100)[1] is True
-    assert parse([["hi"]], {}, 100)[1] is False
-    assert parse([], {"messages": ["hi", "ho"]}, 100)[0][1].text == "ho"
+    assert parse(["hi"], {}, 100).single is True
+    assert parse([{"id": "a", "text": "hi"}], {}, 100).single is True
+    assert parse([["hi"]], {}, 100).single is False
+    assert parse([], {"messages": ["hi", "ho"]}, 100).messages[1].text == "ho"
+
+
+def test_scores_are_given_to_those_who_ask() -> None:
+    assert parse([["hi"]], {}, 100).scores is False
+    assert parse([["hi"]], {"scores": False}, 100).scores is False
+    assert parse([["hi"]], {"scores": True}, 100).scores is True
+    assert parse([], {"messages": "hi", "scores": True}, 100).scores is True
+
+
+@pytest.mark.parametrize("value", [1, "true", None, [True]])
+def test_scores_that_are_neither_true_nor_false_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidInput, match="scores must be true or false") as raised:
+        parse([["hi"]], {"scores": value}, 100)
+    assert raised.value.details == {"field": "scores"}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +65,7 @@ def test_one_text_or_object_is_single_and_a_list_is_not() -> None:
     ],
 )
 def test_what_is_wrong_with_an_item_is_named(item: Any, field: str, limit: int | None) -> None:
-    error = parse([[item]], {}, 100)[0][0].error
+    error = parse([[item]], {}, 100).messages[0].error
     assert error is not None
     assert error.details["field"] == field
     assert error.details.get("limit") == limit

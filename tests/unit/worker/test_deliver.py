@@ -84,6 +84,18 @@ def test_all_who_share_an_answer_get_it_under_their_own_ids(rig: Rig) -> None:
     assert rig.result("b") == [{"id": "m2", "label": "spam", **same}]
 
 
+def test_scores_go_to_those_of_a_shared_answer_who_asked_for_them(rig: Rig) -> None:
+    plain, full = envelope_of("plain", None, None), envelope_of("full", "m1", None)
+    full.scores = True
+    shared = [[(plain, 0), (full, 0)], [(full, 1), (plain, 1)]]
+    rig.finished(Outcome(shared, [SPAM, ModelFailed("no")], "model", 0.01, 9))
+    without = {"label": "spam", "probability": 0.75, "model": "simulated", "version": "1"}
+    assert rig.result("plain")[0] == without
+    assert rig.result("full")[0] == {"id": "m1", **without, "scores": {"ham": 0.25, "spam": 0.75, "phishing": 0.0}}
+    assert rig.result("plain")[1] == rig.result("full")[1]
+    assert set(rig.result("full")[1]) == {"error"}
+
+
 def test_replies_name_envelope_and_place(rig: Rig) -> None:
     a = envelope_of("a", None, None)
     a.reply_to = "web"
