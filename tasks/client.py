@@ -69,11 +69,13 @@ class Client:
         )
 
     def replies(self, timeout_s: float) -> list[Reply]:
-        """What has come back; waits up to ``timeout_s`` for the first reply."""
-        try:
-            found = [self._replies.get(timeout=max(timeout_s, 0.001))]
-        except queue.Empty:
-            return []
+        """What has come back; waits up to ``timeout_s`` for the first reply, not at all for 0."""
+        found: list[Reply] = []
+        if timeout_s > 0:
+            try:
+                found.append(self._replies.get(timeout=timeout_s))
+            except queue.Empty:
+                return found
         while True:
             try:
                 found.append(self._replies.get_nowait())

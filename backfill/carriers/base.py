@@ -32,6 +32,9 @@ class Carrier(Protocol):
             ServiceNotRunning, BackendUnavailable: there is nobody to ask.
         """
 
+    def version(self) -> tuple[str, str] | None:
+        """Name and version of the model that answers now; None if that is unknown or not one alone."""
+
     def shape(self) -> Shape:
         """What suits the workers of the moment; cheap, may be asked at any time."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
+from tasks.shape import envelope_messages, fastest_batch
 
 #: Share of a slow batch's time for which a message waits for others, so that its envelope is a full batch.
 LINGER_SHARE = 0.02
@@ -22,8 +23,7 @@ class Shape:
 
 def shape_for(workers: Sequence[Mapping[str, Any]]) -> Shape:
     """The shape for workers with these statuses; the fastest of them counts."""
-    batches = [worker["full_batch"] for worker in workers if "full_batch" in worker]
-    fastest = min(batches, key=lambda batch: float(batch["seconds"]), default=None)
-    if fastest is None or fastest["seconds"] < WHOLE_BATCH_S:
+    batch = fastest_batch(workers)
+    if batch is None or batch[1] < WHOLE_BATCH_S:
         return Shape()
-    return Shape(min(int(fastest["messages"]), ENVELOPE_MESSAGES), LINGER_SHARE * float(fastest["seconds"]))
+    return Shape(envelope_messages(workers), LINGER_SHARE * batch[1])

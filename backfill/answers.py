@@ -1,0 +1,108 @@
+"""Answers of this backfill by text, so that a text which comes again is not paid again. On disk: memory stays flat."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+
+from tasks.envelope import Entry, labelled
+
+#: Bytes of a text's digest. At 16, two of a billion different texts collide with a probability near 1e-21.
+DIGEST_BYTES = 16
+#: Digests in one question to the store.
+LOOKUP = 256
+#: Pages of the store that this process holds, KiB; the system's own cache holds the others.
+CACHE_KIB = 2_048
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS models (number INTEGER PRIMARY KEY, name TEXT, version TEXT, UNIQUE (name, version));
+CREATE TABLE IF NOT EXISTS answers (
+    digest BLOB PRIMARY KEY, model INTEGER NOT NULL, label TEXT NOT NULL, probability REAL NOT NULL, scores BLOB
+) WITHOUT ROWID;
+"""
+FIND = (
+    f"SELECT digest, label, probability, scores FROM answers WHERE digest IN ({', '.join('?' * LOOKUP)}) AND model = ?"
+)
+
+
+def digest_of(text: str) -> bytes:
+    """What stands for a text; raises UnicodeEncodeError for one that UTF-8 cannot carry."""
+    return blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
+
+
+class Answers:
+    """Digest → answer, for the version of the model that answers now. Holds no text. One thread's.
+
+    What is stored for another version stays, and counts again should that version come back.
+
+    Args:
+        path: the database; a broken one, or one of another layout, is begun anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError:
+            for one in path.parent.glob(f"{path.name}*"):
+                one.unlink()
+            self._db = self._open()
+        found = self._db.execute("SELECT name, version, number FROM models")
+        self._models = {(name, version): number for name, version, number in found}
+        self._current: tuple[str, str] | None = None
+
+    def serve(self, model: str, version: str) -> None:
+        """From now on only answers of this version are found."""
+        self._current = (model, version)
+
+    def find(self, digests: Sequence[bytes]) -> dict[bytes, Entry]:
+        """The stored answers of these texts, at most ``LOOKUP`` of them."""
+        number = self._models.get(self._current) if self._current else None
+        if number is None or not digests:
+            return {}
+        assert self._current is not None
+        found = self._db.execute(FIND, [*digests, *[None] * (LOOKUP - len(digests)), number])
+        entries = {}
+        for digest, label, probability, scores in found:
+            entry = entries[digest] = labelled(None, label, probability, *self._current)
+            if scores is not None:
+                entry["scores"] = orjson.loads(scores)
+        return entries
+
+    def keep(self, answers: Iterable[tuple[bytes, Entry]]) -> None:
+        """Store answers (those with a label); the version of the last one is the one that answers now."""
+        rows = []
+        for digest, entry in answers:
+            model = (entry["model"], entry["version"])
+            if model != self._current:
+                self.serve(*model)
+            number = self._models.get(model) or self._number(*model)
+            scores = entry.get("scores")
+            kept = orjson.dumps(scores) if scores is not None else None
+            rows.append((digest, number, entry["label"], entry["probability"], kept))
+        self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+
+    def commit(self) -> None:
+        self._db.commit()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        database.executescript(SCHEMA)
+        database.execute(FIND, [None] * (LOOKUP + 1))
+        return database
+
+    def _number(self, model: str, version: str) -> int:
+        number = self._db.execute("INSERT INTO models (name, version) VALUES (?, ?)", (model, version)).lastrowid
+        assert number is not None
+        self._models[(model, version)] = number
+        return number

@@ -1,0 +1,257 @@
+"""The work of a backfill: source → line → writer, in one thread, with a checkpoint every moment."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from backfill.answers import Answers
+from backfill.carriers.base import Carrier
+from backfill.checkpoint import AHEAD, Checkpoint
+from backfill.display import Display
+from backfill.folder import RunFolder
+from backfill.line import CHUNK_ROWS, Chunk, Line
+from backfill.outputs.added import Added, added
+from backfill.outputs.base import Writer
+from backfill.outputs.opening import open_writer
+from backfill.plan import Plan
+from backfill.source import Source, open_source
+from backfill.stop import Stop, Stopped
+from backfill.tally import Tally
+
+#: Seconds between two checkpoints: the rows that a crash repeats, and an fsync each.
+CHECKPOINT_S = 2.0
+#: Seconds between two points of the throughput curve, and between two updates of the display.
+SAMPLE_S, SHOW_S = 0.5, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A complete backfill: its counts, and the columns of its output that a report reads."""
+
+    tally: Tally
+    added: Added
+    text: str | None
+    sender: str | None
+    time: str | None
+
+
+def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
+    """Classify everything that ``plan`` names, or carry on where an earlier run of it was stopped.
+
+    Raises:
+        UnreadableArchive, UnwritableOutput: what cannot be read or written.
+        ChangedRun: there is a checkpoint, and the input or an option is not what it was.
+        ServiceNotRunning, BrokerUnavailable: there is nobody to ask.
+        Stopped: the same plan carries on from here.
+    """
+    with RunFolder(plan.folder, plan.target) as folder:
+        if plan.restart:
+            folder.clear()
+        try:
+            with open_source(plan, stop) as source, closing(Answers(folder.answers)) as answers:
+                outcome = _Run(plan, carrier, display, stop, folder, source, answers).run()
+            folder.publish()
+        except BaseException:
+            folder.remove_if_unused()
+            raise
+    return outcome
+
+
+class _Run:
+    """One run; its parts are opened in the order in which they can fail."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        carrier: Carrier,
+        display: Display,
+        stop: Stop,
+        folder: RunFolder,
+        source: Source,
+        answers: Answers,
+    ) -> None:
+        self._carrier = carrier
+        self._display = display
+        self._stop = stop
+        self._folder = folder
+        self._source = source
+        self._answers = answers
+        kept = folder.load()
+        fresh = Checkpoint(source.fingerprint, _options(plan, source))
+        if kept is not None:
+            _refuse_changes(kept, fresh, folder.path)
+        self._checkpoint = kept or fresh
+        self._tally = Tally.carried_on(kept.tally) if kept is not None and kept.tally else Tally()
+        self._added = added(source.columns, self._labels(plan))
+        self._line = Line(
+            carrier,
+            answers,
+            most=plan.window,
+            max_text_chars=plan.max_text_chars,
+            name=self._checkpoint.envelope,
+            number=self._checkpoint.number + (AHEAD if kept is not None else 0),
+        )
+        columns = [*source.columns, *self._added.columns]
+        self._writer: Writer = open_writer(plan.output_format, folder.partial, columns, self._checkpoint.writer)
+        self._position = 0
+        self._saved_at = self._sampled_at = self._shown_at = time.monotonic()
+
+    def run(self) -> Outcome:
+        try:
+            if not self._checkpoint.complete:
+                self._carry_on()
+                self._classify()
+            self._finish()
+        finally:
+            self._writer.close()
+        roles = self._source.roles
+        return Outcome(self._tally, self._added, roles.text, roles.sender, roles.time)
+
+    def _labels(self, plan: Plan) -> list[str] | None:
+        """The labels that get a column each: those of the first run, of the model that is there now otherwise."""
+        if not plan.scores:
+            return None
+        labels = self._checkpoint.options.get("labels") or self._carrier.labels()
+        self._checkpoint.options["labels"] = labels
+        return list(labels)
+
+    def _carry_on(self) -> None:
+        """What an earlier run left with the broker shall not run; its answers count for the same version."""
+        if self._checkpoint.rows or self._checkpoint.number:
+            self._display.note(f"carrying on after row {self._checkpoint.rows:,}")
+            self._carrier.give_up(self._checkpoint.stale())
+        version = self._carrier.version()
+        if version is not None:
+            self._answers.serve(*version)
+
+    def _classify(self) -> None:
+        try:
+            for chunks in self._answered():
+                self._write(chunks)
+                self._look_around()
+            self._save(complete=True)
+        except Stopped:
+            self._let_go()
+            self._save()
+            raise
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _answered(self) -> Iterator[list[Chunk]]:
+        """Send everything; yields chunks in input order as they complete, and empty lists in between."""
+        line, source = self._line, self._source
+        rows = itertools.islice(source.rows(), self._checkpoint.rows, None)
+        while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+            line.add(chunk, source.position)
+            line.receive(0)
+            yield line.take()
+            while line.full:
+                line.wait()
+                yield line.take()
+        line.flush()
+        while not line.empty:
+            line.wait()
+            yield line.take()
+
+    def _write(self, chunks: Sequence[Chunk]) -> None:
+        cells, tally = self._added.cells, self._tally
+        for chunk in chunks:
+            entries = [entry for entry in chunk.entries if entry is not None]
+            assert len(entries) == len(chunk.rows)
+            self._writer.write([[*row.values, *cells(entry)] for row, entry in zip(chunk.rows, entries, strict=True)])
+            tally.add(entries)
+            tally.sent += chunk.sent
+            tally.saved += chunk.saved
+            self._position = chunk.position
+
+    def _look_around(self) -> None:
+        """What is due now and then, between two steps."""
+        self._stop.check()
+        now = time.monotonic()
+        if now - self._shown_at >= SHOW_S:
+            self._shown_at = now
+            self._display.update(self._share(), self._tally)
+        if now - self._sampled_at >= SAMPLE_S:
+            self._sampled_at = now
+            self._tally.sample()
+        first = not self._checkpoint.number and self._line.number
+        if first or now - self._saved_at >= CHECKPOINT_S or self._line.number - self._checkpoint.number >= AHEAD // 2:
+            self._save()
+
+    def _share(self) -> float:
+        return min(1.0, self._position / max(1, self._source.size))
+
+    def _save(self, *, complete: bool = False) -> None:
+        """Everything that is written survives from here on."""
+        self._answers.commit()
+        if complete:
+            self._tally.sample()
+        checkpoint = self._checkpoint
+        checkpoint.writer = self._writer.commit()
+        checkpoint.rows = self._tally.rows
+        checkpoint.tally = self._tally.as_json()
+        checkpoint.oldest, checkpoint.number = self._line.oldest, self._line.number
+        checkpoint.complete = complete
+        self._folder.save(checkpoint)
+        self._saved_at = time.monotonic()
+
+    def _let_go(self) -> None:
+        """Keep the answers that are here already, and let the workers drop the rest."""
+        try:
+            self._line.receive(0)
+        finally:
+            self._carrier.give_up(self._line.open)
+
+    def _finish(self) -> None:
+        if not self._source.unchanged():
+            raise ChangedRun(
+                "an input was changed while it was being read: its output would be of no use; --restart begins anew"
+            )
+        self._tally.notes = list(self._source.notes)
+        self._writer.finish()
+        self._display.update(1.0, self._tally)
+
+
+def _options(plan: Plan, source: Source) -> dict[str, Any]:
+    """What the output depends on besides the inputs, as JSON."""
+    return {
+        "output format": plan.output_format,
+        "scores": plan.scores,
+        "longest text": plan.max_text_chars,
+        **{name.replace("_", " "): value for name, value in asdict(plan.read).items()},
+        "columns": [column.name for column in source.columns],
+        "types": [str(column.type) for column in source.columns],
+    }
+
+
+def _refuse_changes(kept: Checkpoint, now: Checkpoint, folder: Path) -> None:
+    """Raise ChangedRun if the run in ``folder`` was begun with other inputs or options."""
+    way_out = f"give what it was begun with, or --restart to begin anew; its state is in {folder}"
+    if len(kept.inputs) != len(now.inputs):
+        raise ChangedRun(
+            f"this backfill was begun with {len(kept.inputs)} inputs and now has {len(now.inputs)}: {way_out}",
+            {"field": "inputs"},
+        )
+    for old, new in zip(kept.inputs, now.inputs, strict=True):
+        if (old["size"], old["sha256"]) != (new["size"], new["sha256"]):
+            raise ChangedRun(
+                f"{new['name']} is not what it was when this backfill was begun: {way_out}", {"field": new["name"]}
+            )
+    for name, value in now.options.items():
+        if kept.options.get(name) != value:
+            raise ChangedRun(
+                f"this backfill was begun with {name} {_shown(kept.options.get(name))}, now it is {_shown(value)}:"
+                f" {way_out}",
+                {"field": name},
+            )
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is None else repr(value)

@@ -1,0 +1,128 @@
+"""The run's folder beside the output: checkpoint, partial output, answers, unpacked inputs; gone when all is done."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from backfill.checkpoint import Checkpoint
+from tasks.errors import ChangedRun, UnwritableOutput
+
+LOCK, CHECKPOINT, ANSWERS, PARTIAL = "lock", "checkpoint.json", "answers.sqlite", "output"
+
+
+class RunFolder:
+    """``<target>.sluice``, for one process at a time.
+
+    Args:
+        path: the folder.
+        target: the output, for messages.
+
+    Raises:
+        UnwritableOutput: (on entry) it cannot be made, or another backfill is at work in it.
+    """
+
+    def __init__(self, path: Path, target: Path) -> None:
+        self.path = path
+        self._target = target
+        self._lock = -1
+
+    def __enter__(self) -> Self:
+        if self._target.is_dir():
+            raise UnwritableOutput(f"{self._target} is a folder: name a file in it")
+        try:
+            self.path.mkdir(exist_ok=True)
+            self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            self._unlock()
+            raise UnwritableOutput(f"another backfill is writing {self._target}") from exc
+        except OSError as exc:
+            self._unlock()
+            raise self.problem(exc) from exc
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._unlock()
+
+    @property
+    def answers(self) -> Path:
+        return self.path / ANSWERS
+
+    @property
+    def partial(self) -> Path:
+        """Where the output grows; its suffix is the target's, which some formats look at."""
+        return self.path / f"{PARTIAL}{self._target.suffix}"
+
+    def clear(self) -> None:
+        """Forget everything that earlier runs left."""
+        for one in self.path.iterdir():
+            if one.name != LOCK:
+                shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+
+    def load(self) -> Checkpoint | None:
+        """Where an earlier run was, or None.
+
+        Raises:
+            ChangedRun: there is a checkpoint that this release cannot read.
+        """
+        try:
+            content = (self.path / CHECKPOINT).read_bytes()
+        except FileNotFoundError:
+            return None
+        checkpoint = Checkpoint.load(content)
+        if checkpoint is None:
+            raise ChangedRun(
+                f"{self.path} is of another release of Sluice, or damaged: --restart begins anew",
+                {"folder": str(self.path)},
+            )
+        return checkpoint
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint; after this it survives a crash of the machine."""
+        beside = self.path / f"{CHECKPOINT}.new"
+        try:
+            with beside.open("wb") as file:
+                file.write(checkpoint.dump())
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path / CHECKPOINT)
+            sync_folder(self.path)
+        except OSError as exc:
+            raise self.problem(exc) from exc
+
+    def publish(self) -> None:
+        """The partial output becomes the target, and the folder goes."""
+        try:
+            if self.partial.exists():
+                self.partial.replace(self._target)
+                sync_folder(self._target.parent)
+        except OSError as exc:
+            raise self.problem(exc) from exc
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def remove_if_unused(self) -> None:
+        """Leave nothing behind a run that never came to its first checkpoint."""
+        if not (self.path / CHECKPOINT).exists():
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def problem(self, exc: OSError) -> UnwritableOutput:
+        return UnwritableOutput(f"{self._target} cannot be written ({exc.strerror or type(exc).__name__})")
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def sync_folder(path: Path) -> None:
+    """A name that was made or replaced in this folder survives a crash of the machine."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,219 @@
+"""The line of rows between reading and writing: sent, answered in any order, let go in input order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from backfill.answers import LOOKUP, Answers, digest_of
+from backfill.carriers.base import Answers as Answered, Carrier
+from backfill.row import Row
+from backfill.window import Window
+from tasks.envelope import Entry, failed
+
+#: Rows that are read and let go together.
+CHUNK_ROWS = LOOKUP
+#: Seconds that one wait for answers may take.
+POLL_S = 0.25
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Neighbouring rows and their answers.
+
+    Attributes:
+        position: where in the input the reader was after them, bytes.
+        sent: rows whose text was sent because of them.
+        saved: rows that share the answer of an equal text.
+    """
+
+    rows: Sequence[Row]
+    position: int
+    sent: int = 0
+    saved: int = 0
+    entries: list[Entry | None] = field(init=False)
+    missing: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.missing = len(self.rows)
+        self.entries = [None] * self.missing
+
+    def answer(self, index: int, entry: Entry) -> None:
+        self.entries[index] = entry
+        self.missing -= 1
+
+
+@dataclass(slots=True)
+class Text:
+    """A text under way, and the rows that wait for its answer."""
+
+    digest: bytes
+    text: str
+    places: list[tuple[Chunk, int]]
+
+
+class Line:
+    """Rows under way. Each text is sent once: equal ones that wait share it, answered ones are looked up.
+
+    Args:
+        carrier: takes the texts.
+        answers: what has been answered already.
+        most: rows between the oldest unanswered and the newest one.
+        max_text_chars: longest text that is sent.
+        name: gives the id of the envelope of a number.
+        number: the next envelope's.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        answers: Answers,
+        *,
+        most: int,
+        max_text_chars: int,
+        name: Callable[[int], str],
+        number: int = 0,
+    ) -> None:
+        self._carrier = carrier
+        self._answers = answers
+        self._most = most
+        self._max_text_chars = max_text_chars
+        self._name = name
+        self.number = number
+        self._window = Window(most, time.monotonic())
+        self._chunks: deque[Chunk] = deque()
+        self._held = 0
+        self._pending: dict[bytes, Text] = {}
+        self._unsent: list[Text] = []
+        self._open: dict[str, list[Text | None]] = {}
+        self._numbers: dict[str, int] = {}
+        self._under_way = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the next rows have to wait."""
+        return self._held >= self._most or self._under_way >= self._window.limit(self._carrier.shape())
+
+    @property
+    def empty(self) -> bool:
+        return not self._chunks
+
+    @property
+    def oldest(self) -> int:
+        """Number of the oldest envelope under way, or of the next one."""
+        return next(iter(self._numbers.values()), self.number)
+
+    @property
+    def open(self) -> list[str]:
+        """Ids of the envelopes under way."""
+        return list(self._open)
+
+    def add(self, rows: Sequence[Row], position: int) -> None:
+        """Take up to ``CHUNK_ROWS`` rows; full envelopes leave at once."""
+        chunk = Chunk(rows, position)
+        self._chunks.append(chunk)
+        self._held += len(rows)
+        digests = [self._digest(chunk, index, row) for index, row in enumerate(rows)]
+        known = self._answers.find(list({one for one in digests if one is not None and one not in self._pending}))
+        for index, digest in enumerate(digests):
+            if digest is None:
+                continue
+            if digest in known:
+                chunk.saved += 1
+                chunk.answer(index, known[digest])
+            elif digest in self._pending:
+                chunk.saved += 1
+                self._pending[digest].places.append((chunk, index))
+            else:
+                chunk.sent += 1
+                text = Text(digest, rows[index].text or "", [(chunk, index)])
+                self._pending[digest] = text
+                self._unsent.append(text)
+        messages = self._carrier.shape().messages
+        while len(self._unsent) >= messages:
+            self._send(messages)
+
+    def flush(self) -> None:
+        """Send what waits for its envelope to fill: no row comes after it, or none may before it is answered."""
+        if self._unsent:
+            self._send(len(self._unsent))
+
+    def receive(self, timeout_s: float) -> None:
+        """Take what answers there are; waits up to ``timeout_s`` for the first."""
+        if not self._open:
+            return
+        fresh: list[tuple[bytes, Entry]] = []
+        done: list[str] = []
+        count = 0
+        for identity, answers in self._carrier.receive(timeout_s):
+            if identity in self._open:
+                count += self._take(identity, answers, fresh, done)
+        if count:
+            self._under_way -= count
+            self._window.answered(count, time.monotonic())
+            self._answers.keep(fresh)
+        if done:
+            self._carrier.done(done)
+
+    def wait(self) -> None:
+        """Wait a moment for answers; nothing that could be under way stays behind."""
+        if self._held >= self._most or not self._open:
+            self.flush()
+        self.receive(POLL_S)
+
+    def take(self) -> list[Chunk]:
+        """The chunks that are complete up to the first incomplete one, in input order; never waits."""
+        done = []
+        while self._chunks and not self._chunks[0].missing:
+            chunk = self._chunks.popleft()
+            self._held -= len(chunk.rows)
+            done.append(chunk)
+        return done
+
+    def _digest(self, chunk: Chunk, index: int, row: Row) -> bytes | None:
+        """The digest of a row that can be classified; others get their error."""
+        problem, text = row.problem, row.text
+        if problem is None:
+            if text is None or not text or text.isspace():
+                problem = "the text is empty or blank"
+            elif len(text) > self._max_text_chars:
+                problem = f"the text has {len(text)} characters, over the limit of {self._max_text_chars}"
+            else:
+                try:
+                    return digest_of(text)
+                except UnicodeEncodeError:
+                    problem = "the text is not valid Unicode"
+        chunk.answer(index, failed(None, "invalid_input", problem))
+        return None
+
+    def _send(self, count: int) -> None:
+        texts = self._unsent[:count]
+        identity = self._name(self.number)
+        self._carrier.send(identity, [one.text for one in texts])
+        del self._unsent[:count]
+        self._open[identity] = list(texts)
+        self._numbers[identity] = self.number
+        self.number += 1
+        self._under_way += count
+
+    def _take(self, identity: str, answers: Answered, fresh: list[tuple[bytes, Entry]], done: list[str]) -> int:
+        """Answers of one envelope: the first one of each text counts, for work may run twice."""
+        texts = self._open[identity]
+        count = 0
+        for index, entry in answers:
+            text = texts[index] if 0 <= index < len(texts) else None
+            if text is None:
+                continue
+            texts[index] = None
+            count += 1
+            del self._pending[text.digest]
+            for chunk, place in text.places:
+                chunk.answer(place, entry)
+            if "label" in entry:
+                fresh.append((text.digest, entry))
+        if not any(texts):
+            del self._open[identity], self._numbers[identity]
+            done.append(identity)
+        return count
