@@ -1,0 +1,87 @@
+"""The columns that a backfill adds to the input's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from backfill.columns import TEXT, Column
+from tasks.envelope import Entry
+
+PREFIX = "sluice_"
+#: Decimal places of probabilities: what batches of different shapes agree on.
+PLACES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What is appended to a row, and under which names.
+
+    Attributes:
+        columns: label, probability, one score per label if they are wanted, model, version, error; in this order.
+        label, probability, model, version, error: names of these columns.
+        scores: names of the score columns by label; empty if they are not wanted.
+        cells: the values of these columns for one answer; an error's answer has nothing but ``code: message``.
+    """
+
+    columns: tuple[Column, ...]
+    label: str
+    probability: str
+    model: str
+    version: str
+    error: str
+    scores: dict[str, str]
+    cells: Callable[[Entry], list[Any]]
+
+
+def added(columns: Sequence[Column], labels: Sequence[str] | None) -> Added:
+    """What is added to an input of ``columns``; with ``labels``, one score column for each of them.
+
+    A name that the input has already, in whatever case, gets the prefix ``sluice_``.
+    """
+    taken = {column.name.lower() for column in columns}
+    label, probability = _free("label", taken), _free("probability", taken)
+    scores = {name: _free(f"score_{name}", taken) for name in labels or ()}
+    model, version, error = _free("model", taken), _free("version", taken), _free("error", taken)
+    numbers = {probability, *scores.values()}
+    names = (label, probability, *scores.values(), model, version, error)
+    return Added(
+        columns=tuple(Column(name, pa.float64() if name in numbers else TEXT) for name in names),
+        label=label,
+        probability=probability,
+        model=model,
+        version=version,
+        error=error,
+        scores=scores,
+        cells=_cells(tuple(scores)),
+    )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name.lower() in taken:
+        name = PREFIX + name
+    taken.add(name.lower())
+    return name
+
+
+def _cells(labels: tuple[str, ...]) -> Callable[[Entry], list[Any]]:
+    """Made once per backfill, for it is called once per row."""
+    blank = [None] * (4 + len(labels))
+
+    def cells(entry: Entry) -> list[Any]:
+        if (error := entry.get("error")) is not None:
+            return [*blank, f"{error['code']}: {error['message']}"]
+        return [entry["label"], round(entry["probability"], PLACES), entry["model"], entry["version"], None]
+
+    def cells_with_scores(entry: Entry) -> list[Any]:
+        label, probability, *rest = cells(entry)
+        if label is None:
+            return [*blank, rest[-1]]
+        known = entry.get("scores", {})
+        scores = [round(known[name], PLACES) if name in known else None for name in labels]
+        return [label, probability, *scores, *rest]
+
+    return cells_with_scores if labels else cells

@@ -1,0 +1,68 @@
+"""A file that only ever grows, and can be cut back to a commit."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from backfill.outputs.fault import faults_of, lost
+
+
+class AppendedFile:
+    """``path``, from ``offset`` on; a new file with None.
+
+    It has no buffer: what it is given is in the file when ``append`` returns, so nothing is left to write, and to
+    fail, at ``close``.
+
+    Raises:
+        UnwritableOutput: (everywhere but in ``close``) it cannot be written, or is shorter than ``offset``.
+    """
+
+    def __init__(self, path: Path, offset: int | None) -> None:
+        self._path = path
+        with faults_of(path):
+            self._file = path.open("wb" if offset is None else "r+b", buffering=0)
+        try:
+            self._go_to(offset)
+        except BaseException:
+            self.close()
+            raise
+
+    def _go_to(self, offset: int | None) -> None:
+        if offset is None:
+            with faults_of(self._path):
+                sync_folder(self._path)
+            return
+        if self._path.stat().st_size < offset:
+            raise lost(self._path)
+        with faults_of(self._path):
+            self._file.truncate(offset)
+            self._file.seek(offset)
+
+    def append(self, data: bytes | memoryview) -> None:
+        """All of ``data``, or an error; after one the file must be cut back to the last commit."""
+        left = memoryview(data)
+        with faults_of(self._path):
+            while left:
+                left = left[self._file.write(left) :]
+
+    def commit(self) -> int:
+        """Make it survive a crash of the machine; returns its length in bytes."""
+        with faults_of(self._path):
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+
+    def close(self) -> None:
+        """Never raises."""
+        with suppress(OSError):  # nothing is buffered: what counts has been committed
+            self._file.close()
+
+
+def sync_folder(path: Path) -> None:
+    """A new file's name is safe only when its folder is written too."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,45 @@
+"""JSON lines: one object per row, with every column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from backfill.columns import Column
+from backfill.outputs.appended import AppendedFile
+from backfill.outputs.base import State
+from backfill.outputs.values import as_json, unicode
+
+
+class JsonlWriter:
+    """Rows as JSON objects; values keep their types as far as JSON has them, see ``as_json``.
+
+    The state is ``{"bytes": length of the file}``.
+
+    Raises:
+        UnwritableOutput: as ``Writer``.
+    """
+
+    def __init__(self, partial: Path, columns: Sequence[Column], state: State | None) -> None:
+        self._names = [unicode(column.name) for column in columns]
+        self._file = AppendedFile(partial, state["bytes"] if state else None)
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Append rows; one value per column each."""
+        names = self._names
+        lines = [as_json(dict(zip(names, row, strict=True))) for row in rows]
+        if lines:
+            self._file.append(b"\n".join([*lines, b""]))
+
+    def commit(self) -> State:
+        """Everything written so far survives a crash of the machine."""
+        return {"bytes": self._file.commit()}
+
+    def finish(self) -> None:
+        """The file is complete and safe on disk."""
+        self._file.commit()
+
+    def close(self) -> None:
+        """Let go of the file as it is."""
+        self._file.close()
