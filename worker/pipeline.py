@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 from collections import deque
@@ -13,42 +12,32 @@ from typing import Any
 from celery import Celery
 from celery.worker import state as worker_state
 
-from config.settings import Settings
-from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
 from tasks.errors import Revoked
 from tasks.redis_client import connect
-from worker.batching.budget import batch_tokens
-from worker.batching.former import Limits
-from worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, SLOW_BATCH_S, Policy
 from worker.cache import ResultCache
-from worker.calibrate import Cost, measure
+from worker.capacity import Capacity
 from worker.consumer.waker import Waker
 from worker.message import Drain, Item, NewConnection, Received
-from worker.model.base import Classifier
 from worker.results import ResultStore
 from worker.stats import Stats
 from worker.threads.batcher import Batcher
 from worker.threads.deliver import Deliver
 from worker.threads.encoder import Encoder
 from worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
-from worker.threads.model import Asynchronous, ModelThread
-from worker.tokenizing import spread
+from worker.threads.model import ModelThread
 
 log = logging.getLogger(__name__)
 
 #: Seconds a warm shutdown may spend on envelopes the model has begun; then they go back to the broker too.
 DRAIN_LIMIT_S = 30.0
 GIVE_UP_CHECK_S = 0.1
-#: Tokens of a message as SMS have them on average, special tokens included, where none has been seen yet.
-MEAN_TOKENS = 28
-#: A worker holds at least so many batches, and so many seconds' worth of messages.
-HELD_BATCHES, HELD_S = 3, 0.2
 
 
 class Pipeline:
     """The worker behind the hub: ``accept`` envelopes, get notes back through ``notes``.
 
     Args:
+        capacity: the classifier, loaded and warm.
         waker: told when ``notes`` has grown; brings the main thread to take them.
         on_death: called from a dying thread with the reason.
     """
@@ -56,20 +45,15 @@ class Pipeline:
     def __init__(
         self,
         app: Celery,
-        settings: Settings,
-        classifier: Classifier,
+        capacity: Capacity,
         hostname: str,
         *,
         waker: Waker,
         on_death: Callable[[str], None],
     ) -> None:
-        self.settings = settings
-        self.classifier = classifier
+        self.capacity = capacity
+        self.settings, self.classifier = capacity.settings, capacity.classifier
         self.hostname = hostname
-        self.encoders = spread(settings.tokenizer_threads, classifier.device)
-        self.cost = self._warm_up()
-        self.batch_tokens = self._budget()
-        self.batch_messages, self.batch_s = self._full_batch()
         self.generation = 0
         self.stats = Stats()
         self.notes: deque[Any] = deque()
@@ -77,54 +61,6 @@ class Pipeline:
         self._waker = waker
         self._on_death = on_death
         self._build(app)
-
-    def _warm_up(self) -> Cost:
-        began = time.monotonic()
-        self.classifier.warm_up(self.settings.max_batch_size)
-        cost = measure(self.classifier, self.settings.max_batch_size)
-        log.info(
-            "model %s %s warm on %s (%s) after %.1f s: a batch costs %.2f ms + %.1f µs a token",
-            self.classifier.info.name,
-            self.classifier.info.version,
-            self.classifier.device,
-            self.classifier.precision,
-            time.monotonic() - began,
-            cost.a_s * 1e3,
-            cost.b_s * 1e6,
-        )
-        return cost
-
-    def _budget(self) -> int:
-        """Most tokens in a batch: as set, else as the device's cost asks for; 0: no limit.
-
-        The other modes, there for comparison, batch as the textbook has it and know nothing of tokens.
-        """
-        settings, cost = self.settings, self.cost
-        if settings.batching_mode != "dynamic":
-            return 0
-        messages, longest = settings.max_batch_size, settings.max_text_length
-        tokens = settings.max_batch_tokens or batch_tokens(cost.a_s, cost.b_s, messages, longest)
-        log.info("a batch holds at most %d messages%s", messages, f" and {tokens} tokens" if tokens else "")
-        return tokens
-
-    def _full_batch(self) -> tuple[int, float]:
-        """Messages in a full batch of messages as they mostly are, and the seconds it takes."""
-        messages = 1 if self.settings.batching_mode == "none" else self.settings.max_batch_size
-        if self.batch_tokens:
-            messages = max(1, min(messages, self.batch_tokens // MEAN_TOKENS))
-        return messages, self.cost.seconds(MEAN_TOKENS * messages)
-
-    @property
-    def window_messages(self) -> int:
-        """Messages that this worker takes from the broker ahead of the answers."""
-        return max(
-            HELD_BATCHES * self.batch_messages, math.ceil(HELD_S * self.batch_messages / max(self.batch_s, 1e-6))
-        )
-
-    @property
-    def first_mean(self) -> float:
-        """Messages per envelope to reckon with until some have come."""
-        return float(min(self.batch_messages, ENVELOPE_MESSAGES)) if self.batch_s >= WHOLE_BATCH_S else 1.0
 
     def _build(self, app: Celery) -> None:
         settings = self.settings
@@ -151,8 +87,8 @@ class Pipeline:
         share = settings.deduplicate
         self._encoder = Encoder(self.classifier, share=share, to_batcher=self._to_batcher, on_death=self._on_death)
         self._batcher = Batcher(
-            self._policy(),
-            self._limits(),
+            self.capacity.policy(),
+            self.capacity.limits(),
             encode=self._encoder.encode,
             to_encoder=self._encoder.inbox.put,
             to_model=self._to_model,
@@ -161,7 +97,7 @@ class Pipeline:
             to_main=self._to_main,
             revoked=revoked,
             share=share,
-            encoders=self.encoders,
+            encoders=self.capacity.encoders,
             on_death=self._on_death,
         )
 
@@ -170,28 +106,6 @@ class Pipeline:
             return None
         client = connect(self.settings.backend, socket_timeout=LOOKUP_TIMEOUT_S)
         return Lookup(cache, client, to_batcher=self._to_batcher, on_death=self._on_death)
-
-    def _policy(self) -> Policy:
-        settings = self.settings
-        return Policy(settings.batching_mode, settings.batch_wait_ms / 1000, self._places())
-
-    def _places(self) -> int:
-        """Batches that may be with the model. A second one saves a moment, and costs interactive messages its time."""
-        if isinstance(self.classifier, Asynchronous):
-            return MODEL_PLACES_AHEAD
-        if self.settings.batching_mode != "dynamic":
-            return MODEL_PLACES
-        tokens = self.batch_tokens or self.settings.max_batch_size * self.settings.max_text_length
-        return 1 if self.cost.seconds(tokens) > SLOW_BATCH_S else MODEL_PLACES
-
-    def _limits(self) -> Limits:
-        settings = self.settings
-        return Limits(
-            messages=1 if settings.batching_mode == "none" else settings.max_batch_size,
-            tokens=self.batch_tokens,
-            padded=self.classifier.padded,
-            overhead_tokens=self.cost.overhead_tokens,
-        )
 
     def start(self) -> None:
         for thread in (self._deliver, self._model, self._lookup, self._encoder, self._batcher):
@@ -234,7 +148,7 @@ class Pipeline:
 
     def status(self) -> dict[str, Any]:
         """What other processes may know of this worker."""
-        info = self.classifier.info
+        info, capacity = self.classifier.info, self.capacity
         return {
             "hostname": self.hostname,
             "pid": os.getpid(),
@@ -250,9 +164,9 @@ class Pipeline:
             "device": self.classifier.device,
             "precision": self.classifier.precision,
             "batching": self.settings.batching_mode,
-            "cost": {"batch_ms": round(self.cost.a_s * 1e3, 4), "token_us": round(self.cost.b_s * 1e6, 4)},
-            "batch_tokens": self.batch_tokens,
-            "full_batch": {"messages": self.batch_messages, "seconds": round(self.batch_s, 6)},
+            "cost": {"batch_ms": round(capacity.cost.a_s * 1e3, 4), "token_us": round(capacity.cost.b_s * 1e6, 4)},
+            "batch_tokens": capacity.batch_tokens,
+            "full_batch": {"messages": capacity.batch_messages, "seconds": round(capacity.batch_s, 6)},
             "queue": {"buffered": self._batcher.buffered},
             "at": time.time(),
             **self.stats.snapshot(),

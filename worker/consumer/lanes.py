@@ -79,22 +79,22 @@ class Lanes(bootsteps.StartStopStep):
 
     def _set_interactive_window(self, c: Any) -> None:
         """A window of so many messages, before anything is consumed; see ``window.py``."""
-        pipeline, settings = c.controller.sluice, settings_of(c.app)
+        capacity, settings = c.controller.sluice.capacity, settings_of(c.app)
         most = prefetch_envelopes(settings)
         if settings.uses_amqp:
-            c.qos.decrement_eventually(max(0, most - pipeline.window_messages))
+            c.qos.decrement_eventually(max(0, most - capacity.window_messages))
             c.qos.update()
         else:
-            c.windows[False] = Window(c.qos, pipeline.window_messages, most, pipeline.first_mean)
+            c.windows[False] = Window(c.qos, capacity.window_messages, most, capacity.first_mean)
 
     def _set_bulk_window(self, c: Any, channel: Any) -> None:
-        settings = settings_of(c.app)
+        capacity, settings = c.controller.sluice.capacity, settings_of(c.app)
         most = BULK_PREFETCH if settings.uses_amqp else prefetch_envelopes(settings)
         self._bulk_qos = QoS(lambda prefetch_count: channel.basic_qos(0, prefetch_count, False), most)
         if settings.uses_amqp:
             self._bulk_qos.update()
         else:
-            c.windows[True] = Window(self._bulk_qos, c.controller.sluice.window_messages, most, ENVELOPE_MESSAGES)
+            c.windows[True] = Window(self._bulk_qos, capacity.window_messages, most, ENVELOPE_MESSAGES)
 
     def _renew(self, c: Any) -> None:
         if c.bulk_consumer:

@@ -16,15 +16,13 @@ from celery.worker import state as worker_state
 
 from tasks.app import prefetch_envelopes, settings_of
 from tasks.errors import ModelUnavailable
+from worker.capacity import load_classifier, warm_up
 from worker.consumer import privacy
 from worker.consumer.completions import Completions
 from worker.consumer.lanes import Lanes
 from worker.consumer.transport import WorkerConnection
 from worker.consumer.waker import Waker
-from worker.model import threads
-from worker.model.loader import load
 from worker.pipeline import Pipeline as ThreadPipeline
-from worker.tokenizing import spread
 
 __all__ = ("Lanes", "Pipeline")
 
@@ -96,14 +94,9 @@ class Pipeline(bootsteps.StartStopStep):
 
     def _load(self, w: Any) -> ThreadPipeline:
         settings = settings_of(w.app)
-        # A model on the CPU may tokenise while it is loaded, and the tokenizer's pool asks but once.
-        spread(settings.tokenizer_threads, "cpu")
-        classifier = load(settings)
-        threads.settle(classifier, settings.model_threads)
         return ThreadPipeline(
             w.app,
-            settings,
-            classifier,
+            warm_up(load_classifier(settings), settings),
             w.hostname,
             waker=Waker(w.hub, self._take),
             on_death=lambda why: self._die(w, why),

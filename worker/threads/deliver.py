@@ -13,10 +13,11 @@ from typing import Any
 import redis
 from kombu.exceptions import OperationalError
 
-from tasks.envelope import Entry, failed, labelled
+from tasks.envelope import failed
 from tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
 from worker.cache import ResultCache
-from worker.message import Answer, Check, Dropped, Finished, NotStored, Outcome, Received, Started
+from worker.entries import Entries
+from worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
 from worker.model.base import Classifier
 from worker.redelivery import Trials
 from worker.results import Answered, ResultStore, Stored
@@ -61,8 +62,7 @@ class Deliver(GuardedThread):
         super().__init__("deliver", on_death)
         self.inbox: Queue[Any] = Queue(QUEUE_LIMIT)
         self._store = store
-        self._labels = classifier.labels
-        self._model, self._version = classifier.info.name, classifier.info.version
+        self._entries = Entries(classifier)
         self._stats = stats
         self._to_main, self._to_batcher = to_main, to_batcher
         self._status = status
@@ -130,34 +130,14 @@ class Deliver(GuardedThread):
         """Write the answers into their envelopes; returns the envelopes that are complete now."""
         self._stats.outcome(outcome)
         complete = []
-        for places, answer in zip(outcome.places, outcome.answers, strict=True):
-            plain, full = self._facts(answer), None
-            for envelope, index in places:
-                facts = plain
-                if envelope.scores:
-                    facts = full = full or self._with_scores(plain, answer)
-                message_id = envelope.messages[index].id
-                entry = {"id": message_id, **facts} if message_id is not None else facts
-                envelope.answers[index] = entry
-                envelope.left -= 1
-                if envelope.reply_to:
-                    answered.add(envelope, index, entry)
-                if not envelope.left:
-                    complete.append(_stored(envelope))
+        for envelope, index, entry in self._entries.of(outcome):
+            envelope.answers[index] = entry
+            envelope.left -= 1
+            if envelope.reply_to:
+                answered.add(envelope, index, entry)
+            if not envelope.left:
+                complete.append(_stored(envelope))
         return complete
-
-    def _facts(self, answer: Answer) -> Entry:
-        """The entry of an answer, as far as it is the same for every message that gets it; never changed later."""
-        if isinstance(answer, SluiceError):
-            return failed(None, answer.code, answer.message)
-        probability = max(answer)
-        return labelled(None, self._labels[answer.index(probability)], probability, self._model, self._version)
-
-    def _with_scores(self, facts: Entry, answer: Answer) -> Entry:
-        """``facts`` for those who asked for every label's probability; an error has none."""
-        if isinstance(answer, SluiceError):
-            return facts
-        return {**facts, "scores": dict(zip(self._labels, answer, strict=True))}
 
     def _to_keep(self, outcome: Outcome) -> list[tuple[bytes, bytes]]:
         """What goes into the result cache: no errors, they may not come again."""
