@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(
         default_factory=_state_dir,
-        description="folder of the embedded Redis: its socket and append-only file",
+        description="folder of the embedded Redis (its socket and append-only file) and of uploaded archives",
     )
 
     # Web
@@ -171,6 +171,17 @@ class Settings(BaseSettings):
     max_text_chars: int = Field(5_000, ge=1, le=1_000_000, description="longest text accepted, in characters")
     max_job_messages: int = Field(10_000, ge=1, le=1_000_000, description="most messages in one POST /jobs")
     max_body_bytes: int = Field(8_388_608, ge=1024, description="largest request body accepted, in bytes")
+    max_archive_bytes: int = Field(
+        1_073_741_824, ge=1024, description="most bytes of the files in one POST /archives, packed as they come"
+    )
+    archive_dir: Path | None = Field(
+        None, description="folder of uploaded archives and their results; empty: archives in STATE_DIR"
+    )
+    archives_at_once: int = Field(
+        1, ge=1, le=64, description="uploaded archives that this machine classifies at once; the others wait"
+    )
+    max_archives: int = Field(100, ge=1, le=100_000, description="archives kept; beyond it new ones get 429")
+    archive_ttl_s: int = Field(86_400, ge=1, description="seconds that an archive and its result are kept")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma-separated keys; when set, requests need X-API-Key or Authorization: Bearer"
     )
@@ -231,6 +242,11 @@ class Settings(BaseSettings):
     def redis_socket(self) -> Path:
         """Unix socket of the embedded Redis."""
         return self.state_dir.expanduser() / "redis.sock"
+
+    @property
+    def archives(self) -> Path:
+        """Folder of uploaded archives."""
+        return (self.archive_dir or self.state_dir / "archives").expanduser().absolute()
 
     @property
     def embedded_url(self) -> str:

@@ -139,6 +139,13 @@ class UnwritableOutput(SluiceError):
     code = "unwritable_output"
 
 
+class InsufficientStorage(SluiceError):
+    """There is too little free space on the server's disk for an archive."""
+
+    status = 507
+    code = "insufficient_storage"
+
+
 class ChangedRun(SluiceError):
     """A backfill cannot carry on from its checkpoint: its input or its options are not what they were."""
 

@@ -1,0 +1,207 @@
+"""The folder of one archive: all that is known of it, so that any process may come and go.
+
+==================  ================================================================================
+``uploads/file-N``  what was sent, under names of our own; gone when the archive is finished
+``archive.json``    ``Description``: what was asked for; never changes
+``progress.json``   ``Progress``: written by the runner about once a second
+``starts.json``     ``Starts``: how often a runner was started since the last progress
+``cancel``          there when the archive shall stop and go
+``lock``            held by whoever works on the folder
+``result.*``        the output, its run's folder beside it until it is complete
+``report.html``     the report, if one was asked for
+==================  ================================================================================
+
+Files are replaced as a whole, so a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import orjson
+
+from backfill.archive.lock import Lock
+
+FINISHED = frozenset({"done", "failed", "cancelled"})
+SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "sqlite": ".sqlite"}
+TRASH = ".trash-"
+
+
+class _Kept:
+    """What is kept as a JSON object; fields that a newer or older release does not know are left out."""
+
+    @classmethod
+    def loads(cls, packed: bytes) -> Self:
+        known = {one.name for one in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: value for name, value in orjson.loads(packed).items() if name in known})
+
+
+@dataclass(frozen=True, slots=True)
+class Description(_Kept):
+    """What was asked for.
+
+    Attributes:
+        created_at: Unix seconds.
+        names: what the caller calls the files, ``file-1`` first; fit for a screen, never used as paths.
+        read: the fields of ``backfill.formats.base.ReadOptions`` that were given.
+        key, body: digests of the Idempotency-Key and of what came with it.
+    """
+
+    created_at: float
+    names: list[str]
+    output: str = "csv"
+    read: dict[str, str] = field(default_factory=dict)
+    scores: bool = False
+    report: bool = False
+    key: str | None = None
+    body: str | None = None
+
+
+@dataclass(slots=True)
+class Progress(_Kept):
+    """How far an archive is.
+
+    Attributes:
+        state: ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
+        total: rows; None until all of them have been seen.
+        done: rows that are written, those with an error included; ``failed`` are those.
+        share: of the input that is read, 0..1.
+        saved: rows answered by an identical text of the same archive.
+        note: what is being waited for, a sentence; None when nothing is.
+        error: ``{"code", "message"}`` of an archive that failed.
+        finished_at: Unix seconds.
+    """
+
+    state: str = "queued"
+    total: int | None = None
+    done: int = 0
+    failed: int = 0
+    share: float = 0.0
+    rows_per_s: float = 0.0
+    labels: dict[str, int] = field(default_factory=dict)
+    saved: int = 0
+    note: str | None = None
+    error: dict[str, str] | None = None
+    finished_at: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINISHED
+
+    def end(self, state: str, error: dict[str, str] | None = None) -> Self:
+        """This progress as it stays."""
+        self.state, self.error, self.finished_at, self.note = state, error, time.time(), None
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Starts(_Kept):
+    """Runners started while ``done`` rows were written, the last one ``at`` (Unix seconds)."""
+
+    count: int = 0
+    done: int = 0
+    at: float = 0.0
+
+
+class Folder:
+    """One archive's folder. Cheap to make; nothing is read before it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def uploads(self) -> Path:
+        return self.path / "uploads"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the archive shall stop and go."""
+        return (self.path / "cancel").exists()
+
+    def result(self, output: str) -> Path:
+        return self.path / f"result{SUFFIXES[output]}"
+
+    def lock(self) -> Lock | None:
+        """The right to work on the folder; None when another process has it."""
+        return Lock.take(self.path / "lock")
+
+    def cancel(self) -> None:
+        """Ask whoever works on it to stop; FileNotFoundError when the folder is gone."""
+        (self.path / "cancel").touch(mode=0o600)
+
+    def description(self) -> Description:
+        """Raises FileNotFoundError when the folder is gone."""
+        return Description.loads((self.path / "archive.json").read_bytes())
+
+    def describe(self, description: Description) -> None:
+        self._replace("archive.json", asdict(description))
+
+    def progress(self) -> Progress:
+        try:
+            return Progress.loads((self.path / "progress.json").read_bytes())
+        except FileNotFoundError:
+            return Progress()
+
+    def note_progress(self, progress: Progress) -> None:
+        self._replace("progress.json", asdict(progress))
+
+    def starts(self) -> Starts:
+        try:
+            return Starts.loads((self.path / "starts.json").read_bytes())
+        except FileNotFoundError:
+            return Starts()
+
+    def note_starts(self, starts: Starts) -> None:
+        self._replace("starts.json", asdict(starts))
+
+    def finish(self, progress: Progress) -> None:
+        """Note the end, then delete what only the work on it needed; without a result, everything but the note."""
+        self.note_progress(progress)
+        kept = {"archive.json", "progress.json", "lock"}
+        if progress.state == "done":
+            kept |= {self.report.name, self.result(self.description().output).name}
+        for path in self.path.iterdir():
+            if path.name not in kept:
+                _delete(path)
+
+    def remove(self) -> None:
+        """Delete the folder; at once for those who look, file by file after that."""
+        trash = self.path.with_name(f"{TRASH}{uuid4().hex}")
+        try:
+            self.path.rename(trash)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(trash, ignore_errors=True)
+
+    def _replace(self, name: str, value: dict[str, Any]) -> None:
+        temporary = self.path / f"{name}.{uuid4().hex}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(orjson.dumps(value))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

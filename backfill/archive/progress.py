@@ -1,0 +1,50 @@
+"""Tells whoever asks over HTTP how far an archive is, through its folder."""
+
+from __future__ import annotations
+
+import time
+
+from backfill.archive.folder import Folder, Progress
+from backfill.tally import Tally
+
+WRITE_EVERY_S = 1.0
+#: Seconds for which a sentence is shown after it was said last.
+NOTE_S = 5.0
+
+
+class FolderDisplay:
+    """A ``backfill.display.Display`` that writes ``progress.json``."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._progress = folder.progress()
+        self._written = self._noted = float("-inf")
+
+    def update(self, share: float, tally: Tally) -> None:
+        now = time.monotonic()
+        if now - self._noted > NOTE_S:
+            self._progress.note = None
+        counted(self._progress, tally, share)
+        if tally.rows:
+            self._progress.state = "running"
+        if now - self._written >= WRITE_EVERY_S:
+            self._write(now)
+
+    def note(self, sentence: str) -> None:
+        now = time.monotonic()
+        fresh = self._progress.note != sentence
+        self._progress.note, self._noted = sentence, now
+        if fresh:
+            self._write(now)
+
+    def _write(self, now: float) -> None:
+        self._written = now
+        self._folder.note_progress(self._progress)
+
+
+def counted(progress: Progress, tally: Tally, share: float) -> Progress:
+    """``progress`` with the counts of ``tally`` in it."""
+    progress.done, progress.failed = tally.rows, tally.errors.total()
+    progress.labels, progress.saved = dict(tally.labels), tally.saved
+    progress.rows_per_s, progress.share = round(tally.rate, 1), round(share, 4)
+    return progress
