@@ -23,6 +23,7 @@ from backfill.plan import Plan
 from backfill.source import Source, open_source
 from backfill.stop import Stop, Stopped
 from backfill.tally import Tally
+from tasks.errors import ChangedRun
 
 #: Seconds between two checkpoints: the rows that a crash repeats, and an fsync each.
 CHECKPOINT_S = 2.0

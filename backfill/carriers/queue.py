@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,7 +39,7 @@ class Sent:
 
     texts: Sequence[str]
     order: int
-    at: float = field(default_factory=time.monotonic)
+    at: float
     times: int = 1
 
 
@@ -109,7 +109,7 @@ class QueueCarrier:
 
     def send(self, envelope_id: str, texts: Sequence[str]) -> None:
         self._order += 1
-        self._sent[envelope_id] = Sent(texts, self._order)
+        self._sent[envelope_id] = Sent(texts, self._order, time.monotonic())
         self._publish(envelope_id, texts)
 
     def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
@@ -195,7 +195,7 @@ class QueueCarrier:
         return found
 
     def _repeat(self, missing: Sequence[str]) -> None:
-        """Publish again, under the same ids, what later envelopes have overtaken, and all of it if none is queued.
+        """Publish again, under the same ids, what later envelopes have overtaken, and all of it if nobody holds any.
 
         So it is with a dead worker's envelopes until the broker hands them on, and with what a broker without
         persistence has forgotten.
@@ -205,7 +205,8 @@ class QueueCarrier:
         except BrokerUnavailable as exc:
             self._note(f"{exc.message}; waiting for it")
             return
-        lost = [one for one in missing if not queued or self._sent[one].order < self._answered_order]
+        held = queued or any(worker["queue"]["buffered"] for worker in self._workers)
+        lost = [one for one in missing if not held or self._sent[one].order < self._answered_order]
         if lost:
             log.info("%d envelopes are neither queued nor answered: sent again", len(lost))
         for identity in lost:

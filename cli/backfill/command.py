@@ -1,12 +1,15 @@
-"""``sluice backfill``: classify an archive."""
+"""``sluice backfill``: classify archives."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-DEFAULT_WINDOW = 32
+FORMATS = ("csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "imessage", "whatsapp", "sqlite")
+OUTPUTS = ("csv", "tsv", "jsonl", "parquet", "sqlite")
+DEFAULT_WINDOW = 16_384
 
 
 @click.command(
@@ -15,18 +18,40 @@ Examples:
 
 \b
   sluice backfill archive.csv -o classified.csv
-  sluice backfill export.csv -o out.csv --text-column Nachricht
+  sluice backfill exports/ 'more/*.jsonl.gz' -o classified.parquet --report report.html
+  sluice backfill export.csv -o out.csv --text-column Nachricht --sender-column Von
+  zcat dump.gz | sluice backfill - -o out.sqlite
+  sluice backfill sms-20261105.xml -o out.jsonl --local
 """
 )
-@click.argument("source", metavar="IN.csv", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @click.option(
-    "-o", "--output", "target", required=True, metavar="OUT.csv", type=click.Path(path_type=Path), help="The result."
+    "-o", "--output", "target", required=True, metavar="OUT", type=click.Path(path_type=Path), help="The result."
 )
+@click.option(
+    "--to",
+    "output_format",
+    type=click.Choice(OUTPUTS),
+    help="Format of OUT.  [default: by its suffix: .csv .tsv .jsonl .ndjson .parquet .sqlite .db]",
+)
+@click.option("--format", type=click.Choice(FORMATS), help="Format of IN.  [default: found out from the content]")
 @click.option(
     "--text-column",
     metavar="NAME",
     help="Column that holds the texts.  [default: text, message, body, sms or content]",
 )
+@click.option("--sender-column", metavar="NAME", help="Column that holds the senders, for the report.")
+@click.option("--time-column", metavar="NAME", help="Column that holds the times, for the report.")
+@click.option("--encoding", metavar="NAME", help="Encoding of CSV.  [default: found out from the content]")
+@click.option("--delimiter", metavar="CHAR", help="Delimiter of CSV.  [default: found out from the content]")
+@click.option(
+    "--date-order", type=click.Choice(["dmy", "mdy", "ymd"]), help="Order of dates in WhatsApp.  [default: found out]"
+)
+@click.option("--scores", is_flag=True, help="One more column per class, with its probability.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="PAGE.html", help="Write a page with pictures too.")
+@click.option("--include-text", is_flag=True, help="Let the report show some messages and full senders.")
+@click.option("--restart", is_flag=True, help="Begin anew in place of carrying on after a stop.")
+@click.option("--local", is_flag=True, help="Run the model in this process: no broker, no workers.")
 @click.option(
     "--lane",
     type=click.Choice(["bulk", "interactive"]),
@@ -36,20 +61,24 @@ Examples:
 )
 @click.option(
     "--window",
-    type=click.IntRange(1, 1024),
+    type=click.IntRange(1, 1_000_000),
     default=DEFAULT_WINDOW,
     show_default=True,
     metavar="N",
-    help="Envelopes of 256 rows in flight at once.",
+    help="Most messages under way at once; fewer when the workers are slower.",
 )
-def backfill(source: Path, target: Path, text_column: str | None, lane: str, window: int) -> int:
-    """Classify every row of IN.csv (UTF-8, with a header) and write OUT.csv.
+def backfill(inputs: tuple[str, ...], **options: Any) -> int:
+    """Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
 
-    OUT.csv has all columns of IN.csv, in the same order of rows, and label, probability, model, version, error. A row
-    that cannot be read or classified keeps its place, with the reason in `error`. OUT.csv appears when it is
-    complete; Ctrl-C leaves nothing behind. When the broker or the workers go away, it waits for them.
+    Reads CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, iMessage chat.db and
+    WhatsApp _chat.txt, also packed as .gz, .bz2, .zst or .zip. OUT has all columns of IN, in the same order of rows,
+    and label, probability, model, version, error. A row that cannot be read or classified keeps its place, with the
+    reason in `error`.
+
+    OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
+    needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them.
     """
     from cli.backfill.run import run
     from config.settings import current
 
-    return run(current(), source, target, text_column, lane=lane, window=window)
+    return run(current(), inputs, **options)

@@ -6,10 +6,13 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
-from cli.backfill.tally import Tally
+from backfill.tally import Tally
 from cli.output import screen
 
 if TYPE_CHECKING:
@@ -18,60 +21,53 @@ if TYPE_CHECKING:
 LINE_EVERY_S = 5.0
 #: A notice is not repeated within this time.
 SAME_NOTE_EVERY_S = 30.0
+#: The rate that is shown is that of the last seconds.
+RATE_OVER_S = 10.0
+COLOURS = {"ham": "green", "spam": "yellow", "phishing": "red"}
 
 
-class Display:
-    """Shows how far the file is read and answered. Rates are of the whole run, so that the ETA is steady.
+class Progress:
+    """Shows how far the input is read and answered.
 
     Args:
-        total: size of the input in bytes.
-        tally: the counts, kept up to date by the caller.
         console: where to show; a bar only if it is a terminal.
     """
 
-    def __init__(self, total: int, tally: Tally, console: Console) -> None:
-        self.console = console
-        self._total = max(total, 1)
-        self._tally = tally
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._last_line = time.monotonic()
         self._notes: dict[str, float] = {}
-        self._bar = Progress(
-            BarColumn(bar_width=None),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[done]} rows"),
-            TextColumn("{task.fields[rate]}/s"),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[counts]}", style="dim"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=self._total, done="0", rate="0", counts="")
+        self._recent: list[tuple[float, int]] = []
+        self._began: tuple[float, float] | None = None
+        self._live = Live(console=console, refresh_per_second=8, transient=False, auto_refresh=False)
+        self.rows = 0
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._live.stop()
 
-    def update(self, position: int) -> None:
-        """Everything before byte ``position`` of the input is written."""
-        tally = self._tally
-        self._bar.update(
-            self._task,
-            completed=min(position, self._total),
-            done=f"{tally.rows:,}",
-            rate=f"{tally.rate:,.0f}",
-            counts=tally.summary(),
-        )
+    def update(self, share: float, tally: Tally) -> None:
+        """``share`` of the input, 0..1, is written."""
         now = time.monotonic()
-        if not self.console.is_terminal and now - self._last_line > LINE_EVERY_S:
+        self.rows = tally.rows
+        self._recent.append((now, tally.rows))
+        while now - self._recent[0][0] > RATE_OVER_S:
+            self._recent.pop(0)
+        if self._began is None:
+            self._began = (now, share)
+        if self._console.is_terminal:
+            self._live.update(self._picture(share, tally), refresh=True)
+        elif now - self._last_line > LINE_EVERY_S:
             self._last_line = now
-            done = position / self._total
-            eta_s = tally.seconds / done - tally.seconds if done else 0
-            self.console.print(
-                f"{done:4.0%}  {tally.rows:,} rows  {tally.rate:,.0f}/s  ETA {eta_s:,.0f} s  {tally.summary()}"
+            self._console.print(
+                f"{share:4.0%}  {tally.rows:,} rows  {self._rate(tally):,.0f}/s  ETA {self._eta(share)}"
+                f"  {tally.summary()}",
+                soft_wrap=True,
             )
 
     def note(self, sentence: str) -> None:
@@ -79,11 +75,58 @@ class Display:
         now = time.monotonic()
         if now - self._notes.get(sentence, -SAME_NOTE_EVERY_S) >= SAME_NOTE_EVERY_S:
             self._notes[sentence] = now
-            self.console.print(f"sluice: {sentence}", style="yellow", soft_wrap=True)
+            self._console.print(f"sluice: {sentence}", style="yellow", soft_wrap=True)
+
+    def _rate(self, tally: Tally) -> float:
+        """Rows a second of the last seconds; of the whole run at its start."""
+        (since, rows), (now, latest) = self._recent[0], self._recent[-1]
+        return (latest - rows) / (now - since) if now - since > 1 else tally.rate
+
+    def _eta(self, share: float) -> str:
+        """Time left if the rest goes like what this run has done; a dash while that is unknown."""
+        assert self._began is not None
+        began, first = self._began
+        done = share - first
+        if done <= 0:
+            return "–"
+        return _clock((time.monotonic() - began) * (1 - share) / done)
+
+    def _picture(self, share: float, tally: Tally) -> Group:
+        head = Table.grid(padding=(0, 2), expand=True)
+        head.add_column(ratio=1)
+        for _ in range(4):
+            head.add_column(justify="right", no_wrap=True)
+        head.add_row(
+            ProgressBar(total=1.0, completed=share),
+            f"{share:4.0%}",
+            f"{tally.rows:,} rows",
+            f"{self._rate(tally):,.0f}/s",
+            f"ETA {self._eta(share)}" if share < 1 else f"took {_clock(tally.run_s)}",
+        )
+        return Group(head, _counts(tally))
 
 
-def print_summary(tally: Tally, target: str, seconds: float) -> None:
-    """Rows, time, rate, and the share of each label, on stdout."""
+def _counts(tally: Tally) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for label, count in sorted(tally.labels.items()):
+        line.append(f"{label} ", style=COLOURS.get(label, "cyan")).append(f"{count:,}   ")
+    if tally.errors:
+        line.append("errors ", style="bold red").append(f"{tally.errors.total():,}   ")
+    if tally.saved:
+        line.append(f"duplicates saved {tally.saved:,}", style="dim")
+    return line
+
+
+def _clock(seconds: float) -> str:
+    """1:05, or 2:03:09."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def print_summary(tally: Tally, target: str) -> None:
+    """Rows, time, rate, the share of each label, what duplicates saved, on stdout."""
     table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
     table.add_column("")
     table.add_column("rows", justify="right")
@@ -95,6 +138,14 @@ def print_summary(tally: Tally, target: str, seconds: float) -> None:
     table.add_row("all", f"{tally.rows:,}", "", style="bold")
     console = screen()
     console.print(table)
+    if tally.saved:
+        console.print(
+            f"duplicates saved {tally.saved:,} of {tally.rows:,} rows: {tally.sent:,} went to a model", soft_wrap=True
+        )
+    for note in tally.notes:
+        console.print(f"note: {note}", soft_wrap=True)
+    runs = f" in {tally.runs} runs" if tally.runs > 1 else ""
     console.print(
-        f"{seconds:,.1f} s, {tally.rows / max(seconds, 1e-6):,.0f} rows/s, written to {target}", soft_wrap=True
+        f"{tally.seconds:,.1f} s{runs}, {tally.rows / max(tally.seconds, 1e-6):,.0f} rows/s, written to {target}",
+        soft_wrap=True,
     )

@@ -1,84 +1,130 @@
-"""The work behind ``sluice backfill``: reader → sender → writer, in one thread."""
+"""The work behind ``sluice backfill``: options to a plan, a carrier, the engine, and what is said at the end."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from backfill import engine
+from backfill.carriers.base import Carrier
+from backfill.carriers.queue import QueueCarrier
+from backfill.engine import Outcome
+from backfill.formats.base import ReadOptions
+from backfill.outputs.opening import FORMATS, format_of
+from backfill.plan import Plan
 from backfill.stop import Stop, Stopped
-from cli.backfill.progress import Display, print_summary
-from cli.backfill.reader import CsvReader
-from cli.backfill.row import Row
-from cli.backfill.sender import Sender
-from cli.backfill.tally import Tally
-from cli.backfill.writer import CsvWriter, UnwritableOutput
+from cli.backfill.progress import Progress, print_summary
 from cli.embedded import require_running
 from cli.output import log_to, screen
 from config.settings import Settings
-from tasks.client import Client
-from tasks.envelope import ENVELOPE_MESSAGES
+from tasks.errors import InvalidInput, UnwritableOutput
 
 
-def run(settings: Settings, source: Path, target: Path, text_column: str | None, *, lane: str, window: int) -> int:
-    """Classify ``source`` into ``target``; returns the exit status.
+def run(
+    settings: Settings,
+    inputs: tuple[str, ...],
+    *,
+    target: Path,
+    output_format: str | None,
+    scores: bool,
+    report: Path | None,
+    include_text: bool,
+    restart: bool,
+    local: bool,
+    lane: str,
+    window: int,
+    **read: str | None,
+) -> int:
+    """Classify ``inputs`` into ``target``; returns the exit status.
 
     Raises:
-        UnreadableArchive, UnwritableOutput: nothing was written.
+        UnreadableArchive, UnwritableOutput, ChangedRun: see ``engine.run``.
         ServiceNotRunning, BrokerUnavailable: there is nobody to ask.
     """
-    if target.exists() and target.samefile(source):
-        raise UnwritableOutput(f"{target} is the input: choose another name for the output")
-    if target.is_dir():
-        raise UnwritableOutput(f"{target} is a folder: name a file in it")
+    plan = Plan(
+        inputs=inputs,
+        target=target,
+        output_format=output_format or _format(target),
+        read=ReadOptions(**read),
+        scores=scores,
+        max_text_chars=settings.max_text_chars,
+        window=window,
+        restart=restart,
+    )
+    if report is not None:
+        _check_report(report, target)
+    if not local:
+        require_running(settings)
     console = screen(stderr=True)
     log_to(console)
-    require_running(settings)
     stop = Stop()
     stop.install()
+    display = Progress(console)
     try:
-        tally = _classify(settings, source, target, text_column, lane, window, stop)
+        with _carrier(settings, local, lane, scores, display, stop) as carrier, display:
+            outcome = engine.run(plan, carrier, display, stop)
     except Stopped as stopped:
-        console.print(f"sluice: stopped; {target} was not written", soft_wrap=True)
+        console.print(
+            f"sluice: stopped after {display.rows:,} rows; the same command carries on (its state: {plan.folder})",
+            soft_wrap=True,
+        )
         return stopped.status
-    print_summary(tally, str(target), tally.seconds)
+    print_summary(outcome.tally, str(target))
+    if report is not None:
+        _write_report(report, plan, outcome, include_text)
     return 0
 
 
-def _classify(
-    settings: Settings, source: Path, target: Path, text_column: str | None, lane: str, window: int, stop: Stop
-) -> Tally:
-    with (
-        CsvReader(source, text_column, settings.max_text_chars) as reader,
-        Client(settings) as client,
-        CsvWriter(target, reader.header) as writer,
-    ):
-        tally = Tally()
-        with Display(reader.size, tally, screen(stderr=True)) as display:
-            sender = Sender(client, lane, window, display.note, stop)
-            try:
-                for rows in _answered(iter(reader), sender):
-                    writer.write(rows)
-                    tally.add(rows)
-                    display.update(rows[-1].end)
-            except BaseException:
-                sender.give_up()
-                raise
-            display.update(reader.size)
-    return tally
+def _carrier(
+    settings: Settings, local: bool, lane: str, scores: bool, display: Progress, stop: Stop
+) -> AbstractContextManager[Carrier]:
+    if local:
+        from cli.backfill.local import LocalCarrier
+
+        return LocalCarrier(settings, stop, scores)
+    return QueueCarrier(settings, lane=lane, scores=scores, note=display.note, stop=stop)
 
 
-def _answered(rows: Iterator[Row], sender: Sender) -> Iterator[list[Row]]:
-    """Send everything, window by window; yields rows in input order as they complete."""
-    while chunk := list(itertools.islice(rows, ENVELOPE_MESSAGES)):
-        while sender.full:
-            sender.wait()
-            if done := sender.take():
-                yield done
-        sender.send(chunk)
-    while sender.outstanding:
-        sender.wait()
-        if done := sender.take():
-            yield done
-    if done := sender.take():
-        yield done
+def _format(target: Path) -> str:
+    found = format_of(target)
+    if found is None:
+        raise InvalidInput(
+            f"{target} does not say which format is wanted: end it in .csv, .tsv, .jsonl, .parquet or .sqlite,"
+            f" or give --to {'|'.join(FORMATS)}",
+            {"field": "--to"},
+        )
+    return found
+
+
+def _check_report(report: Path, target: Path) -> None:
+    """An hour of work must not end in a report that cannot be written."""
+    if report.absolute() == target.absolute():
+        raise UnwritableOutput(f"{report} is the output: choose another name for the report")
+    if report.is_dir() or not report.absolute().parent.is_dir() or not os.access(report.absolute().parent, os.W_OK):
+        raise UnwritableOutput(f"{report} cannot be written: it must be a file in a folder that can be written to")
+
+
+def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool) -> None:
+    from backfill.report.page import write_report
+
+    from backfill.report.names import ReportNames
+
+    names = ReportNames(
+        text=outcome.text,
+        sender=outcome.sender,
+        time=outcome.time,
+        label=outcome.added.label,
+        probability=outcome.added.probability,
+        error=outcome.added.error,
+    )
+    write_report(
+        report,
+        plan.target,
+        plan.output_format,
+        names,
+        outcome.tally,
+        title=plan.target.name,
+        include_text=include_text,
+    )
+    screen().print(f"report: {report}", soft_wrap=True)

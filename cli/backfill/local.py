@@ -1,0 +1,184 @@
+"""Takes texts to a model in this process: no broker, no result store, the worker's own batcher and model thread."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+from backfill.carriers.base import Answers, Shape
+from backfill.stop import SLICE_S, Stop
+from config.settings import Settings
+from tasks.envelope import ENVELOPE_MESSAGES, parse
+from tasks.errors import ModelUnavailable, Revoked
+from worker.batching.former import WINDOW_BATCHES
+from worker.capacity import load_classifier, warm_up
+from worker.entries import Entries
+from worker.message import Abort, Outcome, Received
+from worker.threads.batcher import Batcher
+from worker.threads.encoder import Encoder
+from worker.threads.model import ModelThread
+
+#: Seconds that closing waits for the batches that the model has begun.
+CLOSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What stands for Celery's request of an envelope."""
+
+    id: str
+    group: None = None
+
+
+class LocalCarrier:
+    """Batches run here as they do in a worker: cut over envelopes, tokenised ahead, halved when one fails.
+
+    Entering it loads and warms the model. Implements ``Carrier``.
+
+    Args:
+        settings: which model, on which device, in which batches.
+        stop: asked in every wait.
+        scores: whether entries name the probability of every label.
+
+    Raises:
+        ModelUnavailable: (on entry) there is no model; (on ``send`` and ``receive``) it has stopped, its device is
+            lost for instance.
+        Stopped: (on entry and ``receive``) a stop was asked for.
+    """
+
+    def __init__(self, settings: Settings, stop: Stop, scores: bool) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._scores = scores
+        self._given_up: set[str] = set()
+        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._death: str | None = None
+
+    def __enter__(self) -> Self:
+        classifier = load_classifier(self._settings)
+        self._stop.check()
+        self._capacity = capacity = warm_up(classifier, self._settings)
+        self._stop.check()
+        self._info, self._labels = classifier.info, list(classifier.labels)
+        self._entries = Entries(classifier)
+        share = self._settings.deduplicate
+        self._model = ModelThread(
+            classifier, to_batcher=self._to_batcher, to_deliver=self._deliver, on_death=self._on_death
+        )
+        self._encoder = Encoder(classifier, share=share, to_batcher=self._to_batcher, on_death=self._on_death)
+        self._batcher = Batcher(
+            capacity.policy(),
+            capacity.limits(),
+            encode=self._encoder.encode,
+            to_encoder=self._encoder.inbox.put,
+            to_model=self._model.inbox.put,
+            to_deliver=self._deliver,
+            to_main=_ignore,
+            revoked=self._revoked,
+            share=share,
+            encoders=capacity.encoders,
+            on_death=self._on_death,
+        )
+        for thread in (self._model, self._encoder, self._batcher):
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._batcher.inbox.put(Abort())
+        ends = time.monotonic() + CLOSE_S
+        for thread in (self._batcher, self._encoder, self._model):
+            thread.join(max(0.0, ends - time.monotonic()))
+
+    def labels(self) -> list[str]:
+        return self._labels
+
+    def version(self) -> tuple[str, str]:
+        return self._info.name, self._info.version
+
+    def shape(self) -> Shape:
+        """As many under way as the batches are cut from."""
+        limits = self._capacity.limits()
+        return Shape(floor=max(2 * ENVELOPE_MESSAGES, (WINDOW_BATCHES + 1) * limits.messages))
+
+    def send(self, envelope_id: str, texts: Sequence[str]) -> None:
+        """Take one envelope; never waits.
+
+        Raises:
+            InvalidInput: no text or too many of them.
+        """
+        self._check()
+        call = parse([list(texts)], {"scores": self._scores}, self._settings.max_text_chars)
+        self._batcher.inbox.put(
+            Received(
+                Request(envelope_id),
+                call.messages,
+                call.single,
+                bulk=True,
+                arrived=time.monotonic(),
+                generation=0,
+                scores=call.scores,
+            )
+        )
+
+    def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+        """What has been answered, by envelope; waits up to ``timeout_s`` for the first batch."""
+        replies: defaultdict[str, Answers] = defaultdict(list)
+        outcome = self._first(timeout_s)
+        while outcome is not None:
+            for envelope, index, entry in self._entries.of(outcome):
+                replies[envelope.id].append((index, entry))
+            outcome = self._next(0.0)
+        return list(replies.items())
+
+    def done(self, envelope_ids: Sequence[str]) -> None:
+        """Nothing is kept of them."""
+
+    def give_up(self, envelope_ids: Sequence[str]) -> None:
+        self._given_up.update(envelope_ids)
+
+    def _first(self, timeout_s: float) -> Outcome | None:
+        """The next outcome, or None when the time is up."""
+        ends = time.monotonic() + timeout_s
+        while True:
+            self._stop.check()
+            outcome = self._next(min(SLICE_S, ends - time.monotonic()))
+            if outcome is not None:
+                return outcome
+            self._check()
+            if time.monotonic() >= ends:
+                return None
+
+    def _next(self, timeout_s: float) -> Outcome | None:
+        try:
+            return self._outcomes.get(timeout=timeout_s) if timeout_s > 0 else self._outcomes.get_nowait()
+        except Empty:
+            return None
+
+    def _check(self) -> None:
+        if self._death is not None:
+            raise ModelUnavailable(f"the model has stopped: {self._death}")
+
+    # called by the threads
+
+    def _to_batcher(self, note: Any) -> None:
+        self._batcher.inbox.put(note)
+
+    def _deliver(self, note: Any) -> None:
+        if isinstance(note, Outcome):
+            self._outcomes.put(note)
+
+    def _revoked(self, envelope: Received) -> Revoked | None:
+        return Revoked("given up before it was classified") if envelope.id in self._given_up else None
+
+    def _on_death(self, reason: str) -> None:
+        self._death = reason
+        self._outcomes.put(None)  # whoever waits for an answer learns of it at once
+
+
+def _ignore(note: Any) -> None:
+    """Events are for Celery."""

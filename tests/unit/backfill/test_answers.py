@@ -1,0 +1,64 @@
+"""The store of answers: found for the version that answers now, over restarts, never in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backfill.answers import LOOKUP, Answers, digest_of
+from tests.unit.backfill.fakes import entry_for
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "answers.sqlite"
+
+
+def kept(path: Path, *texts: str, version: str = "1") -> Answers:
+    store = Answers(path)
+    store.keep((digest_of(text), entry_for(text, version)) for text in texts)
+    return store
+
+
+def test_what_was_kept_is_found_with_its_scores(path: Path) -> None:
+    store = kept(path, "a", "b")
+    assert store.find([digest_of("a"), digest_of("c")]) == {digest_of("a"): entry_for("a")}
+
+
+def test_a_full_lookup_finds_all(path: Path) -> None:
+    texts = [f"text {i}" for i in range(LOOKUP)]
+    store = kept(path, *texts)
+    assert len(store.find([digest_of(text) for text in texts])) == LOOKUP
+
+
+def test_nothing_is_found_before_the_version_is_known(path: Path) -> None:
+    first = kept(path, "a")
+    first.commit()
+    first.close()
+    store = Answers(path)
+    assert store.find([digest_of("a")]) == {}
+    store.serve("fake", "2")
+    assert store.find([digest_of("a")]) == {}
+    store.serve("fake", "1")
+    assert store.find([digest_of("a")]) == {digest_of("a"): entry_for("a")}
+
+
+def test_what_was_not_committed_is_gone(path: Path) -> None:
+    kept(path, "a").close()
+    store = Answers(path)
+    store.serve("fake", "1")
+    assert store.find([digest_of("a")]) == {}
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but longer than a header" * 40, b""])
+def test_a_broken_store_is_begun_anew(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert kept(path, "a").find([digest_of("a")])
+
+
+def test_the_store_holds_no_text(path: Path) -> None:
+    store = kept(path, "a text like no other")
+    store.commit()
+    store.close()
+    assert all(b"like no other" not in one.read_bytes() for one in path.parent.iterdir())

@@ -1,0 +1,100 @@
+"""The run's folder: one process at a time, a checkpoint that is whole or absent, gone at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backfill.checkpoint import AHEAD, Checkpoint
+from backfill.folder import CHECKPOINT, RunFolder
+from tasks.errors import ChangedRun, UnwritableOutput
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "out.csv"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "out.csv.sluice"
+
+
+def checkpoint() -> Checkpoint:
+    return Checkpoint([{"name": "in.csv", "size": 3, "sha256": "0"}], {"scores": False}, rows=7, number=3)
+
+
+def test_a_saved_checkpoint_is_found_again(path: Path, target: Path) -> None:
+    saved = checkpoint()
+    with RunFolder(path, target) as folder:
+        assert folder.load() is None
+        folder.save(saved)
+    with RunFolder(path, target) as folder:
+        assert folder.load() == saved
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"rows": 1}', b"\xff", checkpoint().dump()[:-5]])
+def test_a_checkpoint_that_is_none_of_ours_is_refused(path: Path, target: Path, content: bytes) -> None:
+    with RunFolder(path, target) as folder:
+        (path / CHECKPOINT).write_bytes(content)
+        with pytest.raises(ChangedRun, match="--restart"):
+            folder.load()
+
+
+def test_only_one_process_writes_an_output(path: Path, target: Path) -> None:
+    with RunFolder(path, target), pytest.raises(UnwritableOutput, match="another backfill"):
+        RunFolder(path, target).__enter__()
+    with RunFolder(path, target):
+        pass
+
+
+def test_the_output_appears_and_the_folder_goes(path: Path, target: Path) -> None:
+    target.write_text("before")
+    with RunFolder(path, target) as folder:
+        folder.partial.write_text("after")
+        folder.save(checkpoint())
+        assert target.read_text() == "before"
+        folder.publish()
+    assert target.read_text() == "after"
+    assert not path.exists()
+
+
+def test_publishing_again_after_a_crash_in_between_does_no_harm(path: Path, target: Path) -> None:
+    with RunFolder(path, target) as folder:
+        folder.partial.write_text("rows")
+        folder.partial.replace(target)
+        folder.publish()
+    assert target.read_text() == "rows"
+    assert not path.exists()
+
+
+def test_restarting_forgets_everything(path: Path, target: Path) -> None:
+    with RunFolder(path, target) as folder:
+        folder.save(checkpoint())
+        (path / "unpacked").mkdir()
+        folder.clear()
+        assert folder.load() is None
+        assert [one.name for one in path.iterdir()] == ["lock"]
+
+
+def test_a_folder_without_a_checkpoint_leaves_nothing(path: Path, target: Path) -> None:
+    with RunFolder(path, target) as folder:
+        folder.remove_if_unused()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["absent/out.csv", "."])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    with pytest.raises(UnwritableOutput, match=str(tmp_path)), RunFolder(tmp_path / f"{name}.sluice", target):
+        pass
+
+
+def test_the_envelopes_of_a_run_have_names_that_last() -> None:
+    one = checkpoint()
+    again = Checkpoint.load(one.dump())
+    assert again is not None
+    assert again.envelope(5) == one.envelope(5) != checkpoint().envelope(5)
+    one.oldest = 2
+    assert one.stale() == [one.envelope(number) for number in range(2, 3 + AHEAD)]

@@ -1,0 +1,286 @@
+"""The way over the broker, without one: lost replies, an absent broker, lost envelopes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from backfill import stop as stop_module
+from backfill.carriers import queue as module
+from backfill.carriers.base import Answers, Shape
+from backfill.carriers.queue import QueueCarrier, shape_for
+from backfill.stop import Stop, Stopped
+from config.settings import read
+from tasks.envelope import ENVELOPE_MESSAGES, Entry, labelled
+from tasks.errors import BackendUnavailable, BrokerUnavailable
+from tasks.results import Stored
+
+
+def status(version: str, messages: int, seconds: float, buffered: int = 0) -> dict[str, Any]:
+    return {
+        "labels": ["ham"],
+        "model": {"name": "m", "version": version},
+        "full_batch": {"messages": messages, "seconds": seconds},
+        "queue": {"buffered": buffered},
+    }
+
+
+FAST, SLOW = status("1", 64, 0.004), status("2", 16, 0.5)
+
+
+class FakeClient:
+    """Stands in for ``tasks.client.Client``: what was published, and what the test lets come back."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, list[str]]] = []
+        self.coming: deque[list[tuple[str, Answers]]] = deque()
+        self.stored: dict[str, Stored] = {}
+        self.broker_errors = 0
+        self.backend_error = False
+        self.serving: list[dict[str, Any]] = [FAST]
+        self.queued = 0
+        self.forgotten: list[str] = []
+        self.revoked: list[str] = []
+
+    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, scores: bool) -> None:
+        if self.broker_errors:
+            self.broker_errors -= 1
+            raise BrokerUnavailable("the broker cannot be reached (ConnectionError)")
+        self.published.append((envelope_id, list(texts)))
+
+    def replies(self, timeout_s: float) -> list[tuple[str, Answers]]:
+        return self.coming.popleft() if self.coming else []
+
+    def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
+        if self.backend_error:
+            raise BackendUnavailable("the result backend cannot be reached (ConnectionError)")
+        return [self.stored.get(one, Stored("PENDING")) for one in envelope_ids]
+
+    def workers(self) -> list[dict[str, Any]]:
+        if self.backend_error:
+            raise BackendUnavailable("the result backend cannot be reached (ConnectionError)")
+        return self.serving
+
+    def waiting(self, lane: str) -> int:
+        if self.queued < 0:
+            raise BrokerUnavailable("the broker cannot be reached (ConnectionError)")
+        return self.queued
+
+    def forget(self, envelope_ids: Sequence[str]) -> None:
+        self.forgotten += envelope_ids
+
+    def revoke(self, envelope_ids: Sequence[str]) -> None:
+        self.revoked += envelope_ids
+
+
+class Clock:
+    """Time that moves only when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    one = Clock()
+    monkeypatch.setattr(module, "time", one)
+    monkeypatch.setattr(stop_module, "time", one)
+    return one
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def stop() -> Stop:
+    return Stop()
+
+
+@pytest.fixture
+def carrier(client: FakeClient, clock: Clock, notes: list[str], stop: Stop) -> QueueCarrier:
+    settings = read(_env_file=None)
+    return QueueCarrier(settings, note=notes.append, stop=stop, client=client)  # type: ignore[arg-type]
+
+
+def label(text: str) -> Entry:
+    return labelled(None, "ham", 0.9, text, "1")
+
+
+def overdue(clock: Clock, times: int = 1) -> None:
+    clock.now += module.OVERDUE_S * 2.0 ** (times - 1) + module.ASK_EVERY_S + 0.1
+
+
+def test_replies_are_handed_on(carrier: QueueCarrier, client: FakeClient) -> None:
+    carrier.send("e1", ["a"])
+    assert client.published == [("e1", ["a"])]
+    client.coming.append([("e1", [(0, label("a"))])])
+    assert carrier.receive(0) == [("e1", [(0, label("a"))])]
+    carrier.done(["e1"])
+    assert client.forgotten == ["e1"]
+
+
+def test_a_lost_reply_is_looked_up(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
+    carrier.send("e1", ["a", "b"])
+    client.stored["e1"] = Stored("SUCCESS", [label("a"), label("b")])
+    assert carrier.receive(0) == []
+    overdue(clock)
+    assert carrier.receive(0) == [("e1", [(0, label("a")), (1, label("b"))])]
+    assert len(client.published) == 1
+
+
+def test_a_failed_envelope_gives_each_text_its_error(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
+    carrier.send("e1", ["a", "b"])
+    client.stored["e1"] = Stored("FAILURE", {"exc_message": "given up"})
+    overdue(clock)
+    ((_, answers),) = carrier.receive(0)
+    assert [entry["error"]["message"] for _, entry in answers] == ["given up", "given up"]
+
+
+def test_a_broker_that_was_never_there_is_an_error(carrier: QueueCarrier, client: FakeClient) -> None:
+    client.broker_errors = 1
+    with pytest.raises(BrokerUnavailable):
+        carrier.send("e1", ["a"])
+
+
+def test_a_broker_that_goes_away_is_waited_for(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock, notes: list[str]
+) -> None:
+    carrier.send("e1", ["a"])
+    client.broker_errors = 6
+    began = clock.now
+    carrier.send("e2", ["b"])
+    assert [texts for _, texts in client.published] == [["a"], ["b"]]
+    assert clock.now - began == pytest.approx(0.5 + 1 + 2 + 5 + 5 + 5)
+    assert "waiting for it" in notes[0]
+
+
+def test_an_absent_backend_is_waited_for(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock, notes: list[str]
+) -> None:
+    carrier.send("e1", ["a"])
+    client.backend_error = True
+    overdue(clock)
+    assert carrier.receive(0) == []
+    assert "waiting for it" in notes[0]
+
+
+def test_the_operator_hears_that_no_worker_is_there(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock, notes: list[str]
+) -> None:
+    carrier.send("e1", ["a"])
+    client.serving = []
+    overdue(clock)
+    carrier.receive(0)
+    assert "sluice worker" in notes[0]
+    assert len(client.published) == 1
+
+
+def test_what_nobody_holds_is_sent_again_under_its_id(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
+    carrier.send("e1", ["a"])
+    carrier.send("e2", ["b"])
+    overdue(clock)
+    carrier.receive(0)
+    assert client.published == 2 * [("e1", ["a"]), ("e2", ["b"])]
+    overdue(clock)
+    carrier.receive(0)
+    assert len(client.published) == 4  # each time after twice the time
+    overdue(clock, 2)
+    carrier.receive(0)
+    assert len(client.published) == 6
+
+
+@pytest.mark.parametrize("queued", [7, -1])
+def test_what_may_be_queued_is_not_sent_again(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock, queued: int
+) -> None:
+    carrier.send("e1", ["a"])
+    client.queued = queued
+    overdue(clock)
+    carrier.receive(0)
+    assert len(client.published) == 1
+
+
+def test_what_later_envelopes_have_overtaken_is_sent_again(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock
+) -> None:
+    for number in (1, 2, 3):
+        carrier.send(f"e{number}", [str(number)])
+    client.queued = 7
+    client.coming.append([("e2", [(0, label("2"))])])
+    carrier.receive(0)
+    carrier.done(["e2"])
+    overdue(clock)
+    carrier.receive(0)
+    assert [identity for identity, _ in client.published] == ["e1", "e2", "e3", "e1"]
+
+
+def test_slow_workers_are_given_their_time(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
+    carrier.send("e1", ["a"])
+    client.serving = [status("1", 64, 30, buffered=1)]
+    clock.now += 100
+    assert carrier.receive(0) == []
+    client.serving = [FAST]
+    client.coming.append([("e1", [(0, label("a"))])])
+    carrier.receive(0)
+    carrier.done(["e1"])
+    carrier.send("e2", ["b"])
+    clock.now += module.OVERDUE_TIMES * 100 - 1
+    carrier.receive(0)
+    assert len(client.published) == 2
+    clock.now += 2
+    carrier.receive(0)
+    assert len(client.published) == 3
+
+
+def test_giving_up_revokes_and_forgets(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
+    carrier.send("e1", ["a"])
+    carrier.give_up(["e1", "of an earlier run"])
+    assert client.revoked == ["e1", "of an earlier run"]
+    overdue(clock)
+    carrier.receive(0)
+    assert len(client.published) == 1
+
+
+def test_a_stop_ends_every_wait(carrier: QueueCarrier, client: FakeClient, stop: Stop) -> None:
+    client.serving = []
+    stop._status = 130
+    with pytest.raises(Stopped):
+        carrier.labels()
+    stop._status = 130
+    with pytest.raises(Stopped):
+        carrier.receive(0)
+
+
+def test_one_version_serves_or_none_is_named(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
+    assert carrier.version() == ("m", "1")
+    client.serving = [FAST, SLOW]
+    assert carrier.version() is None
+
+
+@pytest.mark.parametrize(
+    ("workers", "shape"),
+    [
+        ([], Shape(ENVELOPE_MESSAGES, 2 * ENVELOPE_MESSAGES)),
+        ([SLOW], Shape(16, 4 * 16 + 16)),
+        ([FAST], Shape(256, 4_800 + 256)),
+        ([SLOW, SLOW], Shape(16, 2 * 4 * 16 + 16)),
+    ],
+)
+def test_the_shape_keeps_every_worker_busy(workers: list[dict[str, Any]], shape: Shape) -> None:
+    assert shape_for(workers) == shape
