@@ -21,6 +21,8 @@ class AppendedFile:
 
     def __init__(self, path: Path, offset: int | None) -> None:
         self._path = path
+        if offset is not None and not path.exists():
+            raise lost(path)
         with faults_of(path):
             self._file = path.open("wb" if offset is None else "r+b", buffering=0)
         try:

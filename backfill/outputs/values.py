@@ -13,8 +13,8 @@ import orjson
 #: Deepest nesting that is written as JSON; the encoder has a limit too, a little above.
 MAX_DEPTH = 200
 TOO_DEEP = f"(nested deeper than {MAX_DEPTH} levels)"
-#: Integers that JSON readers and databases take.
-MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+#: Integers that the encoder takes.
+MIN_INT, MAX_INT = -(2**63), 2**64 - 1
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
