@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from bench.results import Results
 
 FOLDER = Path("bench-results")
+ARCHIVE_HELP = "A CSV with a column text.  [default: one with 31% duplicates, made from the samples]"
+CASES, WAYS = ("simulated", "mbert", "archive"), ("redis", "rabbitmq", "local", "celery-batches")
 INSTALL = "pip install -e '.[{}]' -c constraints.txt"
 
 Command = Callable[..., Any]
@@ -36,6 +39,24 @@ class Numbers(click.ParamType):
         if any(number <= 0 for number in numbers):
             self.fail(f"{value!r}: each must be more than 0", param, ctx)
         return numbers
+
+
+class Names(click.ParamType):
+    """Comma-separated names out of those that there are."""
+
+    name = "names"
+
+    def __init__(self, *known: str) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in str(value).split(",") if part.strip())
+        if not names or (unknown := sorted(set(names) - set(self._known))):
+            wrong = ", ".join(unknown) if names else "nothing"
+            self.fail(f"{wrong}: choose from {', '.join(self._known)}", param, ctx)
+        return names
 
 
 class Burst(click.ParamType):
@@ -185,6 +206,35 @@ def worker(out: Path | None, runs: int, tasks: int) -> None:
     module, reports = _module("worker", "bench"), _module("queued", "bench")
     results = _results("worker", out, {"model": module.MODEL}, options={"tasks": tasks, "runs": runs})
     reports.report(module.run(tasks=tasks, rounds=runs), results)
+    _tell(results)
+
+
+@click.command()
+@common
+@click.option("--cases", "names", type=Names(*CASES), default=",".join(CASES), show_default=True)
+@click.option("--ways", type=Names(*WAYS), default=",".join(WAYS), show_default=True)
+@click.option("--rows", type=click.IntRange(1000), default=60_000, show_default=True, help="For the simulated model.")
+@click.option("--mbert-rows", type=click.IntRange(192), default=1_500, show_default=True, help="For mBERT's shape.")
+@click.option("--peer-rows", type=click.IntRange(64), default=2_000, show_default=True, help="For celery-batches.")
+@click.option("--archive", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=ARCHIVE_HELP)
+@click.option("--model", help="In place of the simulated one.")
+@click.option(
+    "--mbert", type=click.Path(exists=True, file_okay=False, path_type=Path), help="In place of one made here."
+)
+@click.option("--vocabulary", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="mBERT's vocab.txt.")
+def backfill(out: Path | None, runs: int, model: str | None, **options: Any) -> None:
+    """Archives end to end: the queue on both brokers, --local and celery-batches, beside the forward alone."""
+    module = _module("backfill", "bench")
+    from bench.service import SIMULATED
+
+    options["model"] = model or SIMULATED
+    results = _results("backfill", out, {"model": options["model"]}, options={"runs": runs, **options})
+    with TemporaryDirectory(prefix="sl-archives-") as folder:
+        try:
+            cases = module.cases(Path(folder), **options)
+        except ValueError as exc:
+            raise click.UsageError(str(exc)) from None
+        module.report(module.run(cases, runs=runs), results)
     _tell(results)
 
 

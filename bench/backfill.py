@@ -1,0 +1,339 @@
+"""`sluice bench backfill`: whole archives through `sluice backfill`, beside the forward of the same model alone.
+
+A run takes each case's texts through the bare forward, and through each way there is from an archive to its output:
+the queue on Redis and on RabbitMQ, ``--local``, and one Celery task a row with celery-batches. The forward takes its
+turn in parts, before, between and after the ways, so that whatever else the machine does falls on all alike.
+
+The clock of a way runs from when the archive's first text reaches the tokenizer beside the model until the complete
+output is there: processes that start, models that load and an archive's survey are not in it, reading, sending,
+tokenising, storing and writing are. ``wall_s`` is the whole command. The forward's texts are tokenised before its clock
+starts, and its batches are all full.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import archives, noted, plots
+from bench.environment import without_own_settings
+from bench.progress import progress
+from bench.results import Results, print_table
+from bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
+from bench.statistics import Row, summarise
+from config.settings import ROOT, read
+from tests.harness.process import Child, wait_for
+from tests.harness.worker import environment
+from worker.model.base import Classifier
+from worker.model.loader import load
+
+POLL_S = 0.005
+#: Seconds that a way may take in all.
+PATIENCE_S = 1_800.0
+KEYS = ("case", "way")
+FIGURES = ("rows_per_s", "share", "seconds", "wall_s", "model_busy", "mean_batch")
+PEER = "celery-batches"
+WAYS = ("redis", "rabbitmq", "local", PEER)
+#: Ways that show something new in a case: a slow model's share does not depend on the broker.
+CASE_WAYS = {"simulated": WAYS, "mbert": ("redis", "local"), "archive": ("redis", "rabbitmq", "local")}
+#: What was asked for: the least share of the forward, of the ways through the queue.
+TARGETS = {"simulated": 0.80, "mbert": 0.95, "archive": 1.0}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An archive and a model.
+
+    Attributes:
+        ways: ``redis``, ``rabbitmq``, ``local``, ``celery-batches``.
+        peer_rows: so many of the first rows are enough for celery-batches.
+        settings: of the model and the worker, by field name.
+    """
+
+    name: str
+    archive: Path
+    ways: Sequence[str]
+    peer_rows: int = 2_000
+    settings: dict[str, Any] = field(default_factory=lambda: {"model": SIMULATED})
+
+
+def cases(
+    folder: Path,
+    names: Sequence[str] = tuple(TARGETS),
+    ways: Sequence[str] = WAYS,
+    *,
+    rows: int = 60_000,
+    mbert_rows: int = 1_500,
+    peer_rows: int = 2_000,
+    archive: Path | None = None,
+    model: str = SIMULATED,
+    mbert: Path | None = None,
+    vocabulary: Path | None = None,
+) -> list[Case]:
+    """The cases of these names, their archives written into ``folder``.
+
+    Args:
+        rows: of the archives for the simulated accelerator.
+        archive: a CSV with a column ``text`` for the case ``archive``; None: one with duplicates is made.
+        model: the simulated accelerator.
+        mbert: a model folder; None: mBERT's shape, made once under ``build``, with the pieces of ``vocabulary``.
+    """
+    found = []
+    for name in names:
+        if name == "mbert":
+            from bench.models import mbert_folder
+
+            served = mbert or mbert_folder(ROOT / "build" / "mbert", vocabulary=vocabulary)
+            settings = {"model": str(served), "precision": "fp32"}
+            file = archives.write(folder / "few.csv", mbert_rows)
+        elif name == "archive":
+            settings = {"model": model}
+            file = archive or archives.write(folder / "duplicates.csv", rows, archives.DUPLICATES)
+        else:
+            settings = {"model": model}
+            file = archives.write(folder / "unique.csv", rows)
+        found.append(Case(name, file, [way for way in ways if way in CASE_WAYS[name]], peer_rows, settings))
+    return found
+
+
+def run(cases: Sequence[Case], *, runs: int = 3, note: Callable[[str], None] = progress) -> list[Row]:
+    """A row per run, case and way, with `FIGURES`; the way ``forward`` is what ``share`` is a share of.
+
+    Raises:
+        RuntimeError: a process failed, or an output lacks rows or holds errors.
+    """
+    rows: list[Row] = []
+    brokers = {way for case in cases for way in case.ways if way in BROKER_NAMES}
+    with without_own_settings(), Servers("redis", *brokers) as servers:
+        for number in range(1, runs + 1):
+            for case in cases:
+                for row in measure(servers, case):
+                    rows.append({"run": number, "case": case.name, **row})
+                    note(f"run {number}  {case.name:10} {row['way']:15} {_line(row)}")
+    return rows
+
+
+def _line(row: Row) -> str:
+    return (
+        f"{row['rows']:8,} rows {row['seconds']:7.2f} s {row['rows_per_s']:9,.1f} rows/s"
+        f"  {row['share']:6.1%} of the forward, the model busy {row['model_busy']:.0%}, {row['wall_s']:.1f} s in all"
+    )
+
+
+def measure(servers: Servers, case: Case) -> Iterator[Row]:
+    """One run of a case: the forward's row, then one for each way."""
+    texts = archives.read(case.archive)
+    alone = Alone(texts, case.settings, parts=len(case.ways) + 1)
+    alone.take()
+    rows = []
+    for way in case.ways:
+        rows.append(_way(servers, case, way, texts))
+        alone.take()
+    rate = len(texts) / alone.seconds
+    batch = min(alone.batch, len(texts))
+    yield {
+        "way": "forward",
+        "rows": len(texts),
+        "rows_per_s": rate,
+        "share": 1.0,
+        "seconds": alone.seconds,
+        "wall_s": alone.seconds,
+        "model_busy": 1.0,
+        "mean_batch": batch,
+    }
+    for row in rows:
+        yield {**row, "share": row["rows_per_s"] / rate}
+
+
+class Alone:
+    """The forward alone over all texts, in full batches in order of arrival; ``take`` runs the next part of them."""
+
+    def __init__(self, texts: Sequence[str], settings: dict[str, Any], parts: int) -> None:
+        given = read(**settings)
+        self.batch = given.max_batch_size
+        self.seconds = 0.0
+        self._threads = given.model_threads
+        self._model: Classifier = load(given)
+        ids = self._model.encode(list(texts))
+        batches = [ids[start : start + self.batch] for start in range(0, len(ids), self.batch)]
+        self._parts = [batches[len(batches) * i // parts : len(batches) * (i + 1) // parts] for i in range(parts)]
+        self._set_threads(busy=True)
+        self._model.warm_up(self.batch)
+        self._set_threads(busy=False)
+
+    def take(self) -> None:
+        self._set_threads(busy=True)
+        began = time.perf_counter()
+        _run_all(self._model, self._parts.pop(0))
+        self.seconds += time.perf_counter() - began
+        self._set_threads(busy=False)
+
+    def _set_threads(self, *, busy: bool) -> None:
+        """Every core while it computes; what idles here must not spin beside the worker."""
+        import torch
+
+        torch.set_num_threads((self._threads or len(os.sched_getaffinity(0))) if busy else 1)
+
+
+def _run_all(model: Classifier, batches: Sequence[Sequence[list[int]]]) -> None:
+    """Every batch; where the device works on its own, the next one is submitted before the last one is collected."""
+    from worker.threads.model import Asynchronous
+
+    if not isinstance(model, Asynchronous):
+        for batch in batches:
+            model.forward(batch)
+        return
+    handle = None
+    for batch in batches:
+        handle, last = model.submit(batch), handle
+        if last is not None:
+            model.collect(last)
+    if handle is not None:
+        model.collect(handle)
+
+
+def _way(servers: Servers, case: Case, way: str, texts: Sequence[str]) -> Row:
+    servers.empty()
+    with tempfile.TemporaryDirectory(prefix="way-", dir=servers.folder) as name:
+        folder = Path(name)
+        source = case.archive
+        broker = way
+        if way == PEER:
+            source, texts = shortened(source, case.peer_rows, folder / "short.csv"), texts[: case.peer_rows]
+        if way not in BROKER_NAMES:
+            broker = "redis"
+        env = environment(servers.urls[broker], servers.urls["redis"], **case.settings)
+        env |= {noted.FILE: str(folder / "notes"), noted.FIRST: noted.digest(texts[0])}
+        target = folder / "out.csv"
+        if way == "local":
+            wall, ended = _command(folder, _noted("sluice", "backfill", "--local", source, "-o", target), env, target)
+        else:
+            client = [sys.executable, "-m", *_client(way), str(source), *(() if way == PEER else ("-o",)), str(target)]
+            with _worker(folder, way, env):
+                wall, ended = _command(folder, client, env, target)
+        check(target, len(texts))
+        return {"way": way, "rows": len(texts), **figures(noted.read(folder / "notes"), len(texts), wall, ended)}
+
+
+def figures(notes: noted.Notes, rows: int, wall_s: float, ended: float) -> Row:
+    """What the notes of a model's process say of ``rows`` rows whose output was there at ``ended``.
+
+    Raises:
+        RuntimeError: the process never saw the first text.
+    """
+    if notes.first is None:
+        raise RuntimeError("the model's process never saw the archive's first text")
+    seconds, sizes = ended - notes.first, notes.sizes()
+    return {
+        "rows_per_s": rows / seconds,
+        "seconds": seconds,
+        "wall_s": wall_s,
+        "model_busy": notes.busy_s(ended) / seconds,
+        "mean_batch": sum(sizes) / max(1, len(sizes)),
+    }
+
+
+def _client(way: str) -> tuple[str, ...]:
+    return ("bench.peers.row_client",) if way == PEER else ("cli.main", "backfill")
+
+
+def _noted(*command: object) -> list[str]:
+    return [sys.executable, "-m", "bench.noted", *map(str, command)]
+
+
+@contextmanager
+def _worker(folder: Path, way: str, env: dict[str, str]) -> Iterator[None]:
+    """A worker that is ready, until the block ends."""
+    name = "bench@localhost"
+    arguments = ["celery", "-A", "bench.peers.queue_workers", "worker", "-l", "info", "--without-mingle"]
+    if way != PEER:
+        arguments = ["sluice", "worker"]
+    with ExitStack() as stack:
+        child = Child(_noted(*arguments, "--hostname", name), folder / "worker.log", env)
+        stack.callback(child.stop)
+        child.wait_for_output(f"{name} ready.", READY_S)
+        yield
+
+
+def _command(folder: Path, command: Sequence[str], env: dict[str, str], target: Path) -> tuple[float, float]:
+    """Run a command until it ends.
+
+    Returns:
+        The seconds that it took, and when its output was there (monotonic seconds).
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    began = time.monotonic()
+    child = Child(command, folder / "client.log", env)
+    try:
+        wait_for(lambda: target.exists() or child.returncode is not None, "the output", PATIENCE_S, POLL_S)
+        ended = time.monotonic()
+        if child.wait(60) != 0:
+            raise RuntimeError(f"the client ended with {child.returncode}:\n{child.output()[-3000:]}")
+        return time.monotonic() - began, ended
+    finally:
+        child.kill()
+
+
+def shortened(archive: Path, rows: int, file: Path) -> Path:
+    """The first rows of a generated archive."""
+    texts = archives.read(archive)[:rows]
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["id", archives.COLUMN])
+        writer.writerows((number, text) for number, text in enumerate(texts))
+    return file
+
+
+def check(target: Path, rows: int) -> None:
+    """Raise RuntimeError unless an output has every row with a label."""
+    with target.open(encoding="utf-8", newline="") as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    if len(labels) != rows or not all(labels):
+        raise RuntimeError(f"the output has {len(labels)} rows, {labels.count('')} without a label, for {rows}")
+
+
+def report(rows: Sequence[Row], results: Results) -> None:
+    """Write and print the runs and their medians, and draw them."""
+    lines = summary(rows)
+    results.table("backfill", lines)
+    results.table("backfill_runs", rows)
+    shown = ["case", "way", "rows", "runs", *FIGURES, "target"]
+    print_table("Backfill, rows/s: medians (smallest–largest run)", lines, shown)
+    for case in dict.fromkeys(row["case"] for row in rows):
+        plot(case, [line for line in lines if line["case"] == case], results)
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """Medians and spreads over the runs, with the number of rows and what was asked for."""
+    found = summarise(rows, KEYS, FIGURES)
+    counts = {tuple(row[key] for key in KEYS): row["rows"] for row in rows}
+    for line in found:
+        line["rows"] = counts[line["case"], line["way"]]
+        line["target"] = TARGETS.get(line["case"]) if line["way"] in BROKER_NAMES else None
+    return found
+
+
+def plot(case: str, lines: Sequence[Row], results: Results) -> None:
+    """A bar per way; what was asked for as a line."""
+    figure, axes = plots.canvas(f"Rows of an archive a second: {case}", "", "rows/s", results.stamp)
+    names = [{"forward": "the forward\nalone", "local": "--local", **BROKER_NAMES}.get(w, w) for w in _ways(lines)]
+    plots.bars(axes, names, lines, "rows_per_s", plots.COLOURS[: len(lines)])
+    if case in TARGETS:
+        wanted = TARGETS[case] * lines[0]["rows_per_s"]
+        axes.axhline(wanted, linestyle=":", color="#777777", label=f"{TARGETS[case]:.2f} of the forward")
+        axes.legend()
+    results.figure(f"backfill_{case}", figure)
+
+
+def _ways(lines: Sequence[Row]) -> list[str]:
+    return [line["way"] for line in lines]
