@@ -1,0 +1,161 @@
+"""The format of an input, told by its content; its name says nothing here."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+
+from backfill.formats.base import ReadOptions
+from backfill.formats.delimited import match_of
+from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
+from backfill.formats.registry import FORMATS
+from backfill.inputs.origin import Origin
+from tasks.errors import UnreadableArchive
+
+#: Lines that are looked at.
+LINES = 20
+#: Least share of rows that fit a header with unknown names, for a text to be CSV.
+MIN_SHARE = 0.8
+#: First bytes that are no archive of messages, for the error to name; some at an offset.
+_KINDS = (
+    (0, b"PK", "a ZIP file inside another packed file"),
+    (0, b"\x1f\x8b", "gzip data that is packed more often than is undone"),
+    (0, b"\xfd7zXZ\0", "xz data"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip file"),
+    (0, b"Rar!", "a RAR file"),
+    (257, b"ustar", "a tar file"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"GIF8", "a GIF picture"),
+    (4, b"ftyp", "a video or a picture of a telephone"),
+    (0, b"\xd0\xcf\x11\xe0", "an old Office document"),
+    (0, b"FEA1", "Feather, version 1"),
+    (0, b"Obj\x01", "Avro"),
+    (0, b"ORC", "ORC"),
+    (0, b"\x7fELF", "a program"),
+)
+_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)")
+_DATE = r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}"
+_TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[^\W\d][\w.\s]{0,12})?"
+_WHATSAPP = re.compile(rf"(?:\[{_DATE},? {_TIME}\] |{_DATE},? {_TIME} - )\S")
+
+
+def detect(origin: Origin, options: ReadOptions | None = None) -> str:
+    """The format of ``origin``, one of ``FORMATS``.
+
+    Raises:
+        UnreadableArchive: it is none of them; the message says what it looks like.
+    """
+    with origin.open() as stream:
+        sample = stream.read(SAMPLE_BYTES)
+    found = _recognised(origin, sample, options or ReadOptions())
+    if not sample:
+        raise UnreadableArchive(f"{origin.name} is empty")
+    if found is None:
+        raise UnreadableArchive(
+            f"the format of {origin.name} is not recognised: it {_looks_like(sample)}."
+            f" If it is one of {', '.join(FORMATS)} nevertheless, say so with --format"
+        )
+    return found
+
+
+def recognise(origin: Origin, options: ReadOptions | None = None) -> str | None:
+    """As ``detect``; None if it is none of them."""
+    with origin.open() as stream:
+        sample = stream.read(SAMPLE_BYTES)
+    return _recognised(origin, sample, options or ReadOptions())
+
+
+def _recognised(origin: Origin, sample: bytes, options: ReadOptions) -> str | None:
+    binary = _binary(sample)
+    if binary is not None:
+        return _database(origin) if binary == "sqlite" else binary
+    if any(sample[at:].startswith(magic) for at, magic, _ in _KINDS):
+        return None
+    text = decoded(sample, encoding_of(sample, options.encoding))
+    head = text.lstrip("\ufeff\u200e\u200f \t\r\n")
+    if _has_controls(head[:4096]):
+        return None
+    if head.startswith("<"):
+        element = _ELEMENT.search(head)
+        return "backup-xml" if element is not None and element[1] in ("smses", "calls") else None
+    if _is_json(head, complete=len(sample) < SAMPLE_BYTES):
+        return "jsonl"
+    if _WHATSAPP.match(head.replace("\u200e", "")):
+        return "whatsapp"
+    return "csv" if _is_delimited(sample, options) else None
+
+
+def _binary(sample: bytes) -> str | None:
+    if sample.startswith(b"PAR1"):
+        return "parquet"
+    if sample.startswith(b"ARROW1") or _is_arrow_stream(sample):
+        return "arrow"
+    if sample.startswith(b"SQLite format 3\0"):
+        return "sqlite"
+    return None
+
+
+def _is_arrow_stream(sample: bytes) -> bool:
+    """A continuation mark, then the length of a message, in whole words of eight bytes."""
+    length = int.from_bytes(sample[4:8], "little")
+    return sample.startswith(b"\xff\xff\xff\xff") and 0 < length < 1 << 24 and length % 8 == 0
+
+
+def _database(origin: Origin) -> str:
+    path = Path(origin.file()).absolute()
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'message'")
+            return "imessage" if found.fetchone() else "sqlite"
+    except sqlite3.Error as exc:
+        raise UnreadableArchive(f"{origin.name} is a damaged SQLite database ({exc})") from exc
+
+
+def _has_controls(text: str) -> bool:
+    """Whether it holds what no text holds; a few stray ones are let through."""
+    controls = sum(char < " " and char not in "\t\r\n\f\x1a" for char in text)
+    return controls > len(text) // 100 + 1
+
+
+def _is_json(head: str, complete: bool) -> bool:
+    if head.startswith("["):
+        return re.match(r"\[\s*(\{\s*[\"}]|\])", head) is not None
+    if not head.startswith("{"):
+        return False
+    lines = [line for line in head.splitlines() if line.strip()]
+    whole = lines if complete else lines[:-1]
+    if not whole:
+        return re.match(r'\{\s*"', head) is not None
+    good = sum(_is_object(line) for line in whole[:LINES])
+    return 2 * good >= len(whole[:LINES])
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _is_delimited(sample: bytes, options: ReadOptions) -> bool:
+    match = match_of(sample, len(sample) < SAMPLE_BYTES, options)[1]
+    return match is not None and (match.known or (len(match.header) > 1 and match.share >= MIN_SHARE))
+
+
+def _looks_like(sample: bytes) -> str:
+    for at, magic, kind in _KINDS:
+        if sample[at:].startswith(magic):
+            return f"looks like {kind}"
+    if sample.lstrip().startswith(b"<"):
+        return "is XML or HTML, but no backup of messages"
+    if sample.lstrip().startswith((b"{", b"[")):
+        return "looks like JSON, but not like one object a line"
+    if _has_controls(sample[:4096].decode("latin-1")):
+        return f"is binary, and begins with the bytes {sample[:8].hex(' ')}"
+    return "is text, but neither a table with a header nor a chat"

@@ -1,0 +1,138 @@
+"""The dialect of a delimited file: what separates fields and what quotes them, found from its first lines."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from tasks.errors import UnreadableArchive
+
+DELIMITERS = (",", "\t", ";", "|")
+#: How files are quoted: by ``"``, by ``'``, not at all.
+QUOTES = ('"', "'", None)
+#: Rows that are looked at.
+SAMPLE_ROWS = 1_000
+_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How to split lines into fields.
+
+    Attributes:
+        quote: None where quotes are characters like any other.
+        spaced: a space follows each delimiter and belongs to no field.
+    """
+
+    delimiter: str = ","
+    quote: str | None = '"'
+    spaced: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``csv.reader`` takes."""
+        quoting = {"quoting": csv.QUOTE_NONE} if self.quote is None else {"quotechar": self.quote}
+        return {"delimiter": self.delimiter, "skipinitialspace": self.spaced, **quoting}
+
+    def note(self) -> str | None:
+        """A sentence where it is not what CSV mostly is."""
+        parts = [] if self.delimiter == "," else [f"separated by {_NAMES.get(self.delimiter, repr(self.delimiter))}"]
+        if self.quote != '"':
+            parts.append("not quoted" if self.quote is None else f"quoted by {self.quote}")
+        return f"its fields are {' and '.join(parts)}" if parts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A dialect and how well a sample fits it.
+
+    Attributes:
+        header: the fields of its first row.
+        known: one of them has a name that was looked for.
+        share: of the rows, those with as many fields as the header.
+    """
+
+    dialect: Dialect
+    header: list[str]
+    known: bool
+    share: float
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """More is better. Every file has one column when split by what does not occur in it, so that counts half."""
+        return self.known, self.share * (1.0 if len(self.header) > 1 else 0.5)
+
+
+def delimiter_of(wanted: str) -> str:
+    """The character that ``--delimiter`` names.
+
+    Raises:
+        UnreadableArchive: it names none.
+    """
+    delimiter = _WORDS.get(wanted.lower(), wanted)
+    if len(delimiter) != 1 or delimiter in "\r\n\"'":
+        raise UnreadableArchive("--delimiter takes one character, or tab")
+    return delimiter
+
+
+def dialect_of(sample: str, complete: bool, names: Collection[str], delimiter: str | None = None) -> Match | None:
+    """The dialect that fits ``sample`` best; None if nothing is in it.
+
+    Args:
+        sample: the first lines; ``complete`` if there are no more.
+        names: lower-case names of which the header should hold one.
+        delimiter: the only one to try.
+    """
+    best: Match | None = None
+    for candidate in _candidates(sample, delimiter):
+        match = _match(sample, complete, names, candidate)
+        if match is not None and (best is None or match.rank > best.rank):
+            best = match
+    return best
+
+
+def _candidates(sample: str, delimiter: str | None) -> Iterator[Dialect]:
+    first = sample.lstrip("\r\n").partition("\n")[0]
+    for quote in QUOTES:
+        if quote is not None and quote not in sample and quote != '"':
+            continue
+        for character in (delimiter,) if delimiter else DELIMITERS:
+            after = re.findall(re.escape(character) + "(.?)", first)
+            yield Dialect(character, quote, bool(after) and set(after) == {" "})
+
+
+def _match(sample: str, complete: bool, names: Collection[str], dialect: Dialect) -> Match | None:
+    counts: list[int] = []
+    header: list[str] = []
+    for fields in _rows(sample, complete, dialect):
+        if not header:
+            header = fields
+        else:
+            counts.append(len(fields))
+    if not header:
+        return None
+    known = any(name.strip().lower() in names for name in header)
+    share = sum(count == len(header) for count in counts) / len(counts) if counts else 1.0
+    return Match(dialect, header, known, share)
+
+
+def _rows(sample: str, complete: bool, dialect: Dialect) -> Iterator[list[str]]:
+    """The first rows that are not blank; an empty list for one that breaks the rules of quoting."""
+    reader = csv.reader(StringIO(sample, newline=""), strict=True, **dialect.arguments())
+    row: list[str] | None = None
+    for _ in range(SAMPLE_ROWS):
+        # One row behind, for the last one may be cut off.
+        if row is not None:
+            yield row
+        try:
+            row = next((fields for fields in reader if fields), None)
+        except csv.Error:
+            row = []
+        if row is None:
+            return
+    if row is not None and complete:
+        yield row

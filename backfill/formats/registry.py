@@ -1,0 +1,36 @@
+"""Which module reads which format."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from backfill.formats.base import Reader, ReadOptions
+from backfill.inputs.origin import Origin
+from tasks.errors import UnreadableArchive
+
+#: Module of this package by format: loaded when an input needs it, for some load libraries.
+MODULES = {
+    "csv": "delimited",
+    "jsonl": "jsonl",
+    "parquet": "columnar",
+    "arrow": "columnar",
+    "backup-xml": "backup_xml",
+    "sms-ie": "sms_ie",
+    "imessage": "imessage",
+    "whatsapp": "whatsapp",
+    "sqlite": "sqlite",
+}
+FORMATS = tuple(MODULES)
+
+
+def open_reader(format_name: str, origin: Origin, options: ReadOptions) -> Reader:
+    """The reader of ``origin`` as ``format_name``.
+
+    Raises:
+        UnreadableArchive: there is no such format, or ``origin`` makes no sense as one.
+    """
+    if format_name not in MODULES:
+        raise UnreadableArchive(f"there is no format {format_name!r}: --format takes {', '.join(FORMATS)}")
+    module = import_module(f"backfill.formats.{MODULES[format_name]}")
+    reader: Reader = module.open_reader(origin, options)
+    return reader

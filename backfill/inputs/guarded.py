@@ -1,0 +1,65 @@
+"""A stream whose damage is an error of ours."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, BinaryIO
+from zipfile import BadZipFile
+
+from tasks.errors import SluiceError, UnreadableArchive
+
+#: What reading and unpacking raises when the bytes are not what they should be. RuntimeError and NotImplementedError
+#: are zipfile's, for members that are encrypted or packed in a way that it does not know.
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile, NotImplementedError, RuntimeError)
+
+
+class Guarded(io.RawIOBase):
+    """Unpacked bytes of one input.
+
+    Args:
+        name: what messages call the input.
+        streams: the stream to read, after those that it reads from; all are closed with it.
+        passed: told how many bytes have been read, after each slice; may raise.
+    """
+
+    def __init__(self, name: str, streams: list[BinaryIO], passed: Callable[[int], None]) -> None:
+        self._name = name
+        self._streams = streams
+        # What is left of a damaged stream comes with ``read1``; ``read`` would lose it to the error behind it.
+        self._read: Callable[[int], bytes] = getattr(streams[-1], "read1", streams[-1].read)
+        self._passed = passed
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._read(len(buffer))
+        except SluiceError:
+            raise
+        except DAMAGE as exc:
+            raise damaged(self._name, exc, self._count) from exc
+        buffer[: len(data)] = data
+        self._count += len(data)
+        self._passed(self._count)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            for stream in reversed(self._streams):
+                with suppress(*DAMAGE):
+                    stream.close()
+        super().close()
+
+
+def damaged(name: str, exc: BaseException, count: int) -> UnreadableArchive:
+    """The error for an input of which ``count`` unpacked bytes could be read before ``exc``."""
+    reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    return UnreadableArchive(
+        f"{name} is damaged or cut off: {count:,} bytes of it could be read, then: {reason}", {"bytes": count}
+    )

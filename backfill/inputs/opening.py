@@ -1,0 +1,181 @@
+"""Opens what was found: copies what is no file, looks into ZIP files, tells formats, makes readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from backfill.formats.base import Reader
+from backfill.formats.detect import detect, recognise
+from backfill.formats.registry import open_reader
+from backfill.inputs.find import STDIN, Found, find
+from backfill.inputs.packed import PackedOrigin, file_origin, member_origin
+from backfill.inputs.packing import HEAD_BYTES, packing_of
+from backfill.inputs.pipe import copy_pipe, copy_stdin
+from backfill.inputs.unpacking import Unpacking
+from backfill.plan import Plan
+from backfill.stop import Stop
+from tasks.errors import UnreadableArchive
+
+#: The member that makes a ZIP an archive of SMS Import/Export.
+SMS_IE_MEMBER = "messages.ndjson"
+#: Names that a note lists.
+LISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is read: its path, what messages call it, its size and its time of change when it was opened."""
+
+    path: Path
+    name: str
+    size: int
+    changed_ns: int
+
+    def unchanged(self) -> bool:
+        try:
+            info = self.path.stat()
+        except OSError:
+            return False
+        return (info.st_size, info.st_mtime_ns) == (self.size, self.changed_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One input with its reader."""
+
+    origin: PackedOrigin
+    format: str
+    reader: Reader
+
+
+def open_inputs(plan: Plan, stop: Stop) -> Inputs:
+    """Open all inputs of ``plan``.
+
+    Raises:
+        UnreadableArchive, UnwritableOutput, Stopped: as ``open_source``.
+    """
+    inputs = Inputs(plan, stop)
+    try:
+        inputs.open()
+    except BaseException:
+        inputs.close()
+        raise
+    return inputs
+
+
+class Inputs:
+    """All inputs of a plan.
+
+    Attributes:
+        openings: in the order in which they are read.
+        files: what they lie in; a ZIP file may hold several.
+        notes: what was left out.
+    """
+
+    def __init__(self, plan: Plan, stop: Stop) -> None:
+        self._plan = plan
+        self._check: Callable[[], None] = stop.check
+        self._unpacking = Unpacking(plan.folder, plan.max_unpacked_bytes, self._check)
+        self._zips: list[ZipFile] = []
+        self._skipped: list[str] = []
+        self.openings: list[Opening] = []
+        self.files: list[File] = []
+        self.notes: list[str] = []
+
+    def open(self) -> None:
+        for found in find(self._plan):
+            self._check()
+            self._open_file(found)
+        if not self.openings:
+            raise UnreadableArchive(f"{', '.join(self._plan.inputs)}: none of the files there holds messages")
+        if self._skipped:
+            count = len(self._skipped)
+            more = ", …" if count > LISTED else ""
+            files = "1 file that holds" if count == 1 else f"{count:,} files that hold"
+            self.notes.append(f"skipped {files} no messages: {', '.join(self._skipped[:LISTED])}{more}")
+        # From here on whoever reads the rows looks for a stop between two of them.
+        self._unpacking.check = _nothing
+
+    def close(self) -> None:
+        for opening in self.openings:
+            opening.reader.close()
+        for archive in self._zips:
+            with suppress(OSError):
+                archive.close()
+
+    def _open_file(self, found: Found) -> None:
+        path = self._on_disk(found)
+        try:
+            info = path.stat()
+            with path.open("rb") as file:
+                kind = packing_of(file.read(HEAD_BYTES))
+        except OSError as exc:
+            raise UnreadableArchive(f"{found.name} cannot be read ({exc.strerror})") from exc
+        before = len(self.openings)
+        if kind == "zip":
+            self._open_zip(path, found, info.st_size)
+        else:
+            self._open_origin(file_origin(path, found.name, info.st_size, self._unpacking), found.asked)
+        if len(self.openings) > before:
+            self.files.append(File(path, found.name, info.st_size, info.st_mtime_ns))
+
+    def _on_disk(self, found: Found) -> Path:
+        folder = self._plan.folder
+        if str(found.path) == STDIN:
+            copy_stdin(folder / "stdin", self._check)
+            return folder / "stdin"
+        if found.path.is_fifo():
+            copy = self._unpacking.place(found.name)
+            copy_pipe(found.path, found.name, copy, self._check)
+            return copy
+        if not found.path.is_file():
+            raise UnreadableArchive(f"{found.name} is neither a file nor a folder")
+        return found.path
+
+    def _open_origin(self, origin: PackedOrigin, asked: bool) -> None:
+        options = self._plan.read
+        kind = options.format or (detect(origin, options) if asked else recognise(origin, options))
+        if kind is None:
+            self._skipped.append(origin.name)
+        else:
+            self.openings.append(Opening(origin, kind, open_reader(kind, origin, options)))
+
+    def _open_zip(self, path: Path, found: Found, size: int) -> None:
+        try:
+            archive = ZipFile(path)
+        except (BadZipFile, OSError, ValueError, NotImplementedError) as exc:
+            raise UnreadableArchive(f"{found.name} is a damaged ZIP file ({exc})") from exc
+        self._zips.append(archive)
+        members = sorted(_members(archive), key=lambda member: member.filename)
+        if any(member.flag_bits & 1 for member in members):
+            raise UnreadableArchive(f"{found.name} is an encrypted ZIP file: unpack it first")
+        index = next((member for member in members if member.filename == SMS_IE_MEMBER), None)
+        if index is not None and self._plan.read.format in (None, "sms-ie"):
+            self._unpacking.take(found.name, index.file_size)
+            self._open_origin(_whole_zip(path, found.name, size, self._unpacking), True)
+            return
+        before = len(self.openings)
+        for member in members:
+            self._check()
+            self._open_origin(member_origin(archive, member, found.name, self._unpacking), asked=False)
+        if len(self.openings) == before and found.asked:
+            raise UnreadableArchive(f"none of the {len(members):,} files in {found.name} holds messages")
+
+
+def _members(archive: ZipFile) -> Iterator[ZipInfo]:
+    for member in archive.infolist():
+        parts = member.filename.split("/")
+        if not member.is_dir() and parts[0] != "__MACOSX" and not any(part.startswith(".") for part in parts):
+            yield member
+
+
+def _whole_zip(path: Path, name: str, size: int, unpacking: Unpacking) -> PackedOrigin:
+    return file_origin(path, name, size, unpacking)
+
+
+def _nothing() -> None:
+    """No stop is looked for."""

@@ -1,0 +1,160 @@
+"""All inputs of a backfill as one table of rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from backfill.columns import TEXT, Column, Roles
+from backfill.formats.base import Reader
+from backfill.inputs.opening import Opening, open_inputs
+from backfill.plan import Plan
+from backfill.row import Row
+from backfill.stop import Stop
+from tasks.errors import UnreadableArchive
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Part:
+    """One input in the table: ``layout`` gives, per column of the table, the column of the input (None: it has none).
+
+    A ``layout`` of None says that they are the same.
+    """
+
+    opening: Opening
+    layout: list[int | None] | None
+
+    def rows(self) -> Iterator[Row]:
+        rows = self.opening.reader.rows()
+        return rows if self.layout is None else map(self._laid_out, rows)
+
+    def _laid_out(self, row: Row) -> Row:
+        values = row.values
+        row.values = [None if at is None else values[at] for at in self.layout or ()]
+        return row
+
+
+def open_source(plan: Plan, stop: Stop) -> Source:
+    """Find, survey and fingerprint all inputs of ``plan``.
+
+    Raises:
+        UnreadableArchive: an input is absent, damaged, of no known format, or has no column of texts.
+        UnwritableOutput: standard input or what must be unpacked cannot be kept in the run's folder.
+        Stopped: a stop was asked for meanwhile.
+    """
+    return Source(plan, stop)
+
+
+class Source:
+    """The rows of all inputs, one after the other.
+
+    Attributes:
+        columns: of all inputs, in order of first appearance; a column whose type differs between inputs is text.
+        roles: the columns of the texts, senders and times; of the first input that has such a one.
+        size: bytes on disk of what is read, the unit of ``position``.
+        fingerprint: ``{"name", "size", "sha256"}`` of each file, packed as it is.
+        format: names of the formats, for a summary.
+    """
+
+    def __init__(self, plan: Plan, stop: Stop) -> None:
+        self._inputs = open_inputs(plan, stop)
+        try:
+            openings = self._inputs.openings
+            self.columns = _union([opening.reader for opening in openings])
+            self.roles = _roles([opening.reader.roles for opening in openings])
+            self._parts = [Part(opening, _layout(opening.reader, self.columns)) for opening in openings]
+            self.size = sum(opening.origin.size for opening in openings)
+            self.format = ", ".join(dict.fromkeys(opening.format for opening in openings))
+            self.fingerprint = [
+                {"name": file.name, "size": file.size, "sha256": _sha256(file.path, file.name, stop.check)}
+                for file in self._inputs.files
+            ]
+        except BaseException:
+            self._inputs.close()
+            raise
+        self._done = 0
+        self._current: Opening | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def position(self) -> int:
+        """How far, of ``size``, the rows have been read."""
+        current = 0 if self._current is None else min(self._current.origin.position, self._current.origin.size)
+        return self._done + current
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about the inputs that the reader of a report should know; complete after the last row."""
+        notes = list(self._inputs.notes)
+        for opening in self._inputs.openings:
+            notes += [f"{opening.origin.name}: {note}" for note in getattr(opening.reader, "notes", ())]
+        return notes
+
+    def rows(self) -> Iterator[Row]:
+        """Every row from the first one; may be called again when it has ended."""
+        self._done = 0
+        for part in self._parts:
+            self._current = part.opening
+            yield from part.rows()
+            self._current = None
+            self._done += part.opening.origin.size
+
+    def unchanged(self) -> bool:
+        """Whether the files still are what they were when they were opened, by size and time of change."""
+        return all(file.unchanged() for file in self._inputs.files)
+
+    def close(self) -> None:
+        """Let go of all inputs."""
+        self._inputs.close()
+
+
+def _union(readers: Sequence[Reader]) -> list[Column]:
+    types: dict[str, Any] = {}
+    for reader in readers:
+        for column in reader.columns:
+            known = types.setdefault(column.name, column.type)
+            if known != column.type:
+                types[column.name] = TEXT
+    return [Column(name, kind) for name, kind in types.items()]
+
+
+def _layout(reader: Reader, columns: Sequence[Column]) -> list[int | None] | None:
+    at = {column.name: index for index, column in enumerate(reader.columns)}
+    layout = [at.get(column.name) for column in columns]
+    return None if layout == list(range(len(reader.columns))) else layout
+
+
+def _roles(found: Sequence[Roles]) -> Roles:
+    def first(names: Iterator[str | None]) -> str | None:
+        return next((name for name in names if name is not None), None)
+
+    return Roles(
+        first(roles.text for roles in found),
+        first(roles.sender for roles in found),
+        first(roles.time for roles in found),
+    )
+
+
+def _sha256(path: Path, name: str, check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb", buffering=0) as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            while chunk := file.read(CHUNK_BYTES):
+                check()
+                digest.update(chunk)
+    except OSError as exc:
+        raise UnreadableArchive(f"{name} cannot be read ({exc.strerror})") from exc
+    return digest.hexdigest()
