@@ -238,6 +238,24 @@ def backfill(out: Path | None, runs: int, model: str | None, **options: Any) -> 
     _tell(results)
 
 
+@click.command()
+@click.option("--runs", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder.  [default: bench-results/memory]"
+)
+@one_broker
+@click.option("--rows", type=Numbers(int), default="10000,100000,1000000", show_default=True, help="Of the archives.")
+@click.option("--model", help="As SLUICE_MODEL.  [default: a simulated one, 15,000 messages/s]")
+def memory(out: Path | None, model: str | None, **options: Any) -> None:
+    """Memory of the backfill and of the worker, and what waits in the broker, at 10k, 100k and 1M rows."""
+    module = _module("memory", "bench")
+    from bench.service import SIMULATED
+
+    results = _results("memory", out, {"model": model or SIMULATED}, options=options)
+    module.report(module.run(model=model or SIMULATED, **options), results)
+    _tell(results)
+
+
 def own_options(name: str, summary: str) -> click.Command:
     """A command whose options are those of ``python -m bench.NAME``."""
 
