@@ -87,9 +87,9 @@ class Tally:
     def as_json(self) -> dict[str, Any]:
         """What the checkpoint keeps."""
         return {
-            "labels": self.labels,
-            "errors": self.errors,
-            "versions": self.versions,
+            "labels": dict(self.labels),
+            "errors": dict(self.errors),
+            "versions": dict(self.versions),
             "sent": self.sent,
             "saved": self.saved,
             "seconds": round(self.seconds, 3),

@@ -17,7 +17,7 @@ def entry_for(text: str, version: str = "1") -> Entry:
     if "POISON" in text:
         return failed(None, "model_failed", "the model could not classify this message")
     seed = int.from_bytes(blake2b(text.encode(), digest_size=4).digest())
-    entry = labelled(None, LABELS[seed % 3], 0.5 + seed % 1000 / 2000, "fake", version)
+    entry = labelled(None, LABELS[seed % 3], (500 + seed % 500) / 1000, "fake", version)
     return entry | {"scores": dict.fromkeys(LABELS, 0.25)}
 
 
