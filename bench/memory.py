@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,11 +30,11 @@ from bench.progress import progress
 from bench.results import Results, print_table
 from bench.service import READY_S, SIMULATED, Servers
 from bench.statistics import Row, summarise
-from cli.processes import sluice
 from tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from tests.harness.process import Child
 from tests.harness.worker import environment
 
+SLUICE = (sys.executable, "-m", "cli.main")
 EVERY_S = 0.2
 MIB = 2**20
 FIGURES = ("client_mib", "worker_mib", "broker_envelopes", "broker_messages", "broker_mib", "seconds", "rows_per_s")
@@ -166,7 +167,7 @@ def watch(servers: Servers, broker: str, archive: Path, model: str) -> Watched:
         target = Path(name, "out.csv")
         depth = Depth(servers.urls[broker], servers.urls["redis"])
         began = time.monotonic()
-        command = sluice("backfill", str(archive), "-o", str(target))
+        command = [*SLUICE, "backfill", str(archive), "-o", str(target)]
         client = Child(command, Path(name, "client.log"), env)
         try:
             while client.returncode is None:
@@ -184,7 +185,7 @@ def watch(servers: Servers, broker: str, archive: Path, model: str) -> Watched:
 @contextmanager
 def _worker(folder: Path, env: dict[str, str]) -> Iterator[Child]:
     name = "memory@localhost"
-    worker = Child(sluice("worker", "--hostname", name), folder / "worker.log", env)
+    worker = Child([*SLUICE, "worker", "--hostname", name], folder / "worker.log", env)
     try:
         worker.wait_for_output(f"{name} ready.", READY_S)
         yield worker
