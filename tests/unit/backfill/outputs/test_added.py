@@ -1,0 +1,72 @@
+"""The columns that a backfill adds, and what an answer puts into them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from backfill.columns import Column
+from backfill.outputs.added import added
+from tasks.envelope import failed, labelled
+
+SPAM = labelled(None, "spam", 0.98765432, "sms-mini", "1")
+SCORES = {"ham": 0.01234567, "spam": 0.98765432}
+BAD = failed(None, "invalid_input", "the text is empty or blank")
+
+
+def names(*columns: str) -> list[Column]:
+    return [Column(name) for name in columns]
+
+
+def test_what_is_added_and_in_which_order() -> None:
+    more = added(names("id", "text"), None)
+    assert [column.name for column in more.columns] == ["label", "probability", "model", "version", "error"]
+    assert [column.type for column in more.columns] == [
+        pa.string(),
+        pa.float64(),
+        pa.string(),
+        pa.string(),
+        pa.string(),
+    ]
+    assert more.cells(SPAM) == ["spam", 0.987654, "sms-mini", "1", None]
+    assert more.cells(BAD) == [None, None, None, None, "invalid_input: the text is empty or blank"]
+
+
+def test_one_score_per_label_on_request() -> None:
+    more = added(names("text"), ["ham", "spam"])
+    header = ["label", "probability", "score_ham", "score_spam", "model", "version", "error"]
+    assert [column.name for column in more.columns] == header
+    assert [column.type for column in more.columns if column.name.startswith("score_")] == [pa.float64()] * 2
+    assert more.cells({**SPAM, "scores": SCORES}) == ["spam", 0.987654, 0.012346, 0.987654, "sms-mini", "1", None]
+    assert more.cells(BAD) == [None] * 6 + ["invalid_input: the text is empty or blank"]
+
+
+def test_an_answer_without_a_score_leaves_its_cell_empty() -> None:
+    more = added(names("text"), ["ham", "spam"])
+    assert more.cells(SPAM)[2:4] == [None, None]
+    assert more.cells({**SPAM, "scores": {"spam": 1.0, "other": 0.0}})[2:4] == [None, 1.0]
+
+
+def test_scores_are_not_added_unless_asked_for() -> None:
+    assert added(names("text"), None).cells({**SPAM, "scores": SCORES}) == ["spam", 0.987654, "sms-mini", "1", None]
+
+
+def test_names_that_are_taken_get_a_prefix_whatever_their_case() -> None:
+    more = added(names("text", "Label", "error", "sluice_ERROR", "score_ham"), ["ham", "HAM"])
+    assert [column.name for column in more.columns] == [
+        "sluice_label",
+        "probability",
+        "sluice_score_ham",
+        "sluice_sluice_score_HAM",
+        "model",
+        "version",
+        "sluice_sluice_error",
+    ]
+    assert more.label == "sluice_label"
+    assert more.error == "sluice_sluice_error"
+    assert more.scores == {"ham": "sluice_score_ham", "HAM": "sluice_sluice_score_HAM"}
+
+
+def test_the_names_are_those_of_the_columns() -> None:
+    more = added(names("text", "model"), ["ham"])
+    said = [more.label, more.probability, more.scores["ham"], more.model, more.version, more.error]
+    assert said == [column.name for column in more.columns]
