@@ -6,12 +6,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
 
-from backfill.columns import Column, Roles, unique
-from backfill.formats.base import MAX_FIELD_CHARS, SENDER_NAMES, TEXT_NAMES, TIME_NAMES, ReadOptions, choose
+from backfill.columns import Column, unique
+from backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
 from backfill.formats.dialect import Match, delimiter_of, dialect_of
-from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of
+from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
@@ -22,8 +23,6 @@ MAX_LINE_CHARS = 8 * MAX_FIELD_CHARS
 _TOO_LONG = "x" * (MAX_FIELD_CHARS + 1)
 #: Characters of the sample that the dialect is found from.
 DIALECT_CHARS = 1 << 17
-#: Names of columns that an error lists.
-LISTED = 20
 
 
 def open_reader(origin: Origin, options: ReadOptions) -> DelimitedReader:
@@ -59,7 +58,7 @@ class DelimitedReader:
         self._dialect = match.dialect
         self._header = _header(origin.name, match.header)
         self.columns: Sequence[Column] = [Column(name) for name in self._header]
-        self.roles = _roles(origin.name, self._header, options)
+        self.roles = roles_of(origin.name, self._header, _by_name(origin.name, self._header, options))
         self.notes = [note for note in (self._encoding.note, self._dialect.note()) if note]
 
     def close(self) -> None:
@@ -73,7 +72,7 @@ class DelimitedReader:
         ):
             rows = self._read(text)
             next(rows, None)
-            yield from rows if self._encoding.errors == "surrogateescape" else map(_whole, rows)
+            yield from rows if self._encoding.is_utf8 else map(whole, rows)
 
     def _read(self, text: io.TextIOWrapper) -> Iterator[Row]:
         """All rows, the header too."""
@@ -111,54 +110,34 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _whole(row: Row) -> Row:
-    """``row``, with a problem if bytes of its text could not be decoded."""
-    if row.text is not None and "\ufffd" in row.text:
-        row.problem = "the text holds bytes that its encoding does not know"
-    return row
-
-
 def _header(name: str, header: list[str]) -> list[str]:
     if not any(field.strip() for field in header):
         raise UnreadableArchive(f"{name} has no header: its first line must name the columns")
     return unique(header)
 
 
-def _roles(name: str, header: list[str], options: ReadOptions) -> Roles:
-    text = _column(name, header, options.text_column, TEXT_NAMES, "--text-column")
-    if text is None:
-        raise UnreadableArchive(
-            f"none of the columns of {name} is called {', '.join(TEXT_NAMES)}:"
-            f" name one of {listed(header)} with --text-column"
-        )
-    return Roles(
-        text,
-        _column(name, header, options.sender_column, SENDER_NAMES, "--sender-column"),
-        _column(name, header, options.time_column, TIME_NAMES, "--time-column"),
-    )
+def _by_name(name: str, header: Sequence[str], options: ReadOptions) -> ReadOptions:
+    """``options`` with the names of columns in place of positions.
 
+    Raises:
+        UnreadableArchive: a position is meant, but the first line is a row like any other.
+    """
 
-def _column(name: str, header: list[str], wanted: str | None, known: Sequence[str], option: str) -> str | None:
-    column = choose(header, wanted, known)
-    if column is not None or wanted is None:
-        return column
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(header):
+    def named(wanted: str | None) -> str | None:
+        if wanted is None or wanted in header or not wanted.isdecimal() or not 1 <= int(wanted) <= len(header):
+            return wanted
         if any(_is_value(field) for field in header):
             raise UnreadableArchive(
                 f"{name} seems to have no header, for its first line holds numbers: add a line that names the columns"
             )
         return header[int(wanted) - 1]
-    raise UnreadableArchive(f"{name} has no column {wanted!r}; its columns are {listed(header)}: see {option}")
 
-
-def listed(header: Sequence[str]) -> str:
-    """The names, for an error; what is no name may be the text of a message, in a file without a header."""
-    names = (repr(field) if _is_name(field) else f"(column {at})" for at, field in enumerate(header, 1))
-    return ", ".join(islice(names, LISTED))
-
-
-def _is_name(field: str) -> bool:
-    return len(field) <= 40 and len(field.split()) <= 3
+    return replace(
+        options,
+        text_column=named(options.text_column),
+        sender_column=named(options.sender_column),
+        time_column=named(options.time_column),
+    )
 
 
 def _is_value(field: str) -> bool:

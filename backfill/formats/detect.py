@@ -14,7 +14,7 @@ from backfill.formats.delimited import match_of
 from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
 from backfill.formats.registry import FORMATS
 from backfill.inputs.origin import Origin
-from tasks.errors import UnreadableArchive
+from tasks.errors import UnknownFormat, UnreadableArchive
 
 #: Lines that are looked at.
 LINES = 20
@@ -57,7 +57,7 @@ def detect(origin: Origin, options: ReadOptions | None = None) -> str:
     if not sample:
         raise UnreadableArchive(f"{origin.name} is empty")
     if found is None:
-        raise UnreadableArchive(
+        raise UnknownFormat(
             f"the format of {origin.name} is not recognised: it {_looks_like(sample)}."
             f" If it is one of {', '.join(FORMATS)} nevertheless, say so with --format"
         )

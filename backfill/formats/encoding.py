@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from backfill.row import Row
 from tasks.errors import UnreadableArchive
 
 #: Bytes that are looked at.
@@ -36,9 +37,13 @@ class Encoding:
     note: str | None = None
 
     @property
+    def is_utf8(self) -> bool:
+        return self.name in _UTF8
+
+    @property
     def errors(self) -> str:
         """Bytes that are not UTF-8 survive as surrogates, so that the output can hold them unchanged."""
-        return "surrogateescape" if self.name in _UTF8 else "replace"
+        return "surrogateescape" if self.is_utf8 else "replace"
 
 
 def encoding_of(sample: bytes, wanted: str | None = None) -> Encoding:
@@ -64,6 +69,13 @@ def encoding_of(sample: bytes, wanted: str | None = None) -> Encoding:
 def decoded(sample: bytes, encoding: Encoding) -> str:
     """``sample`` as text, without a character that it cuts off."""
     return codecs.getincrementaldecoder(encoding.name)(encoding.errors).decode(sample, final=False)
+
+
+def whole(row: Row) -> Row:
+    """``row``, with a problem if bytes of its text were replaced because its encoding does not know them."""
+    if row.text is not None and "\ufffd" in row.text:
+        row.problem = "the text holds bytes that its encoding does not know"
+    return row
 
 
 def _known(wanted: str, sample: bytes) -> str:

@@ -18,7 +18,7 @@ from backfill.inputs.pipe import copy_pipe, copy_stdin
 from backfill.inputs.unpacking import Unpacking
 from backfill.plan import Plan
 from backfill.stop import Stop
-from tasks.errors import UnreadableArchive
+from tasks.errors import UnknownFormat, UnreadableArchive
 
 #: The member that makes a ZIP an archive of SMS Import/Export.
 SMS_IE_MEMBER = "messages.ndjson"
@@ -163,7 +163,7 @@ class Inputs:
             self._check()
             self._open_origin(member_origin(archive, member, found.name, self._unpacking), asked=False)
         if len(self.openings) == before and found.asked:
-            raise UnreadableArchive(f"none of the {len(members):,} files in {found.name} holds messages")
+            raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages")
 
 
 def _members(archive: ZipFile) -> Iterator[ZipInfo]:

@@ -1,0 +1,143 @@
+"""JSON Lines: one object a line; and a JSON array of objects, if it is small."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, AnyStr, BinaryIO
+
+import orjson
+
+from backfill.columns import Column, unique
+from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from backfill.formats.keys import Keys
+from backfill.formats.roles import roles_of
+from backfill.inputs.origin import Origin
+from backfill.row import Row
+from tasks.errors import UnreadableArchive
+
+#: Largest JSON array, in bytes: it is parsed as a whole.
+MAX_ARRAY_BYTES = 64 << 20
+_MARK = b"\xef\xbb\xbf"
+
+Object = dict[str, Any]
+
+
+def open_reader(origin: Origin, options: ReadOptions) -> JsonReader:
+    """The rows of a file of JSON objects; their keys are the columns.
+
+    Raises:
+        UnreadableArchive: no object in it, no such key, too many keys, too large an array.
+    """
+    return JsonReader(origin, options)
+
+
+class JsonReader:
+    """See ``open_reader``. A column is typed where all its values are; nested values stay as they are."""
+
+    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+        self._origin = origin
+        with origin.open() as stream:
+            sample = stream.read(SAMPLE_BYTES)
+        self._encoding = encoding_of(sample, options.encoding)
+        self._is_array = decoded(sample[:4096], self._encoding).lstrip("\ufeff \t\r\n").startswith("[")
+        keys = Keys(origin.name)
+        for found in self._objects():
+            if not isinstance(found, str):
+                keys.add(found)
+        self._keys = keys.names()
+        self._as_floats = keys.mixed_numbers()
+        names = unique(self._keys)
+        self.columns: Sequence[Column] = [Column(name, kind) for name, kind in zip(names, keys.types(), strict=True)]
+        if not names:
+            raise UnreadableArchive(f"{origin.name} holds no JSON object with a key")
+        self.roles = roles_of(origin.name, names, options)
+        self._text_key = self._keys[names.index(self.roles.text or "")]
+        self.notes = [self._encoding.note] if self._encoding.note else []
+
+    def close(self) -> None:
+        """Nothing is open between two calls of ``rows``."""
+
+    def rows(self) -> Iterator[Row]:
+        rows = map(self._row, self._objects())
+        return rows if self._encoding.is_utf8 else map(whole, rows)
+
+    def _row(self, found: Object | str) -> Row:
+        if isinstance(found, str):
+            return Row([None] * len(self._keys), None, found)
+        values = [found.get(key) for key in self._keys]
+        for index in self._as_floats:
+            number = values[index]
+            if number is not None:
+                values[index] = float(number)
+        text = found.get(self._text_key)
+        if isinstance(text, str):
+            return Row(values, text)
+        problem = "is missing" if text is None else "is no string"
+        return Row(values, None, f"the text, {self.roles.text!r}, {problem}")
+
+    def _objects(self) -> Iterator[Object | str]:
+        """Every object, or the problem of what stands in place of one."""
+        with self._origin.open() as raw:
+            if self._is_array:
+                yield from _elements(self._origin.name, raw, self._encoding.name)
+            elif self._encoding.is_utf8:
+                yield from _parsed(_lines(raw.readline, b"\n", _MARK))
+            else:
+                with io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline="\n") as text:
+                    yield from _parsed(_lines(text.readline, "\n", "\ufeff"))
+
+
+def _lines(readline: Callable[[int], AnyStr], end: AnyStr, mark: AnyStr) -> Iterator[AnyStr | None]:
+    """Lines with their ends, the first without a ``mark``; None for an over-long one."""
+    while line := readline(MAX_FIELD_CHARS):
+        if len(line) < MAX_FIELD_CHARS or line.endswith(end):
+            yield line.removeprefix(mark)
+            continue
+        while (rest := readline(MAX_FIELD_CHARS)) and not rest.endswith(end):
+            pass
+        yield None
+
+
+def _parsed(lines: Iterator[str | bytes | None]) -> Iterator[Object | str]:
+    for number, line in enumerate(lines, 1):
+        if line is None:
+            yield f"line {number} is longer than {MAX_FIELD_CHARS:,} characters"
+            continue
+        try:
+            found = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            if not line.strip():
+                continue
+            found = _parsed_leniently(line)
+        if isinstance(found, dict):
+            yield found
+        else:
+            yield f"line {number} is no valid JSON object"
+
+
+def _parsed_leniently(line: str | bytes) -> Any:
+    """As the standard library has it, which lets broken characters through: the row then fails by its text alone."""
+    try:
+        found = json.loads(line if isinstance(line, str) else line.decode("utf-8", "surrogateescape"))
+        "".join(found).encode() if isinstance(found, dict) else None
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _elements(name: str, stream: BinaryIO, encoding: str) -> Iterator[Object | str]:
+    data = stream.read(MAX_ARRAY_BYTES + 1)
+    if len(data) > MAX_ARRAY_BYTES:
+        raise UnreadableArchive(
+            f"{name} is one JSON array of more than {MAX_ARRAY_BYTES:,} bytes: write one object a line instead",
+            {"limit": MAX_ARRAY_BYTES},
+        )
+    try:
+        found = orjson.loads(data.decode(encoding).removeprefix("\ufeff"))
+    except ValueError as exc:
+        raise UnreadableArchive(f"{name} is a broken JSON array") from exc
+    for number, element in enumerate(found, 1):
+        yield element if isinstance(element, dict) else f"element {number} is no JSON object"
