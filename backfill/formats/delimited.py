@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from backfill.columns import Column, unique
 from backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
+from backfill.formats.choosing import roles_of
 from backfill.formats.dialect import Match, delimiter_of, dialect_of
 from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
-from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
