@@ -38,7 +38,7 @@ def cell(tmp_path: Path, value: Any) -> str:
         (float("nan"), "nan"),
         (Decimal("12.50"), "12.50"),
         (datetime(2024, 5, 1, 12, 30, tzinfo=UTC), "2024-05-01T12:30:00+00:00"),
-        (datetime(2024, 5, 1, 12, 30, 0, 250_000), "2024-05-01T12:30:00.250000"),
+        (datetime.fromisoformat("2024-05-01T12:30:00.25"), "2024-05-01T12:30:00.250000"),
         (date(2024, 5, 1), "2024-05-01"),
         (timedelta(minutes=1.5), "90.0"),
         (b"\x00\xff", "AP8="),

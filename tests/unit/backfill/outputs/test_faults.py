@@ -11,6 +11,7 @@ import pytest
 from backfill.columns import Column
 from backfill.outputs.opening import FORMATS, open_writer
 from tasks.errors import UnwritableOutput
+from tests.unit.backfill.outputs.reading import read_back
 
 COLUMNS = [Column("text")]
 LIMIT_BYTES = 2_000_000
@@ -42,7 +43,7 @@ def test_a_partial_file_that_is_gone(tmp_path: Path, output_format: str) -> None
     writer.close()
     for left in tmp_path.iterdir():
         left.unlink()
-    with pytest.raises(UnwritableOutput, match="holds less than its checkpoint says.*--restart"):
+    with pytest.raises(UnwritableOutput, match=r"holds less than its checkpoint says.*--restart"):
         open_writer(output_format, path, COLUMNS, state)
     assert list(tmp_path.iterdir()) == []
 
@@ -80,8 +81,6 @@ def test_a_disk_that_fills_up_and_is_cleared_costs_no_row(tmp_path: Path, output
     writer.write(ROWS[10:20])
     writer.finish()
     writer.close()
-    from tests.unit.backfill.outputs.reading import read_back
-
     assert read_back(output_format, path)[1] == ROWS[:20]
 
 

@@ -40,7 +40,7 @@ def column(tmp_path: Path, kind: pa.DataType, values: list[Any]) -> tuple[pa.Dat
         (pa.binary(), b"\x00\xff"),
         (pa.date32(), date(2024, 5, 1)),
         (pa.time64("us"), time(12, 30, 0, 1)),
-        (pa.timestamp("us"), datetime(2024, 5, 1, 12, 30)),
+        (pa.timestamp("us"), datetime.fromisoformat("2024-05-01T12:30:00.000001")),
         (UTC_US, datetime(2024, 5, 1, 12, 30, 0, 1, tzinfo=UTC)),
         (pa.duration("us"), timedelta(minutes=1.5)),
         (pa.decimal128(10, 2), Decimal("12.50")),

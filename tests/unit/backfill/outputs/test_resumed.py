@@ -81,7 +81,7 @@ class Archive:
 
 @pytest.mark.parametrize("output_format", FORMATS)
 @given(slices=SLICES, data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_was_interrupted_ends_as_what_was_not(output_format: str, slices: Slices, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from backfill.columns import Column
 from backfill.outputs.opening import open_writer
 from backfill.outputs.sqlite import distinct
 from tasks.errors import UnwritableOutput
-from tests.unit.backfill.outputs.reading import written
+from tests.unit.backfill.outputs.reading import read_back, written
 
 COLUMNS = [
     Column("text"),
@@ -114,6 +115,26 @@ def test_names_that_sqlite_takes_for_the_same_are_told_apart(tmp_path: Path) -> 
 
 def test_distinct_names_stay_as_they_are() -> None:
     assert distinct(["id", "text", "Ä", "ä"]) == ["id", "text", "Ä", "ä_2"]
+
+
+def test_a_transaction_that_was_half_on_disk_when_the_process_died_is_taken_back(tmp_path: Path) -> None:
+    alive, dead = tmp_path / "alive", tmp_path / "dead"
+    alive.mkdir()
+    writer = open_writer("sqlite", alive / "out.db", COLUMNS[:1], None)
+    writer.write([["kept"]])
+    state = writer.commit()
+    writer.write([["x" * 1_000]] * 10_000)  # more than SQLite keeps in memory
+    shutil.copytree(alive, dead)
+    writer.close()
+    assert sorted(path.name for path in dead.iterdir()) == ["out.db", "out.db-journal"]
+    assert (dead / "out.db").stat().st_size > 1_000_000
+
+    writer = open_writer("sqlite", dead / "out.db", COLUMNS[:1], state)
+    writer.write([["after"]])
+    writer.finish()
+    writer.close()
+    assert read_back("sqlite", dead / "out.db")[1] == [["kept"], ["after"]]
+    assert [path.name for path in dead.iterdir()] == ["out.db"]
 
 
 def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
