@@ -62,6 +62,7 @@ class ParquetWriter:
             with pq.ParquetWriter(file, self._schema, compression="zstd") as parquet:
                 for group in self._groups():
                     parquet.write_table(group, row_group_size=GROUP_ROWS)
+                    del group  # before the next one is read
             file.flush()
             os.fsync(file.fileno())
 
