@@ -25,6 +25,7 @@ class Tally:
         saved: rows answered by an identical text of the same run.
         earlier_s: seconds that earlier runs of this backfill took.
         samples: ``(seconds since the start, rows)`` now and then, over all runs.
+        restarts: seconds since the start at which later runs took over.
         notes: sentences about the input that the reader of a report should know.
     """
 
@@ -36,6 +37,7 @@ class Tally:
     earlier_s: float = 0.0
     runs: int = 1
     samples: list[tuple[float, int]] = field(default_factory=list)
+    restarts: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     resumed_at: int = 0
@@ -95,6 +97,7 @@ class Tally:
             "seconds": round(self.seconds, 3),
             "runs": self.runs,
             "samples": self.samples,
+            "restarts": self.restarts,
             "notes": self.notes,
         }
 
@@ -110,6 +113,7 @@ class Tally:
             kept["seconds"],
             kept["runs"] + 1,
             [(at, rows) for at, rows in kept["samples"]],
+            [*kept["restarts"], kept["seconds"]],
             list(kept["notes"]),
         )
         tally.resumed_at = tally.rows
