@@ -21,12 +21,12 @@ CACHE_KIB = 2_048
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS models (number INTEGER PRIMARY KEY, name TEXT, version TEXT, UNIQUE (name, version));
 CREATE TABLE IF NOT EXISTS answers (
-    digest BLOB PRIMARY KEY, model INTEGER NOT NULL, label TEXT NOT NULL, probability REAL NOT NULL, scores BLOB
+    digest BLOB PRIMARY KEY, first INTEGER NOT NULL, model INTEGER NOT NULL,
+    label TEXT NOT NULL, probability REAL NOT NULL, scores BLOB
 ) WITHOUT ROWID;
 """
-FIND = (
-    f"SELECT digest, label, probability, scores FROM answers WHERE digest IN ({', '.join('?' * LOOKUP)}) AND model = ?"
-)
+MARKS = ", ".join("?" * LOOKUP)
+FIND = f"SELECT digest, first, label, probability, scores FROM answers WHERE digest IN ({MARKS}) AND model = ?"  # noqa: S608
 
 
 def digest_of(text: str) -> bytes:
@@ -59,32 +59,36 @@ class Answers:
         """From now on only answers of this version are found."""
         self._current = (model, version)
 
-    def find(self, digests: Sequence[bytes]) -> dict[bytes, Entry]:
-        """The stored answers of these texts, at most ``LOOKUP`` of them."""
+    def find(self, digests: Sequence[bytes]) -> dict[bytes, tuple[Entry, int]]:
+        """The stored answers of these texts, at most ``LOOKUP`` of them, and the row that each was asked for."""
         number = self._models.get(self._current) if self._current else None
         if number is None or not digests:
             return {}
         assert self._current is not None
         found = self._db.execute(FIND, [*digests, *[None] * (LOOKUP - len(digests)), number])
-        entries = {}
-        for digest, label, probability, scores in found:
-            entry = entries[digest] = labelled(None, label, probability, *self._current)
+        known = {}
+        for digest, first, label, probability, scores in found:
+            entry = labelled(None, label, probability, *self._current)
             if scores is not None:
                 entry["scores"] = orjson.loads(scores)
-        return entries
+            known[digest] = entry, first
+        return known
 
-    def keep(self, answers: Iterable[tuple[bytes, Entry]]) -> None:
-        """Store answers (those with a label); the version of the last one is the one that answers now."""
+    def keep(self, answers: Iterable[tuple[bytes, int, Entry]]) -> None:
+        """Store answers (those with a label) with the row that each was asked for.
+
+        The version of the last one is the one that answers now.
+        """
         rows = []
-        for digest, entry in answers:
+        for digest, first, entry in answers:
             model = (entry["model"], entry["version"])
             if model != self._current:
                 self.serve(*model)
             number = self._models.get(model) or self._number(*model)
             scores = entry.get("scores")
             kept = orjson.dumps(scores) if scores is not None else None
-            rows.append((digest, number, entry["label"], entry["probability"], kept))
-        self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+            rows.append((digest, first, number, entry["label"], entry["probability"], kept))
+        self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def commit(self) -> None:
         self._db.commit()

@@ -97,6 +97,7 @@ class _Run:
             max_text_chars=plan.max_text_chars,
             name=self._checkpoint.envelope,
             number=self._checkpoint.number + (AHEAD if kept is not None else 0),
+            row=self._checkpoint.rows,
         )
         columns = [*source.columns, *self._added.columns]
         self._writer: Writer = open_writer(plan.output_format, folder.partial, columns, self._checkpoint.writer)
@@ -140,6 +141,7 @@ class _Run:
         except Stopped:
             self._let_go()
             self._save()
+            self._display.update(self._share(), self._tally)
             raise
         except BaseException:
             self._let_go()

@@ -24,12 +24,14 @@ class Chunk:
     """Neighbouring rows and their answers.
 
     Attributes:
+        start: the number of the first of them.
         position: where in the input the reader was after them, bytes.
         sent: rows whose text was sent because of them.
         saved: rows that share the answer of an equal text.
     """
 
     rows: Sequence[Row]
+    start: int
     position: int
     sent: int = 0
     saved: int = 0
@@ -64,6 +66,7 @@ class Line:
         max_text_chars: longest text that is sent.
         name: gives the id of the envelope of a number.
         number: the next envelope's.
+        row: the next row's.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Line:
         max_text_chars: int,
         name: Callable[[int], str],
         number: int = 0,
+        row: int = 0,
     ) -> None:
         self._carrier = carrier
         self._answers = answers
@@ -82,6 +86,7 @@ class Line:
         self._max_text_chars = max_text_chars
         self._name = name
         self.number = number
+        self._row = row
         self._window = Window(most, time.monotonic())
         self._chunks: deque[Chunk] = deque()
         self._held = 0
@@ -112,7 +117,8 @@ class Line:
 
     def add(self, rows: Sequence[Row], position: int) -> None:
         """Take up to ``CHUNK_ROWS`` rows; full envelopes leave at once."""
-        chunk = Chunk(rows, position)
+        chunk = Chunk(rows, self._row, position)
+        self._row += len(rows)
         self._chunks.append(chunk)
         self._held += len(rows)
         digests = [self._digest(chunk, index, row) for index, row in enumerate(rows)]
@@ -121,8 +127,13 @@ class Line:
             if digest is None:
                 continue
             if digest in known:
-                chunk.saved += 1
-                chunk.answer(index, known[digest])
+                entry, first = known[digest]
+                # An earlier run may have got the answer for this very row, and was stopped before it wrote it.
+                if first < chunk.start + index:
+                    chunk.saved += 1
+                else:
+                    chunk.sent += 1
+                chunk.answer(index, entry)
             elif digest in self._pending:
                 chunk.saved += 1
                 self._pending[digest].places.append((chunk, index))
@@ -144,7 +155,7 @@ class Line:
         """Take what answers there are; waits up to ``timeout_s`` for the first."""
         if not self._open:
             return
-        fresh: list[tuple[bytes, Entry]] = []
+        fresh: list[tuple[bytes, int, Entry]] = []
         done: list[str] = []
         count = 0
         for identity, answers in self._carrier.receive(timeout_s):
@@ -198,7 +209,7 @@ class Line:
         self.number += 1
         self._under_way += count
 
-    def _take(self, identity: str, answers: Answered, fresh: list[tuple[bytes, Entry]], done: list[str]) -> int:
+    def _take(self, identity: str, answers: Answered, fresh: list[tuple[bytes, int, Entry]], done: list[str]) -> int:
         """Answers of one envelope: the first one of each text counts, for work may run twice."""
         texts = self._open[identity]
         count = 0
@@ -212,7 +223,8 @@ class Line:
             for chunk, place in text.places:
                 chunk.answer(place, entry)
             if "label" in entry:
-                fresh.append((text.digest, entry))
+                chunk, place = text.places[0]
+                fresh.append((text.digest, chunk.start + place, entry))
         if not any(texts):
             del self._open[identity], self._numbers[identity]
             done.append(identity)

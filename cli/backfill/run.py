@@ -42,6 +42,8 @@ def run(
         UnreadableArchive, UnwritableOutput, ChangedRun: see ``engine.run``.
         ServiceNotRunning, BrokerUnavailable: there is nobody to ask.
     """
+    if target.is_dir():
+        raise UnwritableOutput(f"{target} is a folder: name a file in it")
     plan = Plan(
         inputs=inputs,
         target=target,
@@ -106,9 +108,8 @@ def _check_report(report: Path, target: Path) -> None:
 
 
 def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool) -> None:
-    from backfill.report.page import write_report
-
     from backfill.report.names import ReportNames
+    from backfill.report.page import write_report
 
     names = ReportNames(
         text=outcome.text,

@@ -17,13 +17,13 @@ def path(tmp_path: Path) -> Path:
 
 def kept(path: Path, *texts: str, version: str = "1") -> Answers:
     store = Answers(path)
-    store.keep((digest_of(text), entry_for(text, version)) for text in texts)
+    store.keep((digest_of(text), row, entry_for(text, version)) for row, text in enumerate(texts))
     return store
 
 
 def test_what_was_kept_is_found_with_its_scores(path: Path) -> None:
     store = kept(path, "a", "b")
-    assert store.find([digest_of("a"), digest_of("c")]) == {digest_of("a"): entry_for("a")}
+    assert store.find([digest_of("a"), digest_of("c")]) == {digest_of("a"): (entry_for("a"), 0)}
 
 
 def test_a_full_lookup_finds_all(path: Path) -> None:
@@ -41,7 +41,7 @@ def test_nothing_is_found_before_the_version_is_known(path: Path) -> None:
     store.serve("fake", "2")
     assert store.find([digest_of("a")]) == {}
     store.serve("fake", "1")
-    assert store.find([digest_of("a")]) == {digest_of("a"): entry_for("a")}
+    assert store.find([digest_of("a")]) == {digest_of("a"): (entry_for("a"), 0)}
 
 
 def test_what_was_not_committed_is_gone(path: Path) -> None:

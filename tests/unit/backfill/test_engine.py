@@ -155,7 +155,9 @@ def test_a_crashed_run_carries_on_to_the_same_output(plan: Plan, tmp_path: Path,
         assert plan.target.read_bytes() == clean.target.read_bytes()
 
 
-def test_a_stopped_run_carries_on_where_it_was(plan: Plan) -> None:
+def test_a_stopped_run_carries_on_where_it_was(plan: Plan, source: Path) -> None:
+    # How often a text that fails is tried again depends on the moment.
+    source.write_text(source.read_text().replace("POISON", "harmless"))
     first = Fragile(12, Stopped(130))
     with pytest.raises(Stopped):
         backfill(plan, first)
@@ -163,12 +165,14 @@ def test_a_stopped_run_carries_on_where_it_was(plan: Plan) -> None:
     second = FakeCarrier()
     display = Quiet()
     outcome = engine.run(plan, second, display, Stop())
+    clean = backfill(replace(plan, target=plan.target.with_name("clean.csv"))).tally
     assert outcome.tally.rows == ROWS
+    assert (outcome.tally.sent, outcome.tally.saved) == (clean.sent, clean.saved)
     assert outcome.tally.runs == 2
     assert "carrying on after row" in display.notes[0]
     assert set(second.given_up) >= {identity for identity, _ in first.sent} - set(first.finished)
     assert not {identity for identity, _ in first.sent} & {identity for identity, _ in second.sent}
-    repeated = {text for text in first.texts if text != "POISON"} & set(second.texts)
+    repeated = set(first.texts) & set(second.texts)
     assert len(repeated) < len(first.texts) / 2
 
 

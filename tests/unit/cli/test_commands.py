@@ -6,14 +6,13 @@ import csv
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from cli.backfill import sender as sender_module
 from cli.processes import environment, sluice
 from config.settings import Settings
+from tests.harness.process import wait_for
 from tests.unit.cli.conftest import MODEL, Run
 
 ROWS = 2_000
@@ -90,7 +89,7 @@ def test_backfill_refuses_to_overwrite_its_input(run: Run, env: dict[str, str], 
     before = source.read_bytes()
     done = run("backfill", "in.csv", "-o", "./in.csv", **env)
     assert done.returncode == 1
-    assert "is the input" in done.stderr
+    assert "in.csv is the output too" in done.stderr
     assert source.read_bytes() == before
 
 
@@ -114,10 +113,12 @@ def test_backfill_complains_in_one_line(
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_backfill_leaves_nothing(
-    env: dict[str, str], tmp_path: Path, number: signal.Signals, status: int
+def test_a_stopped_backfill_carries_on_with_the_same_command(
+    run: Run, env: dict[str, str], tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    (tmp_path / "in.csv").write_text("text\n" + "a message\n" * 300_000)
+    rows = 60_000
+    (tmp_path / "in.csv").write_text("text\n" + "".join(f"message {i}\n" for i in range(rows)))
+    checkpoint = tmp_path / "out.csv.sluice" / "checkpoint.json"
     with subprocess.Popen(
         sluice("backfill", "in.csv", "-o", "out.csv"),
         cwd=tmp_path,
@@ -127,15 +128,25 @@ def test_a_stopped_backfill_leaves_nothing(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        deadline = time.monotonic() + 20
-        while not list(tmp_path.glob(".out.csv.*")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.3)
+        wait_for(checkpoint.exists, "the first checkpoint")
         process.send_signal(number)
         _, complaint = process.communicate(timeout=20)
-    assert (complaint, process.returncode) == ("sluice: stopped; out.csv was not written\n", status)
-    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+    assert process.returncode == status, complaint
+    assert "the same command carries on" in complaint
+    assert not (tmp_path / "out.csv").exists()
+    done = run("backfill", "in.csv", "-o", "out.csv", **env)
+    assert done.returncode == 0, done.stderr
+    assert "carrying on after row" in done.stderr
+    assert "in 2 runs" in done.stdout
+    assert [row["text"] for row in table(tmp_path / "out.csv")] == [f"message {i}" for i in range(rows)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_a_silence_is_looked_into_well_before_it_is_called_a_loss() -> None:
-    assert sender_module.ASK_AFTER_S * 10 < sender_module.STALLED_AFTER_S
+def test_backfill_without_a_broker(run: Run, source: Path, tmp_path: Path) -> None:
+    done = run("backfill", "in.csv", "-o", "out.jsonl", "--local", "--scores", "--report", "page.html")
+    assert done.returncode == 0, done.stderr
+    after = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(after) == ROWS
+    assert sum(after[0][f"score_{label}"] for label in ("ham", "spam", "phishing")) == pytest.approx(1, abs=1e-4)
+    page = (tmp_path / "page.html").read_text()
+    assert "message 1" not in page
