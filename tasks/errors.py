@@ -132,6 +132,13 @@ class UnreadableArchive(SluiceError):
     code = "unreadable_archive"
 
 
+class UnknownFormat(UnreadableArchive):
+    """What was given as an archive is none, as far as its content tells."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class UnwritableOutput(SluiceError):
     """The output of a backfill cannot be written."""
 

@@ -6,6 +6,7 @@ from flask import Flask
 
 from config.settings import Settings, current
 from web import docs, errors, health, jobs, predict
+from web.archives import Archives, Command
 from web.auth import Guard
 from web.gateway import Gateway
 from web.hot import HotRoute
@@ -13,24 +14,30 @@ from web.schemas import requests_for
 from web.served import Served
 
 
-def create_app(settings: Settings | None = None, gateway: Gateway | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None, gateway: Gateway | None = None, command: Command | None = None
+) -> Flask:
     """The WSGI app; opens no connection until the first request, so that it may be made before a fork.
 
     Args:
         settings: read from the environment when absent.
         gateway: made from the settings when absent; tests pass one of their own.
+        command: runs the processes that read archives; tests pass one of their own.
     """
     settings = settings or current()
     gateway = gateway or Gateway(settings)
+    archives = Archives(settings, command or Command())
     app = Flask("web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # web.body refuses what reaches it
     app.url_map.strict_slashes = False
     app.extensions["sluice"] = gateway
+    app.extensions["sluice-archives"] = archives
     guard, served, requests = Guard(settings), Served(gateway), requests_for(settings)
     errors.install(app, settings.max_body_bytes)
     predictor = predict.Predictor(settings, gateway, guard, requests.predict, served)
     app.register_blueprint(predict.blueprint(predictor))
     app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests))
+    app.register_blueprint(archives.blueprint(guard))
     app.register_blueprint(health.blueprint(gateway, guard, served))
     app.register_blueprint(docs.blueprint(settings, requests))
     app.wsgi_app = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)  # type: ignore[method-assign]

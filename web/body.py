@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
 
 from flask import Request, request
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,12 @@ JSON = "application/json"
 #: closes sees a broken pipe in place of the 413.
 DISCARD_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
+
+
+class Readable(Protocol):
+    """A body as it arrives; shorter answers than asked for mean its end."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 def read(model: type[Model]) -> Model:
@@ -38,6 +45,14 @@ def read(model: type[Model]) -> Model:
         raise from_validation(exc, body) from None
 
 
+def as_schema(model: type[Model], fields: Mapping[str, str]) -> Model:
+    """The fields of a form as ``model``; raises InvalidInput."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as exc:
+        raise from_validation(exc, b"") from None
+
+
 def _bytes(asked: Request) -> bytes:
     limit = asked.max_content_length
     try:
@@ -46,19 +61,18 @@ def _bytes(asked: Request) -> bytes:
         if limit is not None and len(body) >= limit:
             raise RequestEntityTooLarge
     except RequestEntityTooLarge:
-        _discard(asked)
+        discard(asked, asked.environ["wsgi.input"])
         raise
     return body
 
 
-def _discard(asked: Request) -> None:
+def discard(asked: Request, stream: Readable) -> None:
     """Read the rest of a refused body, unless it is huge or the client asked before sending it."""
     length = asked.content_length
     if length is None:
         length = DISCARD_BYTES if asked.environ.get("wsgi.input_terminated") else 0
     if length > DISCARD_BYTES or asked.headers.get("Expect"):
         return
-    stream = asked.environ["wsgi.input"]
     while length > 0:
         chunk = stream.read(min(length, CHUNK_BYTES))
         if not chunk:

@@ -50,6 +50,8 @@ MESSAGES = {
     "extra_forbidden": "is not a known field",
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
+    "encoding": "is not the name of a text encoding",
+    "string_pattern_mismatch": "must match {pattern}",
     "one_of": "must hold either texts or messages",
 }
 
@@ -61,6 +63,11 @@ def timestamp() -> str:
 
 def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def iso_of(unix_s: float) -> str:
+    """Unix seconds as ISO 8601, UTC."""
+    return iso(datetime.fromtimestamp(unix_s, UTC))
 
 
 def install(app: Flask, max_body_bytes: int) -> None:
@@ -148,7 +155,9 @@ def _problem(error: ErrorDetails) -> dict[str, Any]:
     context = error.get("ctx", {})
     kind = error["type"]
     limit = context.get("max_length") or context.get("min_length") or (1 if kind == "blank" else None)
-    text = MESSAGES.get(kind, "is not valid").format(limit=limit, expected=context.get("expected"))
+    text = MESSAGES.get(kind, "is not valid").format(
+        limit=limit, expected=context.get("expected"), pattern=context.get("pattern")
+    )
     return problem(_path(error), text, limit)
 
 

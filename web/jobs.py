@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -13,19 +12,19 @@ from flask import Blueprint, Response, request
 
 from config.settings import Settings
 from tasks.envelope import ENVELOPE_MESSAGES, Entry
-from tasks.errors import BadRequest, Conflict, InvalidInput
-from web.auth import Guard, given_key
+from tasks.errors import Conflict, InvalidInput
+from web.auth import Guard
 from web.body import JSON, read
-from web.errors import MAX_PROBLEMS, invalid, iso, problem
+from web.errors import MAX_PROBLEMS, invalid, iso_of, problem
 from web.gateway import Gateway, JobStatus, ResultPage
 from web.gateway.jobstore import Claim
+from web.idempotency import key_digest
 from web.prefer import preference
 from web.schemas import JobRequest, Requests
 
 NDJSON = "application/x-ndjson"
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
-MAX_KEY_CHARS = 255
 POLL_AFTER_S = "1"
 
 Messages = list[str] | list[dict[str, str]]
@@ -91,8 +90,8 @@ def as_json(status: JobStatus) -> dict[str, Any]:
         "total": status.total,
         "done": status.done,
         "failed": status.failed,
-        "created_at": _iso(status.created_at),
-        "finished_at": None if status.finished_at is None else _iso(status.finished_at),
+        "created_at": iso_of(status.created_at),
+        "finished_at": None if status.finished_at is None else iso_of(status.finished_at),
     }
 
 
@@ -132,18 +131,8 @@ def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
 
 
 def _claim(body: JobRequest) -> Claim | None:
-    """The Idempotency-Key of this request, scoped by its API key; Redis sees only digests."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= MAX_KEY_CHARS:
-        raise BadRequest(
-            f"Idempotency-Key must have 1 to {MAX_KEY_CHARS} characters",
-            {"field": "Idempotency-Key", "limit": MAX_KEY_CHARS},
-        )
-    scope = hashlib.sha256(given_key(request.headers).encode("utf-8", "surrogateescape")).digest()
-    digest = hashlib.sha256(scope + key.encode("utf-8", "surrogateescape")).hexdigest()
-    return Claim(digest, hashlib.sha256(body.model_dump_json().encode()).hexdigest())
+    digest = key_digest(request)
+    return Claim(digest, hashlib.sha256(body.model_dump_json().encode()).hexdigest()) if digest else None
 
 
 def _number(name: str, default: int, most: int | None) -> int:
@@ -199,7 +188,3 @@ def _stream(gateway: Gateway, page: ResultPage) -> Response:
 
 def _json(payload: dict[str, Any], status: int = 200) -> Response:
     return Response(orjson.dumps(payload), status, mimetype=JSON)
-
-
-def _iso(unix_s: float) -> str:
-    return iso(datetime.fromtimestamp(unix_s, UTC))

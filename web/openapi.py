@@ -20,19 +20,24 @@ RETRY_AFTER = {
 LOCATION = {"Location": {"description": "where the job is", "schema": {"type": "string"}}}
 APPLIED = {"Preference-Applied": {"description": "what of Prefer was heeded", "schema": {"type": "string"}}}
 
+#: What the results of an archive come as.
+ARCHIVE_TYPES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.sqlite3")
+BINARY: Json = {"type": "string", "format": "binary"}
+
 ERRORS: dict[int, str] = {
-    400: "The body is not JSON, or a header cannot be read",
+    400: "The body is not JSON (or no form, for an archive), or a header cannot be read",
     401: "No API key, or one that is not known (only where keys are set)",
     404: "No such job, or it has expired",
     405: "This address does not take that method",
     409: "The request contradicts an earlier one, or the job is not finished",
     410: "Cancelled before the model saw it",
     413: "The body is larger than the limit",
-    415: "The body is not declared as application/json",
+    415: "The body is not declared as what it has to be, or the format of an archive is not known",
     422: "A field is missing, of a wrong type or outside its limit; `details` names fields and limits",
-    429: "Too many messages wait",
+    429: "Too many messages wait, or too many archives are kept",
     500: "The model failed on this message, or the server made an error",
     503: "Broker or result backend cannot be reached",
+    507: "The server has too little free disk space",
 }
 RETRYABLE = (409, 429, 503)
 READ_ERRORS = (401, 404, 405, 500, 503)
@@ -51,6 +56,7 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
     paths: Json = {}
     paths.update(_predict(requests))
     paths.update(_jobs(requests))
+    paths.update(_archives(settings))
     paths.update(_health())
     return {
         "openapi": "3.1.0",
@@ -59,7 +65,8 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
             "version": release,
             "summary": "Classifies SMS as ham, spam or phishing, in batches",
             "description": (
-                "`POST /predict/` answers one message; `POST /jobs` takes many and is polled."
+                "`POST /predict/` answers one message; `POST /jobs` takes many and is polled, `POST /archives` takes"
+                " files."
                 " Every error has the form of `ErrorResponse`."
             ),
             "license": {"name": "MIT", "identifier": "MIT"},
@@ -68,6 +75,7 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
         "tags": [
             {"name": "predict", "description": "one message, one answer"},
             {"name": "jobs", "description": "many messages, polled"},
+            {"name": "archives", "description": "files of messages, polled as jobs"},
             {"name": "health", "description": "for operators and orchestrators"},
         ],
         "paths": paths,
@@ -77,11 +85,12 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
 
 
 def _schemas(requests: Requests) -> Json:
-    incoming: list[type[BaseModel]] = [requests.predict, requests.job]
+    incoming: list[type[BaseModel]] = [requests.predict, requests.job, schemas.ArchiveRequest]
     outgoing: list[type[BaseModel]] = [
         schemas.PredictResponse,
         schemas.JobState,
         schemas.JobResults,
+        schemas.ArchiveState,
         schemas.ErrorResponse,
         schemas.HealthResponse,
         schemas.ReadyResponse,
@@ -89,7 +98,25 @@ def _schemas(requests: Requests) -> Json:
     ]
     wanted: Any = [(model, "validation") for model in incoming] + [(model, "serialization") for model in outgoing]
     _, definitions = models_json_schema(wanted, ref_template=REF, schema_generator=_InOrder)
-    return dict(definitions["$defs"])
+    found = dict(definitions["$defs"])
+    found["ArchiveRequest"] = _with_files(found["ArchiveRequest"])
+    return found
+
+
+def _with_files(fields: Json) -> Json:
+    """The form of ``POST /archives``: its fields, and the files that no schema validates."""
+    file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    files = {"type": "array", "items": file, "minItems": 1, "description": "one or more files, packed or not"}
+    # A form knows no null: what is not given is left out.
+    plain = {name: _without_null(one) for name, one in fields["properties"].items()}
+    return {**fields, "properties": {"file": files, **plain}, "required": ["file"]}
+
+
+def _without_null(field: Json) -> Json:
+    if "anyOf" not in field:
+        return field
+    (kind,) = (one for one in field["anyOf"] if one != {"type": "null"})
+    return {**kind, **{name: value for name, value in field.items() if name not in ("anyOf", "default")}}
 
 
 def _security() -> Json:
@@ -131,14 +158,20 @@ def _jobs(requests: Requests) -> Json:
                 "tags": ["jobs"],
                 "operationId": "getJob",
                 "summary": "How far a job is",
-                "responses": {"200": _content("The job", "JobState"), **_errors(*READ_ERRORS)},
+                "responses": {"200": _either("The job", "JobState", "ArchiveState"), **_errors(*READ_ERRORS)},
             },
             "delete": {
                 "tags": ["jobs"],
                 "operationId": "cancelJob",
                 "summary": "Cancel what has not run",
-                "description": "Doing it twice is doing it once; a finished job stays as it is.",
-                "responses": {"200": _content("The job afterwards", "JobState"), **_errors(*READ_ERRORS)},
+                "description": (
+                    "Doing it twice is doing it once; a finished job stays as it is. Of an archive the files are"
+                    " deleted too; a finished one is deleted as a whole."
+                ),
+                "responses": {
+                    "200": _either("The job afterwards", "JobState", "ArchiveState"),
+                    **_errors(*READ_ERRORS),
+                },
             },
         },
         "/jobs/{id}/results": {"parameters": [_ID], "get": _results()},
@@ -146,12 +179,6 @@ def _jobs(requests: Requests) -> Json:
 
 
 def _submit(requests: Requests) -> Json:
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key with the same body gives the same job; with another body, 409",
-        "schema": {"type": "string", "maxLength": 255},
-    }
     return {
         "tags": ["jobs"],
         "operationId": "submitJob",
@@ -160,7 +187,7 @@ def _submit(requests: Requests) -> Json:
             "One bad message among good ones becomes one error entry in the results. A job of nothing but bad messages"
             " is refused."
         ),
-        "parameters": [_prefer("0: answers 202 at once"), key],
+        "parameters": [_prefer("0: answers 202 at once"), _KEY],
         "requestBody": _body(requests.job),
         "responses": {
             "200": _content("All results, ready in time (`Prefer: wait`)", "JobResults", {**LOCATION, **APPLIED}),
@@ -179,7 +206,8 @@ def _results() -> Json:
         "description": (
             "JSON: pages of the finished beginning of the job; follow `next` until it is null. While the job runs, a"
             " page may be short or empty. NDJSON (`Accept: application/x-ndjson`): everything in one stream; 409"
-            " while the job runs, unless `partial` is given."
+            " while the job runs, unless `partial` is given. An archive: the whole file in the format that was asked"
+            " for, or a range of it; 409 while it runs."
         ),
         "parameters": [
             {"name": "offset", "in": "query", "schema": {**number, "default": 0}},
@@ -198,6 +226,7 @@ def _results() -> Json:
                 "content": {
                     "application/json": {"schema": _ref("JobResults")},
                     "application/x-ndjson": {"schema": _ref("ResultEntry")},
+                    **{mimetype: {"schema": BINARY} for mimetype in ARCHIVE_TYPES},
                 },
             },
             **_errors(*READ_ERRORS, 409, 422),
@@ -232,6 +261,50 @@ def _health() -> Json:
     }
 
 
+def _archives(settings: Settings) -> Json:
+    page = {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    return {
+        "/archives": {"post": _upload(settings)},
+        "/jobs/{id}/report": {
+            "parameters": [_ID],
+            "get": {
+                "tags": ["archives"],
+                "operationId": "getReport",
+                "summary": "The report of an archive",
+                "description": "One self-contained page, without the text of any message; only if it was asked for.",
+                "responses": {"200": page, **_errors(401, 404, 405, 409, 500)},
+            },
+        },
+    }
+
+
+def _upload(settings: Settings) -> Json:
+    form = {"schema": _ref("ArchiveRequest"), "encoding": {"file": {"contentType": "application/octet-stream"}}}
+    return {
+        "tags": ["archives"],
+        "operationId": "submitArchive",
+        "summary": "Submit files of messages as a job",
+        "description": (
+            "CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, iMessage"
+            " `chat.db`, WhatsApp `_chat.txt`; also packed as .gz, .bz2, .zst or .zip. The results have every column of"
+            f" the files and the labels. At most {settings.max_archive_bytes} bytes. Files and results are deleted"
+            f" {settings.archive_ttl_s} s after the end."
+        ),
+        "parameters": [_KEY],
+        "requestBody": {"required": True, "content": {"multipart/form-data": form}},
+        "responses": {
+            "202": _content("Accepted", "ArchiveState", {**LOCATION, **RETRY_AFTER}),
+            **_errors(400, 401, 405, 409, 413, 415, 422, 429, 500, 507),
+        },
+    }
+
+
+_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same body gives the same job; with another body, 409",
+    "schema": {"type": "string", "maxLength": 255},
+}
 _ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
@@ -252,6 +325,11 @@ def _body(model: type[BaseModel]) -> Json:
 def _content(description: str, name: str, headers: Json | None = None) -> Json:
     content = {"description": description, "content": {"application/json": {"schema": _ref(name)}}}
     return {**content, "headers": headers} if headers else content
+
+
+def _either(description: str, *names: str) -> Json:
+    schema = {"anyOf": [_ref(name) for name in names]}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _errors(*statuses: int) -> Json:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -57,12 +58,14 @@ class _Loader:
 
     def __call__(self, *args: Any) -> Any:
         app = create_app(self._settings)
-        _let_go_on_signal(app.extensions["sluice"])
+        gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
+        archives.start()
+        _let_go_on_signal(gateway.hurry, archives.stop)
         return app
 
 
-def _let_go_on_signal(gateway: Any) -> None:
-    """Some seconds after the first signal, send waiting callers home with a 202.
+def _let_go_on_signal(hurry: Callable[[], None], stop: Callable[[], None]) -> None:
+    """At the first signal call ``stop``, and some seconds later ``hurry``, which sends callers home with a 202.
 
     The server installs its own handlers after this, so the signal is seen through Python's wake-up file descriptor.
     """
@@ -72,7 +75,8 @@ def _let_go_on_signal(gateway: Any) -> None:
 
     def watch() -> None:
         os.read(read_end, 1)
+        stop()
         threading.Event().wait(DRAIN_S)
-        gateway.hurry()
+        hurry()
 
     threading.Thread(target=watch, name="sluice-drain", daemon=True).start()

@@ -5,6 +5,7 @@
 ``archive.json``    ``Description``: what was asked for; never changes
 ``progress.json``   ``Progress``: written by the runner about once a second
 ``starts.json``     ``Starts``: how often a runner was started since the last progress
+``ending.json``     ``Ending``: what the report needs, as soon as the output is complete
 ``cancel``          there when the archive shall stop and go
 ``lock``            held by whoever works on the folder
 ``result.*``        the output, its run's folder beside it until it is complete
@@ -167,6 +168,17 @@ class Folder:
 
     def note_starts(self, starts: Starts) -> None:
         self._replace("starts.json", asdict(starts))
+
+    def ending(self) -> dict[str, Any] | None:
+        """What was noted when the output was complete; None before that."""
+        try:
+            kept: dict[str, Any] = orjson.loads((self.path / "ending.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        return kept
+
+    def note_ending(self, ending: dict[str, Any]) -> None:
+        self._replace("ending.json", ending)
 
     def finish(self, progress: Progress) -> None:
         """Note the end, then delete what only the work on it needed; without a result, everything but the note."""

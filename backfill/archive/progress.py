@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from backfill.archive.folder import Folder, Progress
 from backfill.tally import Tally
@@ -13,10 +14,15 @@ NOTE_S = 5.0
 
 
 class FolderDisplay:
-    """A ``backfill.display.Display`` that writes ``progress.json``."""
+    """A ``backfill.display.Display`` that writes ``progress.json``.
 
-    def __init__(self, folder: Folder) -> None:
+    Args:
+        words: what a note becomes before it is shown.
+    """
+
+    def __init__(self, folder: Folder, words: Callable[[str], str]) -> None:
         self._folder = folder
+        self._words = words
         self._progress = folder.progress()
         self._written = self._noted = float("-inf")
 
@@ -32,6 +38,7 @@ class FolderDisplay:
 
     def note(self, sentence: str) -> None:
         now = time.monotonic()
+        sentence = self._words(sentence)
         fresh = self._progress.note != sentence
         self._progress.note, self._noted = sentence, now
         if fresh:

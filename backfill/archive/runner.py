@@ -1,0 +1,113 @@
+"""Classifies one uploaded archive, from wherever an earlier runner left it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+
+from backfill import engine
+from backfill.archive.ending import Ending
+from backfill.archive.folder import Folder, Progress, Starts
+from backfill.archive.plan import in_their_words, plan_of, told
+from backfill.archive.progress import FolderDisplay, counted
+from backfill.carriers.queue import QueueCarrier
+from backfill.plan import Plan
+from backfill.stop import Stop, Stopped
+from backfill.tally import Tally
+from config.settings import Settings
+from tasks.errors import BackendUnavailable, BrokerUnavailable, ServiceNotRunning, SluiceError
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two tries to reach a broker or a backend that is away.
+RETRY_S = 3.0
+LOOK_EVERY_S = 0.2
+AWAY = (BrokerUnavailable, BackendUnavailable, ServiceNotRunning)
+
+
+class FolderStop(Stop):
+    """SIGTERM, or the wish of whoever uploaded the archive."""
+
+    def __init__(self, folder: Folder) -> None:
+        super().__init__()
+        self._folder = folder
+        self._looked = 0.0
+        self._said = False
+
+    def check(self) -> None:
+        super().check()
+        now = time.monotonic()
+        if now - self._looked >= LOOK_EVERY_S and not self._said:
+            self._looked = now
+            if self._folder.cancelled:
+                self._said = True  # once, as a signal
+                raise Stopped(0)
+
+
+def run(folder: Folder, settings: Settings, stop: Stop) -> None:
+    """Classify the archive in ``folder`` and note the end there; on a stop it stays as it is, to be carried on."""
+    try:
+        _run(folder, settings, stop)
+    except Stopped:
+        if folder.cancelled:
+            folder.finish(folder.progress().end("cancelled"))
+            log.info("%s: cancelled", folder.id)
+        else:
+            folder.note_starts(Starts())  # it was asked to stop: no crash
+            log.info("%s: stopped, to be carried on", folder.id)
+
+
+def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
+    description = folder.description()
+    os.chdir(folder.uploads)
+    plan = plan_of(folder, description, settings)
+    display = FolderDisplay(folder, lambda sentence: in_their_words(sentence, folder, description.names))
+    try:
+        ending = Ending.load(folder) or _classified(folder, plan, settings, display, stop)
+    except SluiceError as exc:
+        error = {"code": exc.code, "message": told(exc, folder, description.names)}
+        folder.finish(folder.progress().end("failed", error))
+        log.info("%s: failed: %s", folder.id, exc.code)
+        return
+    if description.report:
+        display.note("writing the report")
+        _report(folder, plan, ending, ", ".join(description.names))
+    folder.finish(_done(folder.progress(), ending.tally))
+    log.info("%s: done, %d rows", folder.id, ending.tally.rows)
+
+
+def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderDisplay, stop: Stop) -> Ending:
+    while True:
+        try:
+            with QueueCarrier(settings, scores=plan.scores, note=display.note, stop=stop) as carrier:
+                return Ending.of(engine.run(plan, carrier, display, stop)).save(folder)
+        except AWAY as exc:
+            display.note(f"{exc.message}; waiting for it")
+            stop.sleep(RETRY_S)
+
+
+def _done(progress: Progress, tally: Tally) -> Progress:
+    counted(progress, tally, 1.0).total = tally.rows
+    progress.rows_per_s = round(tally.rows / max(tally.seconds, 1e-3), 1)
+    return progress.end("done")
+
+
+def _report(folder: Folder, plan: Plan, ending: Ending, title: str) -> None:
+    """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
+    from backfill.report.page import write_report
+
+    try:
+        write_report(
+            folder.report,
+            plan.target,
+            plan.output_format,
+            ending.names,
+            ending.tally,
+            title=title,
+            include_text=False,
+        )
+    except Exception as exc:  # its message could quote a text
+        frames = "".join(traceback.format_tb(exc.__traceback__))
+        log.error("%s: no report: %s\n%s", folder.id, type(exc).__name__, frames)

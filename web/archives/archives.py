@@ -1,0 +1,38 @@
+"""The parts of ``web.archives``, joined for one process."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from config.settings import Settings
+from web.archives.child import Command
+from web.archives.desk import ArchiveDesk
+from web.archives.keeper import Keeper
+from web.archives.routes import blueprint
+from web.archives.shelf import Shelf
+from web.auth import Guard
+
+
+class Archives:
+    """Routes, desk and keeper over one shelf; touches no disk before it is used.
+
+    Args:
+        command: runs the processes that read what was uploaded.
+    """
+
+    def __init__(self, settings: Settings, command: Command) -> None:
+        shelf = Shelf(settings.archives, settings.max_archives, settings.archive_ttl_s)
+        self._desk = ArchiveDesk(settings, shelf, command)
+        self._keeper = Keeper(settings, shelf, command)
+
+    def blueprint(self, guard: Guard) -> Blueprint:
+        return blueprint(self._desk, self._keeper, guard)
+
+    def start(self) -> None:
+        """Carry on with what is on the shelf, in the process that serves; without it, the first upload does that."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Refuse uploads under way and let runners write their checkpoints; returns at once."""
+        self._desk.stop()
+        self._keeper.stop()

@@ -1,0 +1,136 @@
+"""Takes archives in and answers for them, for the request threads of one process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from backfill.archive.folder import Description, Folder, Progress
+from config.settings import Settings
+from tasks.errors import BrokerUnavailable, QueueFull
+from web.archives.child import Command, check
+from web.archives.form import Form, require_space, too_large
+from web.archives.shelf import Shelf
+from web.body import Readable, as_schema
+from web.errors import invalid, problem
+from web.schemas import ArchiveRequest
+
+#: Uploads that one process receives at once: each holds a thread for as long as its caller takes, and the others
+#: shall not notice.
+UPLOADS_AT_ONCE = 16
+THREADS_LEFT = 4
+BUSY_RETRY_S = 5.0
+#: Bytes of a body that are no file: fields, headers and boundaries.
+AROUND_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One archive as it is now."""
+
+    folder: Folder
+    description: Description
+    progress: Progress
+
+
+class ArchiveDesk:
+    """Receives, shows and cancels archives.
+
+    Args:
+        shelf: where they are.
+        command: what examines an upload.
+    """
+
+    def __init__(self, settings: Settings, shelf: Shelf, command: Command) -> None:
+        self._settings = settings
+        self._shelf = shelf
+        self._command = command
+        self._uploads = threading.BoundedSemaphore(max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT)))
+        self._stopping = threading.Event()
+
+    def submit(self, stream: Readable, boundary: bytes, length: int | None, key: str | None) -> Archive:
+        """Receive an upload and put it on the shelf.
+
+        Args:
+            stream: the body.
+            length: its bytes, if they are declared.
+            key: digest of the caller's Idempotency-Key.
+
+        Raises:
+            TooLarge, InvalidInput, BadRequest: the body is not what it should be.
+            UnknownFormat, UnreadableArchive: its files are not.
+            QueueFull, InsufficientStorage, UnwritableOutput: there is no room for it.
+            Conflict: the key was used with another body.
+        """
+        limit = self._settings.max_archive_bytes
+        if length is not None and length > limit + AROUND_BYTES:
+            raise too_large(limit)
+        with self._upload(), self._shelf.incoming() as folder:
+            require_space(folder.path, length or 0)
+            form = Form(folder.uploads, limit, _checked)
+            form.read(stream, boundary, self._going_on)
+            if not form.names:
+                raise invalid([problem("file", "is required")])
+            description = _described(_checked(form.fields), form, key)
+            folder.describe(description)
+            check(self._command, folder, self._settings)
+            accepted = self._shelf.accept(folder, description)
+        return self.find(accepted.id)
+
+    def find(self, archive_id: str) -> Archive:
+        """An archive; NotFound."""
+        return Archive(*self._shelf.find(archive_id))
+
+    def cancel(self, archive_id: str) -> Archive:
+        """Stop an archive and delete what there is of it; one that is finished goes as a whole. NotFound."""
+        found = self.find(archive_id)
+        if found.progress.finished and not found.folder.cancelled:
+            found.folder.remove()
+            return found
+        try:
+            found.folder.cancel()
+        except FileNotFoundError:
+            return found  # somebody else was quicker
+        if lock := found.folder.lock():
+            with lock:
+                found.folder.finish(found.progress.end("cancelled"))
+        found.progress.state = "cancelled"
+        return found
+
+    def stop(self) -> None:
+        """Uploads under way are refused; for shutdown."""
+        self._stopping.set()
+
+    @contextmanager
+    def _upload(self) -> Iterator[None]:
+        if not self._uploads.acquire(blocking=False):
+            raise QueueFull("too many archives are being uploaded at once", retry_after_s=BUSY_RETRY_S)
+        try:
+            yield
+        finally:
+            self._uploads.release()
+
+    def _going_on(self) -> None:
+        if self._stopping.is_set():
+            raise BrokerUnavailable("this server is stopping", retry_after_s=1)
+
+
+def _checked(fields: dict[str, str]) -> ArchiveRequest:
+    """The fields as a schema; a form sends what was left empty as an empty string. InvalidInput."""
+    return as_schema(ArchiveRequest, {name: value for name, value in fields.items() if value})
+
+
+def _described(request: ArchiveRequest, form: Form, key: str | None) -> Description:
+    return Description(
+        created_at=time.time(),
+        names=form.names,
+        output=request.output,
+        read=request.read(),
+        scores=request.scores == "true",
+        report=request.report == "true",
+        key=key,
+        body=form.digest if key else None,
+    )

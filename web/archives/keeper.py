@@ -1,0 +1,162 @@
+"""Sees to it that every archive has a runner, whoever died, and that none is kept for longer than it should be."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backfill.archive.folder import Description, Folder, Progress, Starts
+from backfill.archive.lock import Lock
+from config.settings import Settings
+from web.archives.child import Command, start
+from web.archives.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+#: Runners that may die in a row without getting further; then the archive has failed.
+MAX_STARTS = 5
+#: Seconds that a runner has to write its checkpoint when this process stops.
+STOP_S = 10.0
+GIVEN_UP = f"the process that classifies it ended unexpectedly {MAX_STARTS} times without getting further"
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A child that works on an archive."""
+
+    process: subprocess.Popen[bytes]
+    folder: Folder
+
+
+class Keeper:
+    """One thread that looks after the shelf, beside the keepers of other processes.
+
+    Whoever gets an archive's lock starts its runner, which then holds the lock itself; so an archive never has two.
+    The lock of one of ``archives_at_once`` slots goes with it.
+    """
+
+    def __init__(self, settings: Settings, shelf: Shelf, command: Command) -> None:
+        self._settings = settings
+        self._shelf = shelf
+        self._command = command
+        self._runners: list[Runner] = []
+        self._wake = threading.Event()
+        self._stopping = False
+        self._starting = threading.Lock()
+        self._pid = 0
+
+    def start(self) -> None:
+        """Start the thread, once in each process."""
+        with self._starting:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                # No daemon: a process that ends by itself waits for the runner to write its checkpoint.
+                threading.Thread(target=self._run, name="sluice-archives").start()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self.start()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop the runners of this process and end the thread; returns at once."""
+        self._stopping = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        while not self._stopping and main.is_alive():
+            try:
+                self.look()
+            except Exception as exc:
+                log.error("looking after the archives: %s", type(exc).__name__)
+            self._wake.wait(LOOK_EVERY_S)
+            self._wake.clear()
+        self._stop_runners()
+
+    def look(self) -> None:
+        """One look at everything."""
+        self._runners = [runner for runner in self._runners if not _ended(runner)]
+        self._shelf.sweep()
+        waiting = sorted(self._waiting(), key=lambda pair: pair[1].created_at)
+        for folder, _ in waiting:
+            if not self._begin(folder):
+                return
+
+    def _waiting(self) -> Iterator[tuple[Folder, Description]]:
+        """Archives that are not finished; those whose time is over or that were cancelled are seen to on the way."""
+        for folder in self._shelf.folders():
+            try:
+                description, progress = folder.description(), folder.progress()
+            except FileNotFoundError:
+                continue
+            if folder.cancelled or self._shelf.expired(description, progress):
+                self._put_away(folder, progress)
+            elif not progress.finished:
+                yield folder, description
+
+    def _put_away(self, folder: Folder, progress: Progress) -> None:
+        lock = folder.lock()
+        if lock is None:
+            return  # its runner has been told, and will be gone soon
+        with lock:
+            if folder.cancelled:
+                folder.finish(progress.end("cancelled"))
+            else:
+                folder.remove()
+                log.info("%s: deleted, its time is over", folder.id)
+
+    def _begin(self, folder: Folder) -> bool:
+        """Start a runner unless one is at work; False when every slot is taken."""
+        lock = folder.lock()
+        if lock is None:
+            return True
+        with lock:
+            progress, starts = folder.progress(), folder.starts()
+            if progress.finished or folder.cancelled:
+                return True
+            if progress.done > starts.done:
+                starts = Starts()
+            if starts.count >= MAX_STARTS:
+                log.error("%s: given up: %s", folder.id, GIVEN_UP)
+                folder.finish(progress.end("failed", {"code": "internal_error", "message": GIVEN_UP}))
+                return True
+            if time.time() < starts.at + starts.count:
+                return True  # it has just died: other archives first
+            slot = self._slot()
+            if slot is None:
+                return False
+            with slot:
+                folder.note_starts(Starts(starts.count + 1, progress.done, time.time()))
+                held = (lock.fileno(), slot.fileno())
+                self._runners.append(Runner(start(self._command, folder, self._settings, held), folder))
+                log.info("%s: started", folder.id)
+        return True
+
+    def _slot(self) -> Lock | None:
+        taken = (Lock.take(self._shelf.root / f".slot-{n}") for n in range(self._settings.archives_at_once))
+        return next((lock for lock in taken if lock is not None), None)
+
+    def _stop_runners(self) -> None:
+        for runner in self._runners:
+            runner.process.terminate()
+        ends = time.monotonic() + STOP_S
+        for runner in self._runners:
+            try:
+                runner.process.wait(max(0.1, ends - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                runner.process.kill()
+                runner.process.wait()
+
+
+def _ended(runner: Runner) -> bool:
+    status = runner.process.poll()
+    if status:
+        log.warning("%s: its process ended with %d", runner.folder.id, status)
+    return status is not None
