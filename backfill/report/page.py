@@ -1,0 +1,160 @@
+"""The report on a classified archive: one HTML file that needs nothing else, not even a network."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from backfill.report import palette, sections
+from backfill.report.findings import Findings
+from backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, text, tile
+from backfill.report.names import ReportNames
+from backfill.report.read import batches
+from backfill.report.sections import Labels
+from backfill.report.words import duration, minute, percent, plural, rate, rows, span
+from backfill.tally import Tally
+from tasks.errors import UnwritableOutput
+
+#: Labels that get a tile each; with more of them, only so many.
+TILES = 4
+#: Nothing is loaded from anywhere and no script runs, whatever an archive holds.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def write_report(
+    report: Path,
+    target: Path,
+    output_format: str,
+    names: ReportNames,
+    tally: Tally,
+    *,
+    title: str,
+    include_text: bool,
+) -> None:
+    """Read the finished output ``target`` once and write a page about it; ``report`` appears whole or not at all.
+
+    Args:
+        names: which columns of ``target`` hold what.
+        tally: of the backfill that wrote it.
+        include_text: show examples of texts, and senders as they are; without it no text of any message is on the
+            page and numbers of senders are masked.
+
+    Raises:
+        UnreadableArchive: ``target`` is absent, broken or lacks a column.
+        UnwritableOutput: ``report`` cannot be written, or it is ``target``.
+    """
+    if report.resolve() == target.resolve():
+        raise UnwritableOutput(f"{report}: the report would overwrite the output")
+    found = Findings(sorted(tally.labels), examples=include_text)
+    for batch in batches(target, output_format, names):
+        found.add(batch)
+    _write(report, _page(found, tally, title, target.name, include_text=include_text))
+
+
+def _page(found: Findings, tally: Tally, title: str, output: str, *, include_text: bool) -> str:
+    labels = Labels.of(found)
+    body = join(
+        [
+            _header(found, tally, title, labels),
+            _about(tally, output),
+            sections.by_label(found, labels),
+            sections.over_time(found, labels),
+            sections.by_script(found, labels),
+            sections.top_senders(found, labels, include_text=include_text),
+            sections.certainty(found, labels),
+            sections.throughput(tally, labels),
+            sections.errors(found),
+            sections.examples(found, labels),
+            sections.notes(tally),
+            _footer(include_text=include_text),
+        ]
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{text(title)}</title>\n<style>\n{_css()}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _header(found: Findings, tally: Tally, title: str, labels: Labels) -> Markup:
+    when = [rows(found.rows)]
+    bars = found.timeline.bars(len(found.labels))
+    if bars is not None:
+        when.append(f"messages from {span(*bars.span)}")
+    when.append(f"made {minute(time.time())} UTC")
+    tiles = [tile(f"{found.rows:,}", "rows")]
+    good = int(found.counts.sum())
+    for number, name in list(zip(labels.order, labels.swatches, strict=True))[:TILES]:
+        tiles.append(tile(percent(int(found.counts[number]), good), name))
+    if tally.saved:
+        tiles.append(tile(percent(tally.saved, tally.sent + tally.saved), "duplicates saved"))
+    tiles.append(tile(f"{found.errors.total():,}", "errors"))
+    tiles.append(tile(rate(tally.rows, tally.seconds), "rows/s"))
+    return Markup(
+        f'<header><h1>{text(title)}</h1>{paragraph(" · ".join(when))}</header>\n<div class="tiles">{join(tiles)}</div>'
+    )
+
+
+def _about(tally: Tally, output: str) -> Markup:
+    """What was done, by whom, and how long it took."""
+    models = tally.versions.most_common()
+    several = len(models) > 1
+    names = [f"{name[:MAX_NAME_CHARS]}{f' ({rows(count)})' if several else ''}" for name, count in models]
+    stops = tally.runs - 1
+    pairs = [
+        ("Output", output),
+        ("Models" if several else "Model", ", ".join(names) or "none: no row got a label"),
+        ("Time taken", f"{duration(tally.seconds)}, {rate(tally.rows, tally.seconds)} rows/s"),
+        ("Sent to the model", rows(tally.sent)),
+        (
+            "Duplicates saved",
+            f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)}) read as another one",
+        ),
+        ("Interruptions", f"{plural(stops, 'stop')}, carried on each time" if stops else "none"),
+    ]
+    return facts(pairs)
+
+
+def _footer(*, include_text: bool) -> Markup:
+    if include_text:
+        sentence = "This page shows texts of messages and their senders as they are: it is for those who may read them."
+    else:
+        sentence = "This page holds no text of any message. Of telephone numbers it shows the last three digits."
+    return Markup(f"<footer>{paragraph(sentence)}{paragraph('Made by Sluice.')}</footer>")
+
+
+def _css() -> str:
+    css = files("backfill.report").joinpath("report.css").read_text(encoding="utf-8")
+    return css + "".join(_swatches())
+
+
+def _swatches() -> Iterable[str]:
+    """The colours of labels as classes ``l0``, ``l1``, …, and their lines as ``h1`` and ``h2``."""
+    for colour, light in enumerate(palette.LIGHT.labels):
+        yield f".l{colour} {{ --label: {light}; }}\n"
+    dark = " ".join(f".l{colour} {{ --label: {value}; }}" for colour, value in enumerate(palette.DARK.labels))
+    yield f"@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
+    yield ".h0 { background: var(--label); }\n"
+    for number, angle in ((1, 135), (2, 45)):
+        lines = f"repeating-linear-gradient({angle}deg, var(--label) 0 3px, var(--card) 3px 4px)"
+        yield f".h{number} {{ background: {lines}; }}\n"
+
+
+def _write(report: Path, page: str) -> None:
+    partial = report.with_name(f".{report.name}.{os.getpid()}.part")
+    try:
+        try:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(page)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(report)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as exc:
+        raise UnwritableOutput(f"{report}: the report cannot be written ({exc.strerror})") from exc
