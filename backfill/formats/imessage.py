@@ -1,0 +1,128 @@
+"""iMessage's ``chat.db``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from backfill.columns import TEXT, Column, Roles
+from backfill.formats.base import ReadOptions
+from backfill.formats.database import Database, quoted
+from backfill.formats.roles import roles_or
+from backfill.formats.typedstream import text_of
+from backfill.inputs.origin import Origin
+from backfill.row import Row
+from tasks.errors import UnreadableArchive
+
+#: What dates count from, and above which they are nanoseconds: as seconds that would be the year 33,000.
+EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
+MOST_SECONDS = 10**12
+#: What stands in a text for an attachment.
+OBJECT = "\N{OBJECT REPLACEMENT CHARACTER}"
+NO_TEXT = "the message has no text"
+
+#: Columns of ``message`` that are read if the database has them, and their types.
+OWN = {
+    "guid": TEXT,
+    "date": TEXT,
+    "is_from_me": pa.int64(),
+    "service": TEXT,
+    "subject": TEXT,
+    "associated_message_type": pa.int64(),
+}
+CHAT = """(SELECT chat.chat_identifier FROM chat_message_join AS j JOIN chat ON chat.ROWID = j.chat_id
+ WHERE j.message_id = m.ROWID LIMIT 1)"""
+
+
+def open_reader(origin: Origin, options: ReadOptions) -> MessagesReader:
+    """A reader of the table ``message``.
+
+    Raises:
+        UnreadableArchive: it is no SQLite database, or none of Messages.
+    """
+    return MessagesReader(origin, options)
+
+
+class MessagesReader:
+    """One row for every message, by ROWID: ``OWN`` columns that there are, ``handle``, ``chat``, ``text``.
+
+    ``date`` is ISO 8601 in UTC. A text that is only in ``attributedBody`` is taken from there.
+    """
+
+    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+        self.notes: list[str] = []
+        self._database = Database(origin, self.notes)
+        try:
+            present = self._database.columns("message")
+            if not present.keys() & {"text", "attributedBody"}:
+                tables = ", ".join(self._database.tables()[:30]) or "none"
+                raise UnreadableArchive(f"{origin.name} is no chat.db: it has no messages in its tables ({tables})")
+            self._select, self.columns = self._plan(present)
+            (self._last,) = self._database.one("SELECT max(ROWID) FROM message")
+            names = [column.name for column in self.columns]
+            sender = "handle" if "handle" in names else None
+            time = "date" if "date" in names else None
+            self.roles: Roles = roles_or(Roles("text", sender, time), origin.name, names, options)
+        except BaseException:
+            self._database.close()
+            raise
+        assert self.roles.text is not None
+        self._text = names.index(self.roles.text)
+
+    def rows(self) -> Iterator[Row]:
+        names = [column.name for column in self.columns[:-1]]
+        dated = names.index("date") if "date" in names else None
+        numbers = [at for at, column in enumerate(self.columns) if column.type != TEXT]
+        for *values, text, body in self._database.slices(self._select, "m.ROWID", self._last):
+            if dated is not None:
+                values[dated] = when(values[dated])
+            for at, value in enumerate(values):
+                if not isinstance(value, int if at in numbers else str):
+                    values[at] = None
+            if not isinstance(text, str) or not text:
+                text = text_of(body) if isinstance(body, bytes) else None
+            values.append(text)
+            yield self._row(values)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _row(self, values: list[Any]) -> Row:
+        text = values[self._text]
+        if not isinstance(text, str) or not text.replace(OBJECT, "").strip():
+            return Row(values, None, NO_TEXT)
+        return Row(values, text)
+
+    def _plan(self, present: dict[str, str]) -> tuple[str, Sequence[Column]]:
+        """The question, with ``text`` and ``attributedBody`` at its end, and the columns of the rows."""
+        columns, terms, joined = [Column("ROWID", pa.int64())], ["m.ROWID"], ""
+        for name, kind in OWN.items():
+            if name in present:
+                columns.append(Column(name, kind))
+                terms.append(f"m.{quoted(name)}")
+        if "handle_id" in present and "id" in self._database.columns("handle"):
+            columns.append(Column("handle"))
+            terms.append("h.id")
+            joined = " LEFT JOIN handle AS h ON h.ROWID = m.handle_id"
+        if "chat_identifier" in self._database.columns("chat") and self._database.has_index(
+            "chat_message_join", "message_id"
+        ):
+            columns.append(Column("chat"))
+            terms.append(CHAT)
+        columns.append(Column("text"))
+        terms.extend(f"m.{name}" if name in present else "NULL" for name in ("text", "attributedBody"))
+        return f"SELECT {', '.join(terms)} FROM message AS m{joined}", columns  # noqa: S608 - names of ours
+
+
+def when(stored: object) -> str | None:
+    """A stored date, nanoseconds or (in old databases) seconds since 2001, as ISO 8601 in UTC; None for 0 and junk."""
+    if not isinstance(stored, int) or not stored:
+        return None
+    microseconds = stored // 1_000 if abs(stored) > MOST_SECONDS else stored * 1_000_000
+    try:
+        return (EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    except OverflowError:
+        return None

@@ -1,0 +1,92 @@
+"""Our own SQLite output as an input: the table ``messages``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from backfill.columns import TEXT, Column, Roles
+from backfill.formats.base import ReadOptions
+from backfill.formats.choosing import roles_of
+from backfill.formats.database import Database, quoted
+from backfill.inputs.origin import Origin
+from backfill.outputs.values import as_text
+from backfill.row import Row
+from tasks.errors import UnreadableArchive
+
+TABLE = "messages"
+LAST = "SELECT max(rowid) FROM messages"
+#: Types by declared type, with the kinds of values that fit them; other values make the column text.
+TYPES = {
+    "INTEGER": (pa.int64(), {"integer", "null"}),
+    "REAL": (pa.float64(), {"real", "integer", "null"}),
+    "BLOB": (pa.binary(), {"blob", "null"}),
+}
+
+
+def open_reader(origin: Origin, options: ReadOptions) -> TableReader:
+    """A reader of the table ``messages``.
+
+    Raises:
+        UnreadableArchive: it is no SQLite database, has no such table, or none of its columns holds texts.
+    """
+    return TableReader(origin, options)
+
+
+class TableReader:
+    """One row for every row of the table, by row number."""
+
+    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+        self.notes: list[str] = []
+        self._database = Database(origin, self.notes)
+        try:
+            tables = self._database.tables()
+            if TABLE not in tables:
+                found = ", ".join(tables[:30]) or "none"
+                raise UnreadableArchive(
+                    f"{origin.name} is a database of something else: it has no table {TABLE!r}, its tables are {found}"
+                )
+            declared = self._database.columns(TABLE)
+            self.columns: Sequence[Column] = self._typed(declared)
+            self.roles: Roles = roles_of(origin.name, list(declared), options)
+            (self._last,) = self._database.one(LAST)
+        except BaseException:
+            self._database.close()
+            raise
+        assert self.roles.text is not None
+        self._text = list(declared).index(self.roles.text)
+
+    def rows(self) -> Iterator[Row]:
+        names = ", ".join(quoted(column.name) for column in self.columns)
+        select = f"SELECT rowid, {names} FROM {TABLE}"  # noqa: S608 - quoted
+        texts = [at for at, column in enumerate(self.columns) if column.type == TEXT]
+        floats = [at for at, column in enumerate(self.columns) if column.type == pa.float64()]
+        for _, *values in self._database.slices(select, "rowid", self._last):
+            for at in texts:
+                if values[at] is not None and not isinstance(values[at], str):
+                    values[at] = as_text(values[at])
+            for at in floats:
+                if values[at] is not None:
+                    values[at] = float(values[at])
+            yield self._row(values)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _row(self, values: list[Any]) -> Row:
+        text = values[self._text]
+        if text is not None and not isinstance(text, str):
+            return Row(values, None, f"the column {self.columns[self._text].name} holds no text")
+        return Row(values, text)
+
+    def _typed(self, declared: dict[str, str]) -> list[Column]:
+        """The declared type of each column, unless values of another kind are in it."""
+        kinds = ", ".join(f"group_concat(DISTINCT typeof({quoted(name)}))" for name in declared)
+        found = self._database.one(f"SELECT {kinds} FROM {TABLE}")  # noqa: S608 - quoted
+        columns = []
+        for (name, kind), values in zip(declared.items(), found, strict=True):
+            known, fitting = TYPES.get(kind.upper(), (TEXT, set()))
+            columns.append(Column(name, known if set((values or "null").split(",")) <= fitting else TEXT))
+        return columns

@@ -1,0 +1,65 @@
+"""A plain file as an origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "archives"
+
+
+class FileOrigin:
+    """An ``Origin`` over a file that is not packed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._share = 0.0
+        self.name = str(path)
+        self.size = path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        return self._path.open("rb")
+
+    def file(self) -> Path:
+        return self._path
+
+    @property
+    def position(self) -> int:
+        return int(self.size * self._share)
+
+    def report(self, share: float) -> None:
+        assert self._share <= share <= 1
+        self._share = share
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Callable[[bytes | Path], FileOrigin]:
+    """Makes an origin of a path, or of these bytes."""
+
+    def make(content: bytes | Path) -> FileOrigin:
+        if isinstance(content, Path):
+            return FileOrigin(content)
+        path = tmp_path / "archive"
+        path.write_bytes(content)
+        return FileOrigin(path)
+
+    return make
+
+
+@pytest.fixture
+def fixtures() -> Path:
+    return FIXTURES
+
+
+@pytest.fixture
+def by_name() -> Callable[[Any], list[dict[str, Any]]]:
+    """The rows of a reader as dictionaries."""
+
+    def read(reader: Any) -> list[dict[str, Any]]:
+        names = [column.name for column in reader.columns]
+        return [dict(zip(names, row.values, strict=True)) for row in reader.rows()]
+
+    return read
