@@ -34,6 +34,8 @@ CELLS = st.tuples(
     st.one_of(st.none(), st.lists(st.text(), max_size=3)),
 )
 SLICES = st.lists(st.lists(CELLS, max_size=4), min_size=1, max_size=6)
+#: What a later run would not write again: answers may differ in their last places, and so in length.
+LOST = ["lost" * 1_000, 0, 0.0, False, b"", []]
 Slices = Sequence[Sequence[Sequence[Any]]]
 
 
@@ -51,8 +53,11 @@ class Archive:
     def _path(self) -> Path:
         return self._folder / str(self._lives) / "partial"
 
-    def live_and_die(self, back: int, commit_after: set[int], until: int, *, finishing: bool) -> None:
-        """Go on from the commit that is ``back`` before the last, write the slices before ``until``, die."""
+    def live_and_die(self, back: int, commit_after: set[int], until: int, lost: int, *, finishing: bool) -> None:
+        """Go on from the commit that is ``back`` before the last, write the slices before ``until``, then die.
+
+        ``lost`` rows more are committed to the file, but no checkpoint came to hear of it.
+        """
         del self.commits[len(self.commits) - back :]
         state, done = self.commits[-1]
         writer = open_writer(self._format, self._path, COLUMNS, state)
@@ -60,6 +65,8 @@ class Archive:
             writer.write(self._slices[at])
             if at in commit_after:
                 self.commits.append((writer.commit(), at + 1))
+        writer.write([LOST] * lost)
+        writer.commit()
         if finishing:
             writer.finish()
         dead = self._path.parent
@@ -92,6 +99,7 @@ def test_what_was_interrupted_ends_as_what_was_not(output_format: str, slices: S
                 data.draw(st.integers(0, len(archive.commits) - 1), "commits back"),
                 data.draw(st.sets(st.integers(0, len(slices) - 1)), "commits after"),
                 data.draw(st.integers(0, len(slices)), "until"),
+                data.draw(st.integers(0, 2), "lost"),
                 finishing=data.draw(st.booleans(), "finishing"),
             )
         path = archive.live()
