@@ -16,8 +16,10 @@ DELIMITERS = (",", "\t", ";", "|")
 QUOTES = ('"', "'", None)
 #: Rows that are looked at.
 SAMPLE_ROWS = 1_000
+#: Most lines of a row that the end of the sample cuts off.
+MAX_CUT_LINES = 50
 _WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
-_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+_NAMES = {";": "semicolons", "|": "vertical bars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class Dialect:
         return {"delimiter": self.delimiter, "skipinitialspace": self.spaced, **quoting}
 
     def note(self) -> str | None:
-        """A sentence where it is not what CSV mostly is."""
-        parts = [] if self.delimiter == "," else [f"separated by {_NAMES.get(self.delimiter, repr(self.delimiter))}"]
+        """A sentence where it is not what CSV or TSV mostly is."""
+        parts = [] if self.delimiter in ",\t" else [f"separated by {_NAMES.get(self.delimiter, repr(self.delimiter))}"]
         if self.quote != '"':
             parts.append("not quoted" if self.quote is None else f"quoted by {self.quote}")
         return f"its fields are {' and '.join(parts)}" if parts else None
@@ -120,19 +122,21 @@ def _match(sample: str, complete: bool, names: Collection[str], dialect: Dialect
     return Match(dialect, header, known, share)
 
 
-def _rows(sample: str, complete: bool, dialect: Dialect) -> Iterator[list[str]]:
+def _rows(sample: str, complete: bool, dialect: Dialect) -> list[list[str]]:
     """The first rows that are not blank; an empty list for one that breaks the rules of quoting."""
     reader = csv.reader(StringIO(sample, newline=""), strict=True, **dialect.arguments())
-    row: list[str] | None = None
-    for _ in range(SAMPLE_ROWS):
-        # One row behind, for the last one may be cut off.
-        if row is not None:
-            yield row
+    rows: list[list[str]] = []
+    height = 0
+    while len(rows) < SAMPLE_ROWS:
+        before = reader.line_num
         try:
-            row = next((fields for fields in reader if fields), None)
+            fields = next(reader)
+        except StopIteration:
+            # The last row may be cut off, but a quote that is open for so long was none.
+            return rows if complete or height > MAX_CUT_LINES else rows[:-1]
         except csv.Error:
-            row = []
-        if row is None:
-            return
-    if row is not None and complete:
-        yield row
+            rows.append([])
+        else:
+            rows += [fields] if fields else []
+        height = reader.line_num - before
+    return rows

@@ -19,12 +19,12 @@ class Found:
     """A file, or something that must be copied into one first.
 
     Attributes:
-        path: where it is; ``-`` for standard input.
+        path: where it is; None for standard input.
         name: what messages call it.
         asked: the caller named this very file, so it has to be an archive; others may be something else.
     """
 
-    path: Path
+    path: Path | None
     name: str
     asked: bool = True
 
@@ -43,9 +43,9 @@ def find(plan: Plan) -> list[Found]:
 
 
 def _matches(given: str, plan: Plan) -> list[Found]:
-    path = Path(given)
     if given == STDIN:
-        return [Found(path, "standard input")]
+        return [Found(None, "standard input")]
+    path = Path(given)
     if path.is_dir():
         return _in_folder(path, plan)
     if os.path.lexists(given) or not glob.has_magic(given):
@@ -105,8 +105,8 @@ def _same(path: Path, target: Path) -> bool:
 def _refuse_repeated(found: list[Found]) -> None:
     taken: dict[object, str] = {}
     for item in found:
-        key: object = STDIN
-        if item.name != STDIN and item.path != Path(STDIN):
+        key: object = None
+        if item.path is not None:
             try:
                 info = item.path.stat()
             except OSError as exc:

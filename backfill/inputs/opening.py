@@ -11,7 +11,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from backfill.formats.base import Reader
 from backfill.formats.detect import detect, recognise
 from backfill.formats.registry import open_reader
-from backfill.inputs.find import STDIN, Found, find
+from backfill.inputs.find import Found, find
 from backfill.inputs.packed import PackedOrigin, file_origin, member_origin
 from backfill.inputs.packing import HEAD_BYTES, packing_of
 from backfill.inputs.pipe import copy_pipe, copy_stdin
@@ -22,6 +22,8 @@ from tasks.errors import UnknownFormat, UnreadableArchive
 
 #: The member that makes a ZIP an archive of SMS Import/Export.
 SMS_IE_MEMBER = "messages.ndjson"
+#: The member that makes a ZIP an Excel workbook.
+WORKBOOK = "xl/workbook.xml"
 #: Names that a note lists.
 LISTED = 5
 
@@ -125,7 +127,7 @@ class Inputs:
 
     def _on_disk(self, found: Found) -> Path:
         folder = self._plan.folder
-        if str(found.path) == STDIN:
+        if found.path is None:
             copy_stdin(folder / "stdin", self._check)
             return folder / "stdin"
         if found.path.is_fifo():
@@ -156,7 +158,7 @@ class Inputs:
         index = next((member for member in members if member.filename == SMS_IE_MEMBER), None)
         if index is not None and self._plan.read.format in (None, "sms-ie"):
             self._unpacking.take(found.name, index.file_size)
-            self._open_origin(_whole_zip(path, found.name, size, self._unpacking), True)
+            self._open_origin(file_origin(path, found.name, size, self._unpacking), asked=True)
             return
         before = len(self.openings)
         for member in members:
@@ -171,10 +173,6 @@ def _members(archive: ZipFile) -> Iterator[ZipInfo]:
         parts = member.filename.split("/")
         if not member.is_dir() and parts[0] != "__MACOSX" and not any(part.startswith(".") for part in parts):
             yield member
-
-
-def _whole_zip(path: Path, name: str, size: int, unpacking: Unpacking) -> PackedOrigin:
-    return file_origin(path, name, size, unpacking)
 
 
 def _nothing() -> None:

@@ -1,0 +1,47 @@
+"""Reads archives in tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from backfill.formats.base import ReadOptions
+from backfill.inputs.packed import PackedOrigin, file_origin
+from backfill.inputs.unpacking import Unpacking
+from backfill.plan import Plan
+from backfill.row import Row
+from backfill.source import Source, open_source
+from backfill.stop import Stop
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "archives"
+
+
+def plan(tmp_path: Path, *inputs: object, max_unpacked_bytes: int = 0, **options: Any) -> Plan:
+    return Plan(
+        tuple(map(str, inputs)),
+        tmp_path / "out.csv",
+        "csv",
+        ReadOptions(**options),
+        max_unpacked_bytes=max_unpacked_bytes,
+    )
+
+
+def opened(tmp_path: Path, *inputs: object, **options: Any) -> Source:
+    return open_source(plan(tmp_path, *inputs, **options), Stop())
+
+
+def read(tmp_path: Path, *inputs: object, **options: Any) -> list[Row]:
+    with opened(tmp_path, *inputs, **options) as source:
+        return list(source.rows())
+
+
+def texts(tmp_path: Path, *inputs: object, **options: Any) -> list[str | None]:
+    return [row.text for row in read(tmp_path, *inputs, **options)]
+
+
+def origin(folder: Path, content: bytes | Path) -> PackedOrigin:
+    """The origin of a file, or of these bytes in a file of ``folder``."""
+    path = content if isinstance(content, Path) else folder / "archive"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    return file_origin(path, path.name, path.stat().st_size, Unpacking(folder / "run", 0, lambda: None))

@@ -1,0 +1,303 @@
+"""The reader of delimited files: dialects, encodings, columns, and rows that cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from backfill.formats.delimited import MAX_LINE_CHARS, DelimitedReader, open_reader
+from backfill.row import Row
+from tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import FIXTURES, origin
+
+Open = Callable[..., DelimitedReader]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Open:
+    def open_it(data: bytes | str | Path, **options: Any) -> DelimitedReader:
+        content = data.encode() if isinstance(data, str) else data
+        return open_reader(origin(tmp_path, content), ReadOptions(**options))
+
+    return open_it
+
+
+@pytest.fixture
+def read(reader: Open) -> Callable[..., list[Row]]:
+    return lambda data, **options: list(reader(data, **options).rows())
+
+
+Read = Callable[..., list[Row]]
+
+
+def names(found: DelimitedReader) -> list[str]:
+    return [column.name for column in found.columns]
+
+
+def test_rows_with_quotes_commas_and_line_breaks(read: Read) -> None:
+    rows = read('id,text\n1,"a, ""b""\nc"\n2,สวัสดี\n')
+    assert rows == [Row(["1", 'a, "b"\nc'], 'a, "b"\nc'), Row(["2", "สวัสดี"], "สวัสดี")]
+
+
+def test_rows_can_be_read_again(reader: Open) -> None:
+    found = reader("text\none\ntwo\n")
+    assert list(found.rows()) == list(found.rows())
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_endings(read: Read, end: str) -> None:
+    assert [row.text for row in read(end.join(["text", "one", "two"]))] == ["one", "two"]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_the_delimiter_is_found_even_if_texts_hold_the_others(read: Read, delimiter: str) -> None:
+    texts = ["one, two; three", "a | b", "plain", "x\ty, z"]
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows([["id", "text"], *enumerate(texts)])
+    assert [row.text for row in read(out.getvalue())] == texts
+
+
+def test_a_single_column_of_unquoted_texts_with_commas_is_one_column(read: Read) -> None:
+    assert [row.text for row in read("text\nhello, you\nyes; no\nfine\n")] == ["hello, you", "yes; no", "fine"]
+
+
+def test_single_quotes_are_found(read: Read) -> None:
+    rows = read("id,text\n1,'one, two'\n2,'it''s'\n3,'three, four, five'\n")
+    assert [row.text for row in rows] == ["one, two", "it's", "three, four, five"]
+
+
+def test_apostrophes_are_no_quotes(read: Read) -> None:
+    assert [row.text for row in read("id,text\n1,'tis fine\n2,don't\n")] == ["'tis fine", "don't"]
+
+
+def test_a_file_that_quotes_nothing_is_read_so(read: Read) -> None:
+    rows = read('id\ttext\n1\t"Hello\n2\tsaid "so" twice\n3\tlast\n')
+    assert [row.text for row in rows] == ['"Hello', 'said "so" twice', "last"]
+
+
+def test_spaces_after_delimiters_belong_to_no_field(reader: Open) -> None:
+    found = reader('id, text\n1, "one, two"\n')
+    assert names(found) == ["id", "text"]
+    assert [row.text for row in found.rows()] == ["one, two"]
+
+
+def test_the_given_delimiter_is_taken(reader: Open) -> None:
+    assert names(reader("a;b,text\n1;2,x\n", delimiter=",")) == ["a;b", "text"]
+    assert names(reader("a:text\n1:x\n", delimiter=":")) == ["a", "text"]
+    assert names(reader("a\ttext\n1\tx\n", delimiter="tab")) == ["a", "text"]
+
+
+def test_a_delimiter_of_several_characters_is_refused(reader: Open) -> None:
+    with pytest.raises(UnreadableArchive, match="--delimiter"):
+        reader("a::text\n1::x\n", delimiter="::")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "cp1252", "cp1251", "gb18030", "shift_jis"],
+)
+def test_the_encoding_is_found(reader: Open, encoding: str) -> None:
+    texts = {
+        "cp1252": "Grüße aus Köln, das kostet 5 € für zwei Stück",
+        "cp1251": "Ваш заказ готов, заберите его сегодня вечером",
+        "gb18030": "您的包裹已经到达，请今天晚上来取，谢谢您的支持",
+        "shift_jis": "お荷物が届きました。本日中に受け取りに来てください。",
+    }
+    text = texts.get(encoding, "สวัสดี, grüße 🙂")
+    out = io.StringIO()
+    csv.writer(out).writerows([["id", "text"], *([at, text] for at in range(20))])
+    found = reader(out.getvalue().encode(encoding))
+    assert names(found) == ["id", "text"]
+    assert {row.text for row in found.rows()} == {text}
+    assert bool(found.notes) is (encoding not in ("utf-8", "utf-8-sig"))
+
+
+def test_the_given_encoding_is_taken(read: Read) -> None:
+    assert read("text\nЖ\n".encode("koi8_r"), encoding="koi8-r")[0].text == "Ж"
+    assert read("text\nЖ\n".encode("utf-16"), encoding="utf-16-le")[0].text == "Ж"
+    assert read(b"\xef\xbb\xbftext\nhi\n", encoding="utf-8")[0].text == "hi"
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
+def test_an_encoding_that_is_none_is_refused(reader: Open, encoding: str) -> None:
+    with pytest.raises(UnreadableArchive, match="--encoding"):
+        reader("text\na\n", encoding=encoding)
+
+
+def test_bytes_that_are_not_utf_8_survive(read: Read) -> None:
+    rows = read("id,text\n1,Grüße, schöne\n".replace(", ", " ").encode() * 1 + b"2,caf\xe9\n")
+    assert rows[1].text is not None
+    assert rows[1].text.encode("utf-8", "surrogateescape") == b"caf\xe9"
+
+
+def test_bytes_that_another_encoding_does_not_know_are_a_problem(read: Read) -> None:
+    rows = read(b"text\n\x81\x8d\nfine\n", encoding="cp1252")
+    assert rows[0].problem == "the text holds bytes that its encoding does not know"
+    assert rows[1] == Row(["fine"], "fine")
+
+
+@pytest.mark.parametrize("name", ["text", "message", "body", "sms", "content", "Message", "BODY"])
+def test_the_text_column_is_found(reader: Open, name: str) -> None:
+    assert reader(f"id,{name},x\n1,hello,2\n").roles.text == name
+
+
+def test_text_is_preferred_to_the_other_names(reader: Open) -> None:
+    assert reader("body,text\na,b\n").roles.text == "text"
+
+
+def test_sender_and_time_are_found_or_named(reader: Open) -> None:
+    data = "originator,received_at,text,who\na,b,c,d\n"
+    assert reader(data).roles.sender == "originator"
+    assert reader(data).roles.time == "received_at"
+    assert reader(data, sender_column="who").roles.sender == "who"
+
+
+def test_the_text_column_is_named(read: Read) -> None:
+    assert read("text,Nachricht\na,b\n", text_column="Nachricht")[0].text == "b"
+
+
+def test_a_number_is_a_position_unless_a_column_is_called_so(read: Read) -> None:
+    assert read("x,y\na,b\n", text_column="2")[0].text == "b"
+    assert read("2,y\na,b\n", text_column="2")[0].text == "a"
+
+
+def test_a_position_in_a_file_without_a_header_would_lose_its_first_row(reader: Open) -> None:
+    with pytest.raises(UnreadableArchive, match="no header") as caught:
+        reader("1,+447700900123,call me\n2,+447700900124,later\n", text_column="3")
+    assert "call me" not in str(caught.value)
+
+
+def test_a_column_that_is_not_there(reader: Open) -> None:
+    with pytest.raises(UnreadableArchive, match="no column 'nope'; its columns are 'a', 'b' .--text-column"):
+        reader("a,b\n1,2\n", text_column="nope")
+
+
+def test_no_known_column_names_the_option(reader: Open) -> None:
+    with pytest.raises(UnreadableArchive, match="'a', 'b' with --text-column"):
+        reader("a,b\n1,2\n")
+
+
+def test_what_may_be_a_message_in_the_first_line_is_not_shown(reader: Open) -> None:
+    with pytest.raises(UnreadableArchive, match="column 2") as caught:
+        reader("x,my secret words to you\ny,z\n")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", ["", "\n\n", " , \n1,2\n"])
+def test_no_header(reader: Open, data: str) -> None:
+    with pytest.raises(UnreadableArchive, match="no header"):
+        reader(data)
+
+
+def test_columns_that_share_a_name_are_told_apart(reader: Open) -> None:
+    found = reader("text,,text\na,b,c\n")
+    assert names(found) == ["text", "column_2", "text_2"]
+    assert list(found.rows()) == [Row(["a", "b", "c"], "a")]
+
+
+def test_only_a_header(read: Read) -> None:
+    assert read("text\n") == []
+
+
+def test_too_many_fields_are_a_problem_because_the_text_may_be_cut(read: Read) -> None:
+    rows = read("id,text\n1,hello, world\n2,fine\n3,good\n")
+    assert rows[0] == Row(["1", "hello"], None, "line 2: 3 fields, but the header names 2")
+    assert rows[1].text == "fine"
+
+
+def test_too_few_fields(read: Read) -> None:
+    rows = read("id,text,note\n1\n2,fine\n")
+    assert rows[0] == Row(["1", "", ""], None, "line 2: the row ends before its text column")
+    assert rows[1] == Row(["2", "fine", ""], "fine")
+
+
+def test_empty_lines_are_no_rows(read: Read) -> None:
+    assert len(read("text\n\na\n\n\nb\n")) == 2
+
+
+def test_an_unclosed_quote_does_not_stop_the_rest(read: Read) -> None:
+    filler = "x" * 1_000 + "\n"
+    rows = read('id,text\n1,"be, fore"\n2,"' + filler * (MAX_FIELD_CHARS // 1_000 + 1) + "3,after\n")
+    assert rows[0].text == "be, fore"
+    assert "field larger than field limit" in (rows[1].problem or "")
+    assert rows[-1].text == "after"
+
+
+def test_a_quote_that_is_never_closed_is_a_character_where_nothing_is_quoted(read: Read) -> None:
+    rows = read('id,text\n1,before\n2,"so\n' + "3,after\n" * 20_000)
+    assert rows[1].text == '"so'
+    assert len(rows) == 20_002
+
+
+@pytest.mark.parametrize("start", ["", '"', '1,"'])
+def test_a_line_without_an_end_is_one_bad_row(read: Read, start: str) -> None:
+    rows = read("id,text\n1,before\n" + start + "x" * (2 * MAX_LINE_CHARS + 7) + "\n2,after\n")
+    assert [row.text for row in rows] == ["before", None, "after"]
+    assert "field larger than field limit" in (rows[1].problem or "")
+
+
+def test_a_line_of_just_the_greatest_length_is_no_bad_row(read: Read) -> None:
+    last = "x" * MAX_FIELD_CHARS
+    width = MAX_LINE_CHARS // MAX_FIELD_CHARS
+    fields = [last[:-1]] * width
+    header = ",".join(["text", *(f"c{at}" for at in range(1, width))])
+    rows = read(f"{header}\n{','.join(fields)}\n{','.join(fields)}\n")
+    assert [row.problem for row in rows] == [None, None]
+    assert rows[1].values == fields
+
+
+def test_nul_bytes(read: Read) -> None:
+    assert read(b"text\na\x00b\n")[0].text == "a\x00b"
+
+
+def test_fixture_in_semicolons_and_cp1252(reader: Open) -> None:
+    found = reader(FIXTURES / "semicolons_cp1252.csv", text_column="Nachricht", sender_column="Absender")
+    rows = list(found.rows())
+    assert names(found) == ["Nr", "Absender", "Datum", "Nachricht"]
+    assert [row.text for row in rows] == [
+        "Ihr Paket ist da; Gebühr 2,99 €",
+        "Grüße aus Köln, bis später",
+        'Er sagte "nein"',
+    ]
+    assert rows[1].values[1] == "Müller"
+    assert len(found.notes) == 2
+
+
+def test_fixture_in_tabs_and_utf_16(reader: Open) -> None:
+    found = reader(FIXTURES / "tabs_utf16.tsv")
+    assert (found.roles.text, found.roles.sender, found.roles.time) == ("text", "from", "time")
+    assert [row.text for row in found.rows()] == ["พบกันพรุ่งนี้ 🙂", "Your code is 123456"]
+
+
+FIELDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r\ufeff"), max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(FIELDS, FIELDS, FIELDS), min_size=1, max_size=12),
+    delimiter=st.sampled_from(",\t;|"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_the_csv_module_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str, str]],
+    delimiter: str,
+    encoding: str,
+    end: str,
+) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerows([("id", "text", "note"), *rows])
+    place = tmp_path_factory.mktemp("csv")
+    found = open_reader(origin(place, out.getvalue().encode(encoding)), ReadOptions())
+    assert names(found) == ["id", "text", "note"]
+    assert [tuple(row.values) for row in found.rows()] == rows
+    assert [row.text for row in found.rows()] == [text for _, text, _ in rows]
