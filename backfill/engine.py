@@ -51,12 +51,13 @@ def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
         ServiceNotRunning, BrokerUnavailable: there is nobody to ask.
         Stopped: the same plan carries on from here.
     """
+    began = time.monotonic()
     with RunFolder(plan.folder, plan.target) as folder:
         if plan.restart:
             folder.clear()
         try:
             with open_source(plan, stop) as source, closing(Answers(folder.answers)) as answers:
-                outcome = _Run(plan, carrier, display, stop, folder, source, answers).run()
+                outcome = _Run(plan, carrier, display, stop, folder, source, answers, began).run()
             folder.publish()
         except BaseException:
             folder.remove_if_unused()
@@ -76,6 +77,7 @@ class _Run:
         folder: RunFolder,
         source: Source,
         answers: Answers,
+        began: float,
     ) -> None:
         self._carrier = carrier
         self._display = display
@@ -89,6 +91,7 @@ class _Run:
             _refuse_changes(kept, fresh, folder.path)
         self._checkpoint = kept or fresh
         self._tally = Tally.carried_on(kept.tally) if kept is not None and kept.tally else Tally()
+        self._tally.started = began
         self._added = added(source.columns, self._labels(plan))
         self._line = Line(
             carrier,
