@@ -131,7 +131,7 @@ class _Store:
             self.declared, self.plain = "", {int, NoneType}
         elif types.is_integer(kind) or types.is_boolean(kind):
             self.declared, self.plain = "INTEGER", {int, bool, NoneType}
-        elif types.is_floating(kind):
+        elif types.is_floating(kind) or types.is_duration(kind):
             self.declared, self.plain = "REAL", {float, int, NoneType}
         elif types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
             self.declared, self.plain = "BLOB", {bytes, NoneType}

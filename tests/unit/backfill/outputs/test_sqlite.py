@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ def test_values_are_kept_as_far_as_sqlite_has_them(tmp_path: Path) -> None:
         (pa.float64(), float("inf"), float("inf")),
         (pa.int64(), "not a number", "not a number"),
         (pa.binary(), "text", "text"),
+        (pa.duration("us"), timedelta(minutes=1.5), 90.0),
     ],
 )
 def test_a_value_of_another_type_is_kept_too(tmp_path: Path, kind: pa.DataType, value: Any, expected: Any) -> None:
