@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from backfill.folder import sync_folder
 from backfill.outputs.fault import faults_of, lost
 
 
@@ -34,7 +35,7 @@ class AppendedFile:
     def _go_to(self, offset: int | None) -> None:
         if offset is None:
             with faults_of(self._path):
-                sync_folder(self._path)
+                sync_folder(self._path.parent)
             return
         if self._path.stat().st_size < offset:
             raise lost(self._path)
@@ -59,12 +60,3 @@ class AppendedFile:
         """Never raises."""
         with suppress(OSError):  # nothing is buffered: what counts has been committed
             self._file.close()
-
-
-def sync_folder(path: Path) -> None:
-    """A new file's name is safe only when its folder is written too."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
