@@ -7,12 +7,13 @@ INSTALLED := $(VENV)/.sluice-installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format run clean redis servers
+.PHONY: help setup demo test lint format run clean redis servers chaos-backfill
 
 help:
 	@echo "make demo    the whole service on real messages, in under a minute; stops by itself"
 	@echo "make run     the service on 127.0.0.1:8000, Flower on 5555; Ctrl-C stops it"
 	@echo "make test    all tests, against real Redis and RabbitMQ servers and a browser"
+	@echo "make chaos-backfill   kills a backfill, its workers and brokers, and compares the outputs; some minutes"
 	@echo "make lint    ruff (rules and format) and mypy"
 	@echo "make format  let ruff repair and format"
 	@echo "make setup   only the set-up: .venv, servers"
@@ -41,6 +42,9 @@ run: redis
 
 test: setup
 	@$(BIN)/python -m pytest
+
+chaos-backfill: setup
+	@$(BIN)/python -m bench.chaos
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .
