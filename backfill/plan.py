@@ -17,7 +17,7 @@ class Plan:
 
     Attributes:
         target: where the output appears; the run's folder is ``<target>.sluice`` beside it.
-        output_format: ``csv``, ``jsonl``, ``parquet`` or ``sqlite``.
+        output_format: ``csv``, ``tsv``, ``jsonl``, ``parquet`` or ``sqlite``.
         scores: whether the output has one column per class.
         max_text_chars: longest text that the service accepts.
         window: most messages under way at once.
