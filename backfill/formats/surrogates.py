@@ -11,13 +11,14 @@ import re
 LONGEST = 20
 REPLACEMENT = b"&#65533;"
 
-#: References that may be forbidden: the halves of a pair, control characters, and what is no character at all.
-_HALF = rb"&#(?:0{0,8}5[5-7][0-9]{3}|x0{0,8}[dD][89a-fA-F][0-9a-fA-F]{2});"
-_CONTROL = rb"&#(?:0{0,8}(?:[0-8]|1[1245-9]|2[0-9]|3[01])|x0{0,8}(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));"
-_BEYOND = rb"&#(?:0{0,8}(?:6553[45]|[1-9][0-9]{6,9})|x0{0,8}(?:[fF]{3}[eEfF]|[1-9a-fA-F][0-9a-fA-F]{5,7}));"
-_RUN = re.compile(b"(?:" + b"|".join((_HALF, _CONTROL, _BEYOND)) + b")+")
+#: Numbers that may be forbidden: the halves of a pair, control characters, and what is no character at all.
+_HALF = rb"0{0,8}5[5-7][0-9]{3}|x0{0,8}[dD][89a-fA-F][0-9a-fA-F]{2}"
+_CONTROL = rb"0{0,8}(?:[0-8]|1[1245-9]|2[0-9]|3[01])|x0{0,8}(?:[0-8bBcCeEfF]|1[0-9a-fA-F])"
+_BEYOND = rb"0{0,8}(?:6553[45]|[1-9][0-9]{6,9})|x0{0,8}(?:[fF]{3}[eEfF]|[1-9a-fA-F][0-9a-fA-F]{5,7})"
+_NUMBER = b"(?:" + b"|".join((_HALF, _CONTROL, _BEYOND)) + b")"
+_RUN = re.compile(b"&#" + _NUMBER + b";(?:&#" + _NUMBER + b";)*")  # begins with a literal: that is what is quick
 _REFERENCE = re.compile(rb"&#(x?)([0-9a-fA-F]+);")
-_HALF_AT_END = re.compile(_HALF + rb"\Z")
+_HALF_AT_END = re.compile(rb"&#(?:" + _HALF + rb");\Z")
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
 _RAW_CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
 

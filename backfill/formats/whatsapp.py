@@ -1,0 +1,204 @@
+"""WhatsApp's exported chats, ``_chat.txt``, as iOS and Android write them in whatever locale."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+from backfill.columns import Column, Roles
+from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from backfill.formats.encoding import SAMPLE_BYTES, Encoding, encoding_of, whole
+from backfill.formats.roles import roles_or
+from backfill.inputs.origin import Origin
+from backfill.row import Row
+from tasks.errors import UnreadableArchive
+
+COLUMNS = ("date", "time", "timestamp", "sender", "text")
+#: Marks of the direction of writing, and of the byte order: they mean nothing here.
+_MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+_M = f"[{_MARKS}]*"
+_DATE = rf"(?P<date>{_M}\d{{1,4}}{_M}[/.-]{_M} ?\d{{1,2}}{_M}[/.-]{_M} ?\d{{1,4}}\.?)"
+#: Half of the day before the time (Chinese, Korean, Japanese) or after it.
+_TIME = (
+    rf"(?P<time>(?:[^\W\d_]{{1,4}}\s?)?{_M}\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?"
+    rf"(?:\s?[^\W\d_][^\d\[\]:,\n-]{{0,11}}?)?)"
+)
+#: iOS ``[date, time] name: text``; Android ``date, time - name: text``.
+_HEADER = re.compile(rf"{_M}(?P<bracket>\[)?{_DATE},?\s{_TIME}{_M}(?(bracket)\]\s?| - )")
+_CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?")
+_NUMBERS = re.compile(r"\d+")
+#: The halves of the day as phones write them, without dots and spaces.
+MORNING = frozenset("am πμ 上午 凌晨 早上 오전 午前 ص قظ öö de sa pg पूर्वाह्न".split())
+EVENING = frozenset("pm μμ 下午 中午 晚上 오후 午後 م بظ ös du ch ptg अपराह्न".split())
+
+#: Position of day, month and year, by order.
+ORDERS = {"dmy": (0, 1, 2), "mdy": (1, 0, 2), "ymd": (2, 1, 0)}
+
+
+def open_reader(origin: Origin, options: ReadOptions) -> ChatReader:
+    """A reader that has gone through the file once, for the order of its dates.
+
+    Raises:
+        UnreadableArchive: no line of it begins a message.
+    """
+    return ChatReader(origin, options)
+
+
+@dataclass(slots=True)
+class Message:
+    """A message as it is written: ``lines`` without ends, ``header`` None before the first line that has a date."""
+
+    header: re.Match[str] | None
+    lines: list[str] = field(default_factory=list)
+    chars: int = 0
+
+    def add(self, piece: str, begins: bool) -> None:
+        """A line, or more of it; keeps no more than ``MAX_FIELD_CHARS`` and one piece."""
+        if self.chars <= MAX_FIELD_CHARS:
+            if begins:
+                self.lines.append(piece)
+            else:
+                self.lines[-1] += piece
+        self.chars += len(piece) + begins
+
+
+class ChatReader:
+    """One row for every message; ``sender`` is None for what WhatsApp itself says.
+
+    ``date`` and ``time`` are as written; ``timestamp`` is ISO 8601 without a zone, None for a time that does not exist.
+    """
+
+    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+        self._origin = origin
+        self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
+        self.roles: Roles = roles_or(Roles("text", "sender", "timestamp"), origin.name, COLUMNS, options)
+        assert self.roles.text is not None
+        self._text = COLUMNS.index(self.roles.text)
+        with origin.open() as stream:
+            self._encoding = encoding_of(stream.read(SAMPLE_BYTES), options.encoding)
+        self.notes = [self._encoding.note] if self._encoding.note else []
+        survey = DateSurvey()
+        for message in self._messages():
+            if message.header is not None:
+                survey.add(message.header["date"])
+        if not survey.dates:
+            raise UnreadableArchive(f"{origin.name} is no WhatsApp chat: no line begins with a date and a time")
+        self._order = options.date_order or survey.order(self.notes)
+        if self._order not in ORDERS:
+            raise UnreadableArchive(
+                f"there is no order of dates {self._order!r}: --date-order takes {', '.join(ORDERS)}"
+            )
+
+    def rows(self) -> Iterator[Row]:
+        rows = map(self._row, self._messages())
+        return rows if self._encoding.is_utf8 else map(whole, rows)
+
+    def close(self) -> None:
+        """Nothing is open between two calls of ``rows``."""
+
+    def _row(self, message: Message) -> Row:
+        text = "\n".join(message.lines)[:MAX_FIELD_CHARS]
+        header = message.header
+        if header is None:
+            return Row([None, None, None, None, text], None, "the lines before the first message belong to none")
+        first, colon, _ = text.partition("\n")[0].partition(": ")
+        sender = None
+        if colon or first.endswith(":"):
+            sender = first if colon else first[:-1]
+            text = text[len(first) + len(colon) :]
+        date, time = header["date"], header["time"]
+        values = [date, time, timestamp(date, time, self._order), sender, text]
+        if message.chars - 1 > MAX_FIELD_CHARS:
+            return Row(values, None, f"the message is longer than {MAX_FIELD_CHARS:,} characters")
+        return Row(values, values[self._text])
+
+    def _messages(self) -> Iterator[Message]:
+        message = Message(None)
+        with self._origin.open() as raw:
+            for line, begins in _lines(raw, self._encoding):
+                header = _HEADER.match(line) if begins else None
+                if header is not None:
+                    if message.header is not None or message.chars:
+                        yield message
+                    message = Message(header)
+                    line = line[header.end() :].lstrip("\u200e\u200f")
+                message.add(line, begins)
+        yield message
+
+
+class DateSurvey:
+    """What the dates of a whole file say about their order."""
+
+    def __init__(self) -> None:
+        self.dates = 0
+        self._impossible = dict.fromkeys(ORDERS, 0)
+        self._backwards = dict.fromkeys(ORDERS, 0)
+        self._before: dict[str, tuple[int, int, int]] = {}
+        self._last = ""
+
+    def add(self, date: str) -> None:
+        """The next message's date, as written."""
+        self.dates += 1
+        if date == self._last:
+            return
+        self._last = date
+        for order in ORDERS:
+            day = parsed_date(date, order)
+            if day is None:
+                self._impossible[order] += 1
+                continue
+            self._backwards[order] += day < self._before.get(order, day)
+            self._before[order] = day
+
+    def order(self, notes: list[str]) -> str:
+        """The order with the fewest impossible dates, then the fewest that go backwards, then ``dmy``."""
+        marks = {order: (self._impossible[order], self._backwards[order]) for order in ORDERS}
+        best = min(ORDERS, key=lambda order: marks[order])
+        rivals = [order for order in ORDERS if order != best and marks[order] == marks[best]]
+        if any(self._before.get(order) != self._before.get(best) for order in rivals):
+            notes.append(f"its dates fit {' and '.join((best, *rivals))}; read as {best}: --date-order says otherwise")
+        return best
+
+
+def parsed_date(date: str, order: str) -> tuple[int, int, int] | None:
+    """Year, month and day of a date as written; None if there is no such day."""
+    numbers = [int(number) for number in _NUMBERS.findall(date)]
+    day, month, year = (numbers[at] for at in ORDERS[order])
+    if year < 100:
+        year += 2000
+    try:
+        datetime(year, month, day)  # noqa: DTZ001 - phones write their own time
+    except ValueError:
+        return None
+    return year, month, day
+
+
+def timestamp(date: str, time: str, order: str) -> str | None:
+    """ISO 8601 of a date and a time as written; None if there is no such moment."""
+    day = parsed_date(date, order)
+    clock = _CLOCK.search(time)
+    if day is None or clock is None:
+        return None
+    hour, minute, second = (int(number or 0) for number in clock.groups())
+    mark = re.sub(rf"[{_MARKS}.\s]", "", time[: clock.start()] + time[clock.end() :]).lower()
+    if mark:
+        if mark not in MORNING | EVENING or not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if mark in EVENING else 0)
+    try:
+        return datetime(*day, hour, minute, second).isoformat()  # noqa: DTZ001 - phones write their own time
+    except ValueError:
+        return None
+
+
+def _lines(raw: BinaryIO, encoding: Encoding) -> Iterator[tuple[str, bool]]:
+    """Lines without their ends, and whether a line begins here: a long one comes in several pieces."""
+    begins = True
+    with io.TextIOWrapper(raw, encoding.name, encoding.errors) as text:
+        while line := text.readline(MAX_FIELD_CHARS):
+            yield line.removesuffix("\n"), begins
+            begins = line.endswith("\n")
