@@ -34,7 +34,8 @@ MAX_PROBLEMS = 20
 SHOWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 HTTP_ERRORS: dict[int, type[SluiceError]] = {
-    cls.status: cls for cls in (BadRequest, NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType)
+    **{cls.status: cls for cls in (BadRequest, NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType)},
+    416: BadRequest,  # a range that a download does not have
 }
 
 MESSAGES = {
@@ -51,7 +52,7 @@ MESSAGES = {
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
     "encoding": "is not the name of a text encoding",
-    "string_pattern_mismatch": "must match {pattern}",
+    "delimiter": "must be one character, or tab",
     "one_of": "must hold either texts or messages",
 }
 
@@ -155,9 +156,7 @@ def _problem(error: ErrorDetails) -> dict[str, Any]:
     context = error.get("ctx", {})
     kind = error["type"]
     limit = context.get("max_length") or context.get("min_length") or (1 if kind == "blank" else None)
-    text = MESSAGES.get(kind, "is not valid").format(
-        limit=limit, expected=context.get("expected"), pattern=context.get("pattern")
-    )
+    text = MESSAGES.get(kind, "is not valid").format(limit=limit, expected=context.get("expected"))
     return problem(_path(error), text, limit)
 
 

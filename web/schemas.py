@@ -14,7 +14,8 @@ MAX_ID_CHARS = 200
 MAX_MODEL_CHARS = 200
 
 ArchiveFormat = Literal["csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "imessage", "whatsapp", "sqlite"]
-DELIMITER = r"""^(tab|comma|semicolon|pipe|\\t|[^\r\n"'])$"""
+#: Delimiters that have a name, as `sluice backfill` takes them.
+DELIMITERS = frozenset({"tab", "comma", "semicolon", "pipe", "\\t"})
 ColumnName = Annotated[str, Field(max_length=200)]
 
 
@@ -29,6 +30,12 @@ def _encoding(name: str) -> str:
         "".encode(name)
     except (LookupError, ValueError):
         raise PydanticCustomError("encoding", "is not the name of a text encoding") from None
+    return name
+
+
+def _delimiter(name: str) -> str:
+    if name.lower() not in DELIMITERS and (len(name) != 1 or name in "\r\n\"'"):
+        raise PydanticCustomError("delimiter", "must be one character, or tab")
     return name
 
 
@@ -98,7 +105,7 @@ class ArchiveRequest(Body):
     encoding: Annotated[str, Field(max_length=40), AfterValidator(_encoding)] | None = Field(
         None, description="of CSV, such as `utf-8` or `windows-1252`; found out if absent"
     )
-    delimiter: Annotated[str, Field(pattern=DELIMITER)] | None = Field(
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
         None, description="of CSV, one character or `tab`; found out if absent"
     )
     date_order: Literal["dmy", "mdy", "ymd"] | None = Field(

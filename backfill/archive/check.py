@@ -15,6 +15,8 @@ from tasks.errors import SluiceError
 
 #: An error that names an option is about the field of that name.
 OPTION = re.compile(r"--(text-column|sender-column|time-column|encoding|delimiter|date-order)\b")
+#: Details that an answer repeats; others could hold what a file says.
+NUMBERS = ("limit", "bytes")
 
 
 def check(folder: Folder, settings: Settings) -> dict[str, Any]:
@@ -26,6 +28,6 @@ def check(folder: Folder, settings: Settings) -> dict[str, Any]:
     except SluiceError as exc:
         about = OPTION.search(exc.message)
         field = about[1].replace("-", "_") if about else "file"
-        details = {"field": field, **exc.details}
+        details = {"field": field, **{name: value for name, value in exc.details.items() if name in NUMBERS}}
         return {"error": exc.code, "message": told(exc, folder, description.names), "details": details}
     return {"error": None}

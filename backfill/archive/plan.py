@@ -13,6 +13,10 @@ from tasks.errors import SluiceError
 #: What files may unpack to, in times of ``MAX_ARCHIVE_BYTES``: exports shrink to a tenth, bombs to a thousandth.
 UNPACKED_TIMES = 20
 MAX_MESSAGE_CHARS = 500
+#: What an error quotes of a file, such as its columns, and what of it is shown: the first line of a file without a
+#: header holds a text.
+QUOTED = re.compile(r"""(?<=[\s(])('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?=[\s,.;:)]|$)""")
+SHOWN = re.compile(r"[^\W\d][\w.-]{0,39}")
 
 
 def plan_of(folder: Folder, description: Description, settings: Settings) -> Plan:
@@ -29,13 +33,14 @@ def plan_of(folder: Folder, description: Description, settings: Settings) -> Pla
 
 
 def told(error: SluiceError, folder: Folder, names: list[str]) -> str:
-    """The message of ``error`` in the words of HTTP: fields in place of options, the caller's names, no paths."""
+    """The message of ``error`` in the words of HTTP: fields for options, the caller's file names, no path, no text."""
     return in_their_words(error.message, folder, names)
 
 
 def in_their_words(sentence: str, folder: Folder, names: list[str]) -> str:
     """A sentence of the engine without this machine's paths; see ``told``."""
     sentence = re.sub(rf"{re.escape(str(folder.path))}/?(uploads/)?", "", sentence)
+    sentence = QUOTED.sub(lambda quoted: quoted[0] if SHOWN.fullmatch(quoted[0][1:-1]) else "'…'", sentence)
     sentence = re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda option: option[1].replace("-", "_"), sentence)
     # Last: what a caller calls a file stays as it is.
     sentence = re.sub(r"\bfile-(\d+)\b", lambda file: _name(names, int(file[1])), sentence)

@@ -78,12 +78,14 @@ class Form:
                     self._field(event, parts)
             self._check(self.fields)
         except RequestEntityTooLarge:
+            if not self.names and not self.fields:
+                raise _no_form() from None
             raise TooLarge(
                 f"a part's headers are over {MAX_HEADER_BYTES} bytes, or there are over {MAX_PARTS} parts",
                 {"field": "body", "limit": MAX_PARTS},
             ) from None
         except ValueError:  # the decoder's, and of bytes that are no UTF-8
-            raise BadRequest("the body is not multipart/form-data, or it ends too early", {"field": "body"}) from None
+            raise _no_form() from None
         except OSError as exc:
             raise _unwritable(exc) from exc
 
@@ -178,6 +180,10 @@ def _data(parts: Iterator[File | Field | Data | Epilogue]) -> Iterator[bytes]:
         yield event.data
         if not event.more_data:
             return
+
+
+def _no_form() -> BadRequest:
+    return BadRequest("the body is not multipart/form-data, or it ends too early", {"field": "body"})
 
 
 def _unwritable(exc: OSError) -> InsufficientStorage | UnwritableOutput:

@@ -103,7 +103,7 @@ class Shelf:
         """Every archive."""
         try:
             return [Folder(path) for path in self.root.iterdir() if re.fullmatch(ID, path.name)]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def expired(self, description: Description, progress: Progress) -> bool:
@@ -116,7 +116,7 @@ class Shelf:
         """Delete what uploads and deletions left behind when their process died."""
         try:
             left = [path for path in self.root.iterdir() if path.name.startswith((INCOMING, TRASH))]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         for path in left:
             with _shared_disk():

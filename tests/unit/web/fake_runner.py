@@ -1,0 +1,54 @@
+"""Stands in for ``python -m backfill.archive``: the first word of the upload says what it does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from backfill.archive.folder import Folder
+
+REFUSALS = {
+    b"junk": {"error": "unsupported_media_type", "message": "the format is not recognised", "details": {}},
+    b"broken": {"error": "unreadable_archive", "message": "no text", "details": {"field": "text_column"}},
+}
+
+
+def check(word: bytes) -> None:
+    if word == b"crash-in-check":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    print(json.dumps(REFUSALS.get(word, {"error": None})))
+
+
+def run(folder: Folder, word: bytes) -> None:
+    progress = folder.progress()
+    if word == b"die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if word == b"fail":
+        folder.finish(progress.end("failed", {"code": "unreadable_archive", "message": "cut off in the middle"}))
+        return
+    if word == b"wait":
+        progress.state, progress.done = "running", 7
+        folder.note_progress(progress)
+        while not folder.cancelled:
+            time.sleep(0.02)
+        folder.finish(progress.end("cancelled"))
+        return
+    description = folder.description()
+    folder.result(description.output).write_bytes((folder.uploads / "file-1").read_bytes())
+    if description.report:
+        folder.report.write_text("<h1>report</h1>")
+    progress.total = progress.done = 2
+    folder.finish(progress.end("done"))
+
+
+if __name__ == "__main__":
+    here = Folder(Path(sys.argv[-1]))
+    first = (here.uploads / "file-1").read_bytes()[:100].split(b",")[0]
+    if "--check" in sys.argv:
+        check(first)
+    else:
+        run(here, first)
