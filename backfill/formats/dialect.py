@@ -108,17 +108,11 @@ def _candidates(sample: str, delimiter: str | None) -> Iterator[Dialect]:
 
 
 def _match(sample: str, complete: bool, names: Collection[str], dialect: Dialect) -> Match | None:
-    counts: list[int] = []
-    header: list[str] = []
-    for fields in _rows(sample, complete, dialect):
-        if not header:
-            header = fields
-        else:
-            counts.append(len(fields))
+    header, *rows = _rows(sample, complete, dialect) or [[]]
     if not header:
         return None
     known = any(name.strip().lower() in names for name in header)
-    share = sum(count == len(header) for count in counts) / len(counts) if counts else 1.0
+    share = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 1.0
     return Match(dialect, header, known, share)
 
 

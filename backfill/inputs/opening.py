@@ -165,7 +165,8 @@ class Inputs:
             self._check()
             self._open_origin(member_origin(archive, member, found.name, self._unpacking), asked=False)
         if len(self.openings) == before and found.asked:
-            raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages")
+            hint = ": save an Excel workbook as CSV" if WORKBOOK in archive.namelist() else ""
+            raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages{hint}")
 
 
 def _members(archive: ZipFile) -> Iterator[ZipInfo]:

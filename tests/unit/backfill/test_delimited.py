@@ -175,7 +175,7 @@ def test_a_position_in_a_file_without_a_header_would_lose_its_first_row(reader: 
 
 
 def test_a_column_that_is_not_there(reader: Open) -> None:
-    with pytest.raises(UnreadableArchive, match="no column 'nope'; its columns are 'a', 'b' .--text-column"):
+    with pytest.raises(UnreadableArchive, match=r"no column 'nope'; its columns are 'a', 'b' \(--text-column"):
         reader("a,b\n1,2\n", text_column="nope")
 
 
@@ -200,6 +200,12 @@ def test_columns_that_share_a_name_are_told_apart(reader: Open) -> None:
     found = reader("text,,text\na,b,c\n")
     assert names(found) == ["text", "column_2", "text_2"]
     assert list(found.rows()) == [Row(["a", "b", "c"], "a")]
+
+
+def test_a_header_with_stray_quotes_is_still_the_header(reader: Open) -> None:
+    found = reader('id,"text" here,text\n1,a,b\n')
+    assert names(found) == ["id", '"text" here', "text"]
+    assert [row.text for row in found.rows()] == ["b"]
 
 
 def test_only_a_header(read: Read) -> None:

@@ -1,0 +1,202 @@
+"""Packed inputs: how they are told, unpacked, bounded, and what becomes of damaged ones."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from backfill.inputs.packed import file_origin
+from backfill.inputs.unpacking import Unpacking
+from backfill.source import open_source
+from backfill.stop import Stop, Stopped
+from tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import opened, origin, plan, read, texts
+
+Pack = Callable[[bytes], bytes]
+CSV = b"id,text\n1,one\n2,two\n"
+PHOTO = b"\xff\xd8\xff\xe0" + bytes(99)
+#: Packed, it takes many reads.
+LONG = b"id,text\n" + b"".join(b"%d,number %d\n" % (at, at * at % 9973) for at in range(60_000))
+
+
+def zst(data: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as packer:
+        packer.write(data)
+    return bytes(out.getvalue().to_pybytes())
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+PACKERS = [gzip.compress, bz2.compress, zst, lambda data: zipped({"a.csv": data})]
+packers = pytest.mark.parametrize("pack", PACKERS, ids=["gz", "bz2", "zst", "zip"])
+streams = pytest.mark.parametrize("pack", PACKERS[:3], ids=["gz", "bz2", "zst"])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    # A name that says nothing, for content decides.
+    return tmp_path / "archive.dat"
+
+
+@packers
+def test_packed_files_are_told_by_their_content(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    archive.write_bytes(pack(CSV))
+    assert texts(tmp_path, archive) == ["one", "two"]
+
+
+@streams
+def test_several_packed_pieces_are_one_file(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    archive.write_bytes(pack(CSV) + pack(b"3,three\n"))
+    assert texts(tmp_path, archive) == ["one", "two", "three"]
+
+
+@streams
+def test_packed_in_a_zip(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    archive.write_bytes(zipped({"a.csv": pack(CSV)}))
+    assert texts(tmp_path, archive) == ["one", "two"]
+
+
+def test_packed_twice(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(gzip.compress(bz2.compress(CSV)))
+    assert texts(tmp_path, archive) == ["one", "two"]
+
+
+def test_packed_three_times_is_too_much(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(gzip.compress(gzip.compress(gzip.compress(CSV))))
+    with pytest.raises(UnreadableArchive, match="packed more often"):
+        read(tmp_path, archive)
+
+
+@packers
+def test_a_cut_off_file_is_an_error_wherever_it_is_cut(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    packed = pack(LONG)
+    for size in (20, len(packed) // 2, len(packed) - 3):
+        archive.write_bytes(packed[:size])
+        with pytest.raises(UnreadableArchive, match=r"archive\.dat .*damaged"):
+            read(tmp_path, archive)
+
+
+@streams
+def test_the_error_says_how_much_could_be_read(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    archive.write_bytes(pack(LONG)[:-3])
+    with pytest.raises(UnreadableArchive, match="bytes of it could be read") as caught:
+        read(tmp_path, archive)
+    assert 0 < caught.value.details["bytes"] <= len(LONG)
+
+
+def test_a_wrong_checksum_is_an_error(tmp_path: Path, archive: Path) -> None:
+    packed = bytearray(gzip.compress(LONG))
+    packed[-8] ^= 1
+    archive.write_bytes(packed)
+    with pytest.raises(UnreadableArchive, match="damaged"):
+        read(tmp_path, archive)
+
+
+def test_members_of_a_zip_are_read_by_name_and_others_are_noted(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(
+        zipped(
+            {
+                "b.csv": b"text\nsecond\n",
+                "a/": b"",
+                "a/z.jsonl": b'{"text":"first"}\n',
+                "photo.jpg": PHOTO,
+                "__MACOSX/a.csv": b"text\nno\n",
+                "a/.hidden.csv": b"text\nno\n",
+            }
+        )
+    )
+    with opened(tmp_path, archive) as source:
+        assert [row.text for row in source.rows()] == ["first", "second"]
+        assert source.notes == [f"skipped 1 file that holds no messages: {archive}!photo.jpg"]
+        assert source.format == "jsonl, csv"
+        assert source.position == source.size
+        assert [entry["name"] for entry in source.fingerprint] == [str(archive)]
+
+
+def test_a_zip_without_messages_is_an_error(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(zipped({"photo.jpg": PHOTO}))
+    with pytest.raises(UnreadableArchive, match="none of the 1 files"):
+        read(tmp_path, archive)
+    archive.write_bytes(zipped({"xl/workbook.xml": b"<workbook/>"}))
+    with pytest.raises(UnreadableArchive, match="Excel"):
+        read(tmp_path, archive)
+
+
+def test_an_encrypted_zip_is_an_error(tmp_path: Path, archive: Path) -> None:
+    packed = bytearray(zipped({"a.csv": CSV}))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        packed[packed.index(mark) + offset] |= 1
+    archive.write_bytes(packed)
+    with pytest.raises(UnreadableArchive, match="encrypted"):
+        read(tmp_path, archive)
+
+
+@packers
+def test_the_limit_bounds_what_all_inputs_unpack_to(tmp_path: Path, pack: Pack) -> None:
+    paths = []
+    for at in range(3):
+        paths.append(tmp_path / f"{at}.dat")
+        paths[-1].write_bytes(pack(LONG))
+    limit = 3 * len(LONG)
+    with open_source(plan(tmp_path, *paths, max_unpacked_bytes=limit), Stop()) as source:
+        # Reading a second time takes nothing from the limit.
+        assert len(list(source.rows())) == len(list(source.rows())) == 180_000
+    with (
+        pytest.raises(UnreadableArchive, match=f"may have {limit - 1:,} bytes"),
+        open_source(plan(tmp_path, *paths, max_unpacked_bytes=limit - 1), Stop()) as source,
+    ):
+        list(source.rows())
+
+
+def test_what_must_be_a_file_is_unpacked_into_the_folder_only_if_it_is_packed(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(CSV)
+    assert origin(tmp_path, plain).file() == plain
+    assert not (tmp_path / "run").exists()
+    packed = origin(tmp_path, gzip.compress(CSV))
+    assert packed.file().parent == tmp_path / "run"
+    assert packed.file().read_bytes() == CSV
+    assert len(list((tmp_path / "run").iterdir())) == 1
+
+
+def test_positions_are_of_the_packed_file(tmp_path: Path) -> None:
+    packed = gzip.compress(LONG)
+    found = origin(tmp_path, packed)
+    with found.open() as stream:
+        before = found.position
+        stream.read()
+    assert before < found.position == found.size == len(packed)
+    found.report(0.5)
+    assert found.position == len(packed) // 2
+
+
+def test_a_stop_ends_the_survey(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(gzip.compress(LONG))
+
+    def stop() -> None:
+        raise Stopped(130)
+
+    found = file_origin(archive, "a", 1, Unpacking(tmp_path, 0, stop))
+    with pytest.raises(Stopped):
+        found.file()
+
+
+def test_the_format_given_is_taken_for_every_input(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(b'{"id":1},text\n1,one\n')
+    assert texts(tmp_path, archive, format="csv") == ["one"]
+    with pytest.raises(UnreadableArchive, match="no JSON object"):
+        read(tmp_path, archive, format="jsonl")

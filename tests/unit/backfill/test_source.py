@@ -1,0 +1,140 @@
+"""All inputs as one table."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from backfill.columns import Column
+from backfill.source import open_source
+from backfill.stop import Stop, Stopped
+from tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import opened, plan
+
+
+def write(folder: Path, **files: str) -> list[Path]:
+    paths = []
+    for name, content in files.items():
+        paths.append(folder / name.replace("_", "."))
+        paths[-1].write_text(content)
+    return paths
+
+
+def test_one_input_keeps_its_columns_and_order(tmp_path: Path) -> None:
+    with opened(tmp_path, *write(tmp_path, a_csv="x,text,y\n1,one,2\n")) as source:
+        assert source.columns == [Column("x"), Column("text"), Column("y")]
+        assert [row.values for row in source.rows()] == [["1", "one", "2"]]
+
+
+def test_inputs_share_one_table(tmp_path: Path) -> None:
+    paths = write(
+        tmp_path,
+        a_csv="id,text\n1,one\n",
+        b_csv="sender,text,id\nme,two,2\n",
+        c_jsonl='{"body":"three","n":3}\n',
+    )
+    with opened(tmp_path, *paths) as source:
+        assert [column.name for column in source.columns] == ["id", "text", "sender", "body", "n"]
+        rows = list(source.rows())
+        assert [row.values for row in rows] == [
+            ["1", "one", None, None, None],
+            ["2", "two", "me", None, None],
+            [None, None, None, "three", 3],
+        ]
+        assert [row.text for row in rows] == ["one", "two", "three"]
+        assert (source.roles.text, source.roles.sender, source.roles.time) == ("text", "sender", None)
+        assert source.format == "csv, jsonl"
+
+
+def test_a_type_that_differs_between_inputs_becomes_text(tmp_path: Path) -> None:
+    paths = write(tmp_path, a_jsonl='{"text":"a","n":1,"m":1}\n', b_jsonl='{"text":"b","n":"x","m":2}\n')
+    with opened(tmp_path, *paths) as source:
+        assert source.columns == [Column("text"), Column("n"), Column("m", pa.int64())]
+        assert [row.values for row in source.rows()] == [["a", 1, 1], ["b", "x", 2]]
+
+
+def test_rows_with_problems_have_the_table_s_width(tmp_path: Path) -> None:
+    paths = write(tmp_path, a_csv="id,text\n1,one\n", b_jsonl='{"text":"a"}\nbroken\n{"text":"b"}\n')
+    with opened(tmp_path, *paths) as source:
+        assert [row.values for row in source.rows()] == [["1", "one"], [None, "a"], [None, None], [None, "b"]]
+
+
+def test_the_position_grows_to_the_size(tmp_path: Path) -> None:
+    lines = "text\n" + "hello there\n" * 60_000
+    with opened(tmp_path, *write(tmp_path, a_csv=lines, b_csv=lines)) as source:
+        assert source.position == 0
+        positions = [source.position for _ in source.rows()]
+        assert positions == sorted(positions)
+        assert len(set(positions)) > 2
+        assert source.position == source.size == 2 * len(lines)
+
+
+def test_the_fingerprint_names_each_file(tmp_path: Path) -> None:
+    paths = write(tmp_path, a_csv="text\none\n", b_csv="text\ntwo\n")
+    with opened(tmp_path, *paths) as source:
+        assert source.fingerprint == [
+            {"name": str(path), "size": 9, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths
+        ]
+
+
+def test_a_change_is_noticed(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, a_csv="text\none\n")
+    with opened(tmp_path, path) as source:
+        assert source.unchanged()
+        os.utime(path, ns=(1, 1))
+        assert not source.unchanged()
+    with opened(tmp_path, path) as source:
+        path.unlink()
+        assert not source.unchanged()
+
+
+def test_files_of_a_folder_that_hold_no_messages_are_skipped_and_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(folder, a_csv="text\none\n", LICENSE="All rights reserved.\n", empty_csv="")
+    (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    with opened(tmp_path, folder) as source:
+        assert [row.text for row in source.rows()] == ["one"]
+        listed = ", ".join(str(folder / name) for name in ("LICENSE", "empty.csv", "photo.jpg"))
+        assert source.notes == [f"skipped 3 files that hold no messages: {listed}"]
+        assert len(source.fingerprint) == 1
+
+
+def test_a_folder_without_any_archive_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(folder, LICENSE="All rights reserved.\n")
+    with pytest.raises(UnreadableArchive, match="none of the files there holds messages"):
+        opened(tmp_path, folder)
+
+
+def test_a_table_without_texts_in_a_folder_is_an_error_and_not_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(folder, a_csv="text\none\n", b_csv="nachricht,id\nzwei,2\n")
+    with pytest.raises(UnreadableArchive, match=r"b\.csv .*--text-column"):
+        opened(tmp_path, folder)
+
+
+def test_notes_of_readers_name_their_input(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, a_csv="id;text\n1;one\n")
+    with opened(tmp_path, path) as source:
+        assert source.notes == [f"{path}: its fields are separated by semicolons"]
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/zero"])
+def test_devices_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnreadableArchive, match="neither a file nor a folder"):
+        opened(tmp_path, name)
+
+
+def test_a_stop_ends_the_opening(tmp_path: Path) -> None:
+    stop = Stop()
+    stop._ask(signal.SIGINT, None)
+    with pytest.raises(Stopped):
+        open_source(plan(tmp_path, *write(tmp_path, a_csv="text\none\n")), stop)
