@@ -113,7 +113,7 @@ def _about(tally: Tally, output: str) -> Markup:
         ("Sent to the model", rows(tally.sent)),
         (
             "Duplicates saved",
-            f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)}) read as another one",
+            f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)}) with the text of another one",
         ),
         ("Interruptions", f"{plural(stops, 'stop')}, carried on each time" if stops else "none"),
     ]

@@ -34,7 +34,7 @@ LIGHT = Theme(
 )  # fmt: skip
 DARK = Theme(
     "dark", "#e4eeee", "#93aaae", "#16272b", "#27414a", "#4fc3b5",
-    ("#38a98a", "#f6cf7a", "#e05a72", "#6f9be0", "#dba7cd", "#a5dcf7", "#b59a80", "#8d9a9d"),
+    ("#4cc09f", "#f8d98e", "#d9435f", "#6f9be0", "#dba7cd", "#a5dcf7", "#b59a80", "#8d9a9d"),
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -62,10 +63,8 @@ def batches(target: Path, output_format: str, names: ReportNames) -> Iterator[Ba
             rows = ROWS[output_format](target, names.wanted())
             yield from (_of_rows(slice_, names) for slice_ in _sliced(rows, names))
     except (OSError, csv.Error, orjson.JSONDecodeError, sqlite3.Error, pa.ArrowException, LookupError) as exc:
-        if isinstance(exc, OSError) and exc.strerror:
-            reason = exc.strerror
-        else:  # what libraries say of a broken file may quote it
-            reason = type(exc).__name__
+        # What libraries say of a broken file may quote it.
+        reason = os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else type(exc).__name__
         raise UnreadableArchive(f"{target}: the output cannot be read for the report ({reason})") from exc
 
 

@@ -143,7 +143,7 @@ def _texts(values: pa.Array) -> pa.Array:
         values = values.dictionary_decode()
     if pa.types.is_floating(values.type):  # as text, large ones could lose digits
         return pa.array([None if value is None else repr(value) for value in values.to_pylist()], pa.large_string())
-    if pa.types.is_nested(values.type):
+    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
         return pa.array([None if value is None else "" for value in values.to_pylist()], pa.large_string())
     return values.cast(pa.large_string())
 
