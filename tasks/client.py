@@ -42,7 +42,8 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app: Celery = make_celery(settings)
-        self._replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
+        self._replies: queue.Queue[Reply] = queue.Queue()
         self._publisher = Publisher(self._app)
         self._listener = ReplyListener(settings.backend, lambda *reply: self._replies.put(reply))
         self._redis = connect(settings.backend, socket_timeout=REDIS_TIMEOUT_S)
