@@ -121,6 +121,11 @@ class Drain:
     """Finish the envelopes that the model has begun, forget the others, then end."""
 
 
+@dataclass(slots=True)
+class Abort:
+    """End at once; nobody waits for what is not answered yet."""
+
+
 # To the deliver thread
 
 

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from types import TracebackType
 from typing import Any, Self
 
@@ -56,7 +56,8 @@ class LocalCarrier:
         self._stop = stop
         self._scores = scores
         self._given_up: set[str] = set()
-        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
+        self._outcomes: Queue[Outcome | None] = Queue()
         self._death: str | None = None
 
     def __enter__(self) -> Self:

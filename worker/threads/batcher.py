@@ -13,6 +13,7 @@ from tasks.errors import Revoked, SluiceError
 from worker.batching.former import WINDOW_BATCHES, Former, Limits
 from worker.batching.policy import Arrivals, Policy
 from worker.message import (
+    Abort,
     Answer,
     Check,
     Drain,
@@ -90,7 +91,7 @@ class Batcher(GuardedThread):
         self._arrivals = Arrivals()
         self._at_model = 0
         self._generation = 0
-        self._draining = False
+        self._draining = self._aborted = False
 
     @property
     def buffered(self) -> int:
@@ -100,6 +101,8 @@ class Batcher(GuardedThread):
     def work(self) -> None:
         while not (self._draining and not self._at_model and not self.buffered):
             self._read_inbox()
+            if self._aborted:
+                break
             self._encode_some()
             self._cut_batches()
         self._to_model(None)
@@ -145,6 +148,8 @@ class Batcher(GuardedThread):
             case Drain():
                 self._draining = True
                 self._forget(lambda envelope: envelope.started is None)
+            case Abort():
+                self._aborted = True
             case _:
                 raise TypeError(f"the batcher got a {type(note).__name__}")
 

@@ -17,6 +17,7 @@ from tests.harness.process import wait_for
 from worker.batching.former import Limits
 from worker.batching.policy import Policy
 from worker.message import (
+    Abort,
     Check,
     Drain,
     Dropped,
@@ -270,6 +271,19 @@ def test_draining_finishes_what_was_begun_forgets_the_rest_and_ends(rig: Rig) ->
     assert rig.model.get(timeout=10) is None
     rig.batcher.join(10)
     assert not rig.batcher.is_alive()
+
+
+def test_an_abort_ends_it_whatever_is_at_the_model_or_waits() -> None:
+    rig = Rig()
+    rig.receive("begun", *texts(10))
+    rig.batch()
+    rig.batch()
+    rig.batcher.inbox.put(Abort())
+    assert rig.model.get(timeout=10) is None
+    for thread in (rig.batcher, rig.encoder):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert not rig.deaths
 
 
 def test_static_batches_wait_for_the_oldest_message_alone() -> None:
