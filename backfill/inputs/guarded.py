@@ -60,6 +60,8 @@ class Guarded(io.RawIOBase):
 def damaged(name: str, exc: BaseException, count: int) -> UnreadableArchive:
     """The error for an input of which ``count`` unpacked bytes could be read before ``exc``."""
     reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    if reason.startswith("Not a gzipped file"):
+        reason = "bytes that are not gzip data"  # the library's own words show them
     return UnreadableArchive(
         f"{name} is damaged or cut off: {count:,} bytes of it could be read, then: {reason}", {"bytes": count}
     )

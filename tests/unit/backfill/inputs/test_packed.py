@@ -98,6 +98,15 @@ def test_the_error_says_how_much_could_be_read(tmp_path: Path, archive: Path, pa
     assert 0 < caught.value.details["bytes"] <= len(LONG)
 
 
+def test_bytes_behind_the_end_are_an_error_that_does_not_show_them(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(gzip.compress(CSV) + bytes(512))
+    assert texts(tmp_path, archive) == ["one", "two"]
+    archive.write_bytes(gzip.compress(CSV) + b"secret")
+    with pytest.raises(UnreadableArchive, match="not gzip data") as caught:
+        read(tmp_path, archive)
+    assert "b'" not in str(caught.value)
+
+
 def test_a_wrong_checksum_is_an_error(tmp_path: Path, archive: Path) -> None:
     packed = bytearray(gzip.compress(LONG))
     packed[-8] ^= 1

@@ -26,9 +26,9 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
 
     def through_pipe(data: bytes) -> None:
         reader, writer = os.pipe()
-        with open(writer, "wb") as end:
+        with os.fdopen(writer, "wb") as end:
             end.write(data)
-        opened_here.append(open(reader))
+        opened_here.append(os.fdopen(reader))
         monkeypatch.setattr("sys.stdin", opened_here[-1])
 
     yield through_pipe
@@ -67,7 +67,7 @@ def test_empty_standard_input_is_an_error_and_keeps_the_copy_there_is(tmp_path: 
 
 def test_a_terminal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = pty.openpty()
-    with open(ends[0], "rb", buffering=0), open(ends[1]) as terminal:
+    with os.fdopen(ends[0], "rb", buffering=0), os.fdopen(ends[1]) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
         with pytest.raises(UnreadableArchive, match="terminal"):
             opened(tmp_path, "-")
