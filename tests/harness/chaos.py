@@ -32,22 +32,39 @@ TOLERANCE = 1e-4
 #: The first and the last part of an archive in which nothing is killed: of the rows before it is killed at the
 #: first checkpoint, of those after it at none.
 EDGE = 0.05, 0.75
+#: `sluice`, and with a checkpoint every ``EVERY_S`` seconds in place of two, so that a short archive has many.
 SLUICE = ("-m", "cli.main")
+EVERY_S = 0.2
+OFTEN = (
+    "-c",
+    "import sys; from backfill import engine; from cli.main import run;"
+    f" engine.CHECKPOINT_S = {EVERY_S}; sys.exit(run(sys.argv[1:]))",
+)
 
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """``what`` happens when the checkpoint shows so many ``rows``."""
+    """``what`` happens ``after_s`` seconds after the checkpoint shows so many ``rows``."""
 
     rows: int
     what: str
+    after_s: float = 0.0
 
 
 def faults(seed: int, rows: int, counts: Mapping[str, int]) -> list[Fault]:
-    """Faults at random points of an archive of ``rows`` rows, in order; so many of each kind as ``counts`` says."""
+    """Faults at random points of an archive of ``rows`` rows, in order; so many of each kind as ``counts`` says.
+
+    Each has an equal part of the archive for itself, and its own distance from the last checkpoint.
+    """
     chance = random.Random(seed)
-    first, last = (int(share * rows) for share in EDGE)
-    return sorted(Fault(chance.randint(first, last), what) for what, count in counts.items() for _ in range(count))
+    kinds = [what for what, count in counts.items() for _ in range(count)]
+    chance.shuffle(kinds)
+    first, last = (share * rows for share in EDGE)
+    part = (last - first) / len(kinds)
+    return [
+        Fault(int(first + part * (number + chance.random())), what, chance.uniform(0, EVERY_S))
+        for number, what in enumerate(kinds)
+    ]
 
 
 def write_archive(file: Path, rows: int, seed: int = 1) -> Path:
@@ -178,7 +195,7 @@ class Trial:
     stage: Stage
     source: Path
     target: Path
-    command: Sequence[str] = SLUICE
+    command: Sequence[str] = OFTEN
     options: Sequence[str] = ()
     struck: list[tuple[Fault, int]] = field(default_factory=list)
     seconds: float = 0.0
@@ -197,6 +214,7 @@ class Trial:
             for fault in sorted(points):
                 if not self._reached(child, self._wanted(fault)):
                     break
+                time.sleep(fault.after_s)
                 self.struck.append((fault, self.progress()))
                 note(f"{fault.what} goes at row {self.struck[-1][1]:,}")
                 child = self._strike(fault, child)
@@ -224,13 +242,13 @@ class Trial:
         return self.target.with_name(f"{self.target.name}.sluice") / "checkpoint.json"
 
     def _wanted(self, fault: Fault) -> int:
-        """The row at which a fault is due: a broker goes only when this process has found it, which it does once."""
-        return max(fault.rows, self._started_at + 1) if fault.what == "broker" else fault.rows
+        """The row at which a fault is due: never before the backfill of now is at work."""
+        return max(fault.rows, self._started_at + 1)
 
     def _start(self) -> Child:
         self._started_at = self.progress()
         command = [sys.executable, *self.command, "backfill", str(self.source), "-o", str(self.target), *self.options]
-        return Child(command, self.stage.folder / f"{self.target.name}.log", self.stage.env)
+        return Child(command, self.stage.folder / f"backfill-{self.target.name}.log", self.stage.env)
 
     def _reached(self, child: Child, rows: int) -> bool:
         """Wait until the checkpoint shows ``rows``; False if the backfill ends before."""

@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.harness.chaos import Stage, Trial, differences, faults, read_rows, write_archive
+from tests.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
 from tests.harness.servers import Missing
 
-ROWS = 3_000
-#: Checkpoints more often, so that a short archive has many; all else is the real command.
-OFTEN = "import sys; from backfill import engine; from cli.main import run; engine.CHECKPOINT_S = 0.1; "
-COMMAND = ("-c", f"{OFTEN}sys.exit(run(sys.argv[1:]))")
+ROWS = 4_000
 #: Each format once, and each kind of kill on both brokers.
 TRIALS = {
     "redis": {"csv": {"backfill": 2, "worker": 1}, "sqlite": {"interrupt": 1, "broker": 1}},
@@ -45,12 +42,12 @@ def test_a_disturbed_backfill_ends_with_the_output_of_an_undisturbed_one(
     stage: tuple[str, Stage], archive: Path, tmp_path: Path
 ) -> None:
     kind, parts = stage
-    clean = Trial(parts, archive, tmp_path / "clean.csv")
+    clean = Trial(parts, archive, tmp_path / "clean.csv", SLUICE)
     clean.run()
     wanted = read_rows(clean.target)
     assert [row["id"] for row in wanted] == [row["id"] for row in read_rows(archive)]
     for seed, (form, kills) in enumerate(TRIALS[kind].items(), 1):
-        disturbed = Trial(parts, archive, tmp_path / f"disturbed.{form}", COMMAND, ("--window", "512"))
+        disturbed = Trial(parts, archive, tmp_path / f"disturbed.{form}", options=("--window", "512"))
         disturbed.run(faults(seed, ROWS, kills))
         assert len(disturbed.struck) == sum(kills.values()), disturbed.struck
         assert differences(wanted, read_rows(disturbed.target)) == []
