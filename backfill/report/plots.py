@@ -80,7 +80,7 @@ def shares(look: Look, counts: np.ndarray) -> bytes:
 
 def over_time(look: Look, bars: Bars) -> bytes:
     """Rows and shares by label, one bar per unit of time."""
-    figure, (top, bottom) = _canvas(4.6, rows=2, sharex=True)
+    figure, (top, bottom) = _canvas(4.4 + _legend_height(look), rows=2, sharex=True)
     counts = bars.counts
     total = counts.sum(axis=1)
     parts = np.divide(counts * 100.0, total[:, None], out=np.zeros(counts.shape), where=total[:, None] > 0)
@@ -98,13 +98,13 @@ def over_time(look: Look, bars: Bars) -> bytes:
     step = -(-len(names) // MAX_TICKS)
     bottom.set_xticks(range(0, len(names), step), names[::step])
     bottom.set_xlim(-0.7, max(len(names) - 0.3, 3))
-    _legend(figure, look, counts.shape[1], top)
+    _legend(figure, look, top)
     return _png(figure)
 
 
 def by_script(look: Look, names: Sequence[str], counts: np.ndarray) -> bytes:
     """The shares of labels in each script; ``counts`` has shape (scripts, labels)."""
-    figure, axes = _canvas(0.95 + 0.36 * len(names))
+    figure, axes = _canvas(0.75 + 0.36 * len(names) + _legend_height(look))
     total = counts.sum(axis=1)
     base = np.zeros(len(names))
     for label in range(counts.shape[1]):
@@ -120,7 +120,7 @@ def by_script(look: Look, names: Sequence[str], counts: np.ndarray) -> bytes:
     axes.set_xlabel("share of the script's rows (%)")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    _legend(figure, look, counts.shape[1], axes)
+    _legend(figure, look, axes)
     return _png(figure)
 
 
@@ -229,11 +229,22 @@ def _style(theme: Theme) -> dict[str, Any]:
     }
 
 
-def _legend(figure: Any, look: Look, labels: int, axes: Any) -> None:
+def _legend_columns(look: Look) -> int:
+    """As many names side by side as fit the width."""
+    longest = max((len(name) for name in look.names), default=1)
+    return max(1, min(len(look.names), 95 // (longest + 6)))
+
+
+def _legend_height(look: Look) -> float:
+    """Inches."""
+    return 0.2 * -(-len(look.names) // _legend_columns(look)) + 0.05
+
+
+def _legend(figure: Any, look: Look, axes: Any) -> None:
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
-        handles, names, loc="outside upper left", ncols=min(labels, 4), fontsize=9,
-        labelcolor=look.theme.ink, frameon=False, handlelength=1.2, columnspacing=1.4,
+        handles, names, loc="outside upper left", ncols=_legend_columns(look), fontsize=9,
+        handlelength=1.2, columnspacing=1.4,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backfill.report import palette, plots, scripts
-from backfill.report.findings import UNSURE, Findings
+from backfill.report.findings import UNSURE, WANTED, Findings
 from backfill.report.markup import (
     MAX_NAME_CHARS,
     Cell,
@@ -185,17 +185,17 @@ def top_senders(found: Findings, labels: Labels, *, include_text: bool) -> Marku
         ]  # fmt: skip
         figures = table("Senders by share of unwanted rows", heads, lines, range(1, 5))
     else:
-        intro = _nobody_ranked(found, names)
+        intro = _nobody_ranked(found, labels.names)
         figures = _busiest(senders.busiest(TOP_SENDERS), show, found.rows)
     return section(
         title, paragraph(intro), figures, *(paragraph(one, class_="muted") for one in _sender_remarks(found))
     )
 
 
-def _nobody_ranked(found: Findings, names: str) -> str:
-    if not found.unwanted:
+def _nobody_ranked(found: Findings, labels: Sequence[str]) -> str:
+    if not found.unwanted and not WANTED.issuperset(label.casefold() for label in labels):
         return "Which of these labels are unwanted is not known, so the senders with most rows are shown."
-    return f"No sender with {MIN_ROWS} rows or more sent any {names or 'unwanted message'}; these sent most rows."
+    return f"No sender with {MIN_ROWS} rows or more sent any unwanted message; these sent most rows."
 
 
 def _busiest(senders: Sequence[Sender], show: Callable[[str], str], total: int) -> Markup:

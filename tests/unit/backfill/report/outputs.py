@@ -1,0 +1,71 @@
+"""Small outputs to report on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from backfill.columns import Column
+from backfill.outputs.opening import open_writer
+from backfill.report.names import ReportNames
+from backfill.report.page import write_report
+from backfill.tally import Tally
+
+NAMES = ReportNames("text", "sender", "received_at", "label", "probability", "error")
+COLUMNS = [
+    *map(Column, ("received_at", "sender", "text", "label")),
+    Column("probability", pa.float64()),
+    Column("error"),
+]
+
+Line = tuple[str | None, str | None, str | None, str | None, float | None, str | None]
+
+
+def row(number: int, label: str = "ham", **changes: Any) -> Line:
+    """A good row; numbers give times an hour apart, senders and texts of their own."""
+    values = {
+        "received_at": f"2026-11-{1 + number // 24 % 28:02}T{number % 24:02}:00:00Z",
+        "sender": f"+4477009{number:05}",
+        "text": f"message number {number}",
+        "label": label,
+        "probability": 0.5 + number % 50 / 100,
+        "error": None,
+    }
+    return tuple((values | changes).values())  # type: ignore[return-value]
+
+
+def failure(code: str = "invalid_input") -> Line:
+    return (None, None, None, None, None, f"{code}: the text is empty or blank")
+
+
+def tally_of(rows: list[Line], **changes: Any) -> Tally:
+    tally = Tally(sent=len(rows))
+    tally.labels = Counter(one[3] for one in rows if one[3] is not None)
+    tally.errors = Counter(one[5].split(":")[0] for one in rows if one[5] is not None)
+    tally.versions = Counter({"sms-mini 3": tally.labels.total()})
+    for name, value in changes.items():
+        setattr(tally, name, value)
+    return tally
+
+
+def report_on(folder: Path, rows: list[Line], names: ReportNames = NAMES, **options: Any) -> str:
+    """The page on ``rows``; options: ``tally``, ``title``, ``include_text``, ``output_format``."""
+    target, report = folder / "out", folder / "report.html"
+    output_format = options.get("output_format", "csv")
+    writer = open_writer(output_format, target, COLUMNS, None)
+    writer.write(rows)
+    writer.finish()
+    writer.close()
+    write_report(
+        report,
+        target,
+        output_format,
+        names,
+        options.get("tally") or tally_of(rows),
+        title=options.get("title", "Backfill of archive.csv"),
+        include_text=options.get("include_text", False),
+    )
+    return report.read_text(encoding="utf-8")

@@ -1,0 +1,186 @@
+"""The page: what it tells, what it never tells, and that it needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from backfill.report.names import ReportNames
+from backfill.report.page import write_report
+from backfill.tally import Tally
+from tasks.errors import UnreadableArchive, UnwritableOutput
+from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, tally_of
+
+VOID = frozenset({"meta", "img", "source", "br"})
+LABELS = ("ham", "spam", "phishing")
+
+
+class Page(HTMLParser):
+    """Its text, pictures and links; whether every element is closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.urls, self.alts, self.open, self.scripts = "", [], [], [], 0
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.urls += [values[name] for name in ("src", "srcset", "href") if name in values]
+        self.alts += [values["alt"]] if tag == "img" else []
+        self.scripts += tag == "script" or any(name.startswith("on") for name in values)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def rows_of(count: int = 90) -> list[Line]:
+    return [row(at, LABELS[at % 3]) for at in range(count)]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_page_has_pictures_and_figures_of_everything(tmp_path: Path) -> None:
+    tally = tally_of(
+        rows_of(),
+        sent=60,
+        saved=30,
+        runs=3,
+        earlier_s=90.0,
+        samples=[(float(at), at) for at in range(91)],
+        restarts=[30.0, 60.0],
+        notes=["skipped 2 files that hold no messages: a.jpg, b.mp4"],
+    )
+    page = Page(report_on(tmp_path, [*rows_of(), failure()], tally=tally))
+    assert len(page.alts) == 5
+    assert all(len(alt) > 40 for alt in page.alts)
+    for told in (
+        "91 rows", "messages from 1 Nov 2026 to 4 Nov 2026", "ham 33.3% (30)", "one bar per hour", "Latin 100.0%",
+        "30 rows (33.3%) with the text of another one", "sms-mini 3", "2 stops, carried on each time",
+        "All times are in UTC.", "stopped and carried on 2 times", "1 row got no label", "invalid_input", "b.mp4", "90 senders in all.",
+    ):  # fmt: skip
+        assert told in page.text or any(told in alt for alt in page.alts), told
+
+
+def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    html = report_on(tmp_path, rows_of(), include_text=True)
+    page = Page(html)
+    assert page.scripts == 0
+    assert all(url.startswith("data:image/png;base64,") for url in page.urls)
+    assert len(page.urls) == 2 * len(page.alts) == 8
+    for url in page.urls:
+        assert base64.b64decode(url.partition(",")[2]).startswith(b"\x89PNG")
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+@pytest.mark.parametrize("output_format", ["csv", "parquet"])
+def test_without_leave_no_text_of_any_message_is_on_the_page(tmp_path: Path, output_format: str) -> None:
+    rows = [row(at, LABELS[at % 3], text=f"xyzzy{at} secret") for at in range(60)]
+    rows.append((None, None, "xyzzy-unread", None, None, "invalid_input: xyzzy-quoted is no text"))
+    rows.append((None, None, None, None, None, "xyzzy_code_of_nobody_knows_what_" * 3))
+    rows += [row(99, "spam", sender="Xyzzy of the mountain Smith", received_at="xyzzy o'clock", text="xyzzy")] * 3
+    assert "xyzzy" not in report_on(tmp_path, rows, output_format=output_format).lower()
+
+
+def test_numbers_of_senders_are_masked_and_sender_ids_are_not(tmp_path: Path) -> None:
+    rows = [row(at, "spam", sender=("+447700900123", "SHOP", "60777")[at % 3]) for at in range(30)]
+    html = report_on(tmp_path, rows)
+    assert "447700900" not in html
+    assert all(shown in html for shown in ("•123", "SHOP", "60777"))
+    assert "+447700900123" in report_on(tmp_path, rows, include_text=True)
+
+
+def test_texts_are_shown_when_they_may_be_and_cannot_change_the_page(tmp_path: Path) -> None:
+    evil = "</bdi><script>alert(1)</script> \u202egnp.exe & \x1b[31m"
+    rows = [
+        row(at, LABELS[at % 3], text=evil if at < 3 else "plain", sender="<b>A</b>", probability=1.0)
+        for at in range(30)
+    ]
+    html = report_on(tmp_path, rows, include_text=True, title="<i>title</i>")
+    page = Page(html)
+    assert page.scripts == 0
+    assert "</bdi><script>alert(1)</script> ⟨U+202E⟩gnp.exe & ⟨U+001B⟩[31m" in page.text
+    assert "<b>A</b>" in page.text
+    assert "<i>title</i>" in page.text
+    assert not re.search("[\u202e\x1b]", html)
+
+
+def test_labels_of_any_model_are_shown_escaped_and_drawn_or_numbered(tmp_path: Path) -> None:
+    labels = [
+        "<script>",
+        "$x_1$ and $",
+        "ขยะ",
+        "a very long name of a label that goes on and on and on",
+        *map(str, range(16)),
+    ]
+    rows = [row(at, labels[at % 20]) for at in range(200)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # what pictures that do not fit come with
+        page = Page(report_on(tmp_path, rows))
+    assert page.scripts == 0
+    assert all(label in page.text for label in labels[:4])
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([], "No row got a label."),
+        ([failure(), failure("model_failed")], "2 rows got no label"),
+        ([row(1)], "Every row got a label."),
+        ([row(1, received_at="soon")], "No labelled row has a time that could be read."),
+        ([row(1, sender=None)] * 3, "No labelled row has a sender."),
+        ([row(1, text="…")], "no letters"),
+        ([row(1), row(2)], "No sender with 3 rows or more sent any unwanted message"),
+        ([row(1, "one"), row(2, "two")], "Which of these labels are unwanted is not known"),
+    ],
+)
+def test_archives_that_lack_something_say_so(tmp_path: Path, rows: list[Line], told: str) -> None:
+    assert told in Page(report_on(tmp_path, rows)).text
+    assert told in Page(report_on(tmp_path, rows, include_text=True)).text
+
+
+def test_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
+    names = ReportNames(None, None, None, "label", "probability", "error")
+    page = Page(report_on(tmp_path, rows_of(), names))
+    assert "no column with the time" in page.text
+    assert "no column with the sender" in page.text
+    assert "No labelled row has a text to look at." in page.text
+
+
+def test_the_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("the earlier one")
+    with pytest.raises(UnreadableArchive):
+        write_report(report, tmp_path / "gone", "csv", NAMES, Tally(), title="t", include_text=False)
+    assert report.read_text() == "the earlier one"
+    report_on(tmp_path, [])
+    assert names_in(tmp_path) == ["out", "report.html"]
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    report_on(tmp_path, [])
+    target = tmp_path / "out"
+    for report, told in (
+        (tmp_path / "no" / "report.html", r"No such file or directory"),
+        (tmp_path, "Is a directory|Directory not empty|File exists"),
+        (target, "would overwrite the output"),
+    ):
+        with pytest.raises(UnwritableOutput, match=told):
+            write_report(report, target, "csv", NAMES, Tally(), title="t", include_text=False)
+    assert names_in(tmp_path) == ["out", "report.html"]
+    assert not [name for name in names_in(tmp_path.parent) if name.endswith(".part")]
