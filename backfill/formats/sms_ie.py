@@ -54,7 +54,7 @@ class ExportReader:
         try:
             self._member = self._find()
             keys = Keys(origin.name)
-            for found in self._objects(lambda share: None):
+            for found in self._objects(None):
                 if not isinstance(found, str):
                     keys.add(found)
             self._keys = list(dict.fromkeys((*keys.names(), *ALWAYS)))
@@ -96,11 +96,16 @@ class ExportReader:
                 return member
         raise UnreadableArchive(f"{self._origin.name} holds no {MEMBER}: it is no ZIP of SMS Import / Export")
 
-    def _objects(self, report: Callable[[float], None]) -> Iterator[Message | str]:
+    def _objects(self, report: Callable[[float], None] | None) -> Iterator[Message | str]:
         """Every message, or the problem of the line that holds none."""
         size = max(1, self._member.file_size)
         number = 0
-        with self._open(lambda count: report(min(1.0, count / size))) as stream:
+
+        def passed(count: int) -> None:
+            if report is not None:
+                report(min(1.0, count / size))
+
+        with self._open(passed) as stream:
             while line := stream.readline(MAX_FIELD_CHARS + 1):
                 number += 1
                 if len(line) > MAX_FIELD_CHARS:

@@ -158,7 +158,8 @@ class DateSurvey:
         """The order with the fewest impossible dates, then the fewest that go backwards, then ``dmy``."""
         marks = {order: (self._impossible[order], self._backwards[order]) for order in ORDERS}
         best = min(ORDERS, key=lambda order: marks[order])
-        rivals = [order for order in ORDERS if order != best and marks[order] == marks[best]]
+        # A year of two digits at the front is so rare that it must fit better to be thought of.
+        rivals = [order for order in ("dmy", "mdy") if order != best and marks[order] == marks[best]]
         if any(self._before.get(order) != self._before.get(best) for order in rivals):
             notes.append(f"its dates fit {' and '.join((best, *rivals))}; read as {best}: --date-order says otherwise")
         return best

@@ -31,7 +31,7 @@ class FileOrigin:
         return int(self.size * self._share)
 
     def report(self, share: float) -> None:
-        assert self._share <= share <= 1
+        assert 0 <= share <= 1
         self._share = share
 
 

@@ -1,0 +1,132 @@
+"""XML of SMS Backup & Restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfill.columns import Roles
+from backfill.formats import backup_xml
+from backfill.formats.backup_xml import BackupReader
+from backfill.formats.base import ReadOptions
+from tasks.errors import UnreadableArchive
+
+
+@pytest.fixture
+def read(origin: Any) -> Any:
+    def read(content: bytes | Path, **options: Any) -> BackupReader:
+        return backup_xml.open_reader(origin(content), ReadOptions(**options))
+
+    return read
+
+
+def sms(body: str) -> bytes:
+    return f'<sms address="+447700900123" date="1" body="{body}"/>\n'.encode()
+
+
+def document(*elements: bytes, root: str = "smses") -> bytes:
+    return f"<{root}>".encode() + b"".join(elements) + f"</{root}>".encode()
+
+
+def test_the_fixture_gives_every_message_in_order(read: Any, fixtures: Path, by_name: Any) -> None:
+    reader = read(fixtures / "sms_backup.xml")
+    assert reader.roles == Roles("body", "address", "date")
+    assert reader.notes == []
+    rows = list(reader.rows())
+    assert [(row.text, row.problem) for row in rows] == [
+        ('Tea at four? I\'ll bring "the" cake & cups', None),
+        ("Your parcel waits 😀\npay here: example.com/p", None),
+        ("lone \ufffd half and \ufffd nothing", None),
+        ("first line\nsecond line", None),
+        (None, "the message has no text"),
+    ]
+    found = by_name(reader)
+    assert [row["address"] for row in found] == ["+447700900123", "PARCEL", *(f"+44770090012{n}" for n in (4, 5, 7))]
+    assert [row["date"] for row in found] == [str(1700000000000 + 60_000 * number) for number in range(5)]
+    assert [row["kind"] for row in found] == ["sms", "sms", "sms", "mms", "mms"]
+    assert found[0]["subject"] is None
+    assert found[0]["contact_name"] == "Robin"
+    assert found[1]["locked"] == "0"
+    assert found[3]["extra"] == "kept"
+    assert found[3]["body"] == "first line\nsecond line"
+    assert list(reader.rows()) == rows
+
+
+@pytest.mark.parametrize("tail", [b"", b'<sms body="unfinis', b"</smses", b'<mms><parts><part ct="text/plain"/>'])
+def test_a_cut_off_file_gives_its_rows_and_then_a_problem(read: Any, tail: bytes) -> None:
+    *rows, last = read(b"<smses>\n" + sms("one") + sms("two") + tail).rows()
+    assert [row.text for row in rows] == ["one", "two"]
+    assert last.text is None
+    assert last.problem is not None
+    assert last.problem.startswith("the XML ends in the middle, at line 4")
+
+
+def test_a_broken_file_gives_its_rows_and_then_the_line(read: Any) -> None:
+    rows = list(read(document(sms("one"), b"<sms body=broken/>", sms("lost"))).rows())
+    assert [row.text for row in rows] == ["one", None]
+    assert "broken at line 2" in str(rows[1].problem)
+    assert "lost" not in str(rows[1].problem)
+
+
+def test_an_element_without_an_end_is_given_up(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup_xml, "MAX_ELEMENT_BYTES", 4_096)
+    monkeypatch.setattr(backup_xml, "CHUNK_BYTES", 1_024)
+    rows = list(read(b"<smses>" + sms("one") + b'<sms body="' + b"x" * 100_000).rows())
+    assert rows[0].text == "one"
+    assert "more than 4,096 bytes" in str(rows[-1].problem)
+
+
+def test_a_long_text_is_a_problem_of_its_row(read: Any) -> None:
+    first, second = read(document(sms("x" * 1_000_001), sms("two"))).rows()
+    assert first.problem == "the text is longer than 1,000,000 characters"
+    assert "x" * 100 not in first.values
+    assert second.text == "two"
+
+
+def test_bytes_that_are_no_utf8_are_replaced_and_noted(read: Any) -> None:
+    reader = read(document(sms("one"), b'<sms body="caf\xe9"/>', sms("é")))
+    assert [row.text for row in reader.rows()] == ["one", "caf\ufffd", "é"]
+    assert "no UTF-8" in reader.notes[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1"])
+def test_the_declared_encoding_counts(read: Any, encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><smses><sms body="café"/></smses>'
+    assert [row.text for row in read(text.encode(encoding)).rows()] == ["café"]
+
+
+def test_another_count_of_messages_is_noted(read: Any) -> None:
+    reader = read(b'<smses count="7">' + sms("one") + b"<sticker/></smses>")
+    assert "says that it holds 7 messages; it holds 1" in reader.notes[0]
+    assert "1 elements that are neither sms nor mms" in reader.notes[1]
+
+
+def test_entities_are_refused(read: Any) -> None:
+    bomb = b'<!DOCTYPE smses [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><smses><sms body="&b;"/></smses>'
+    with pytest.raises(UnreadableArchive, match="declares XML entities"):
+        read(bomb)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (document(root="calls"), "backup of calls"),
+        (document(root="html"), "root element is 'html'"),
+        (b"", "no XML of SMS Backup"),
+        (b"id,text\n1,hello\n", "no XML of SMS Backup"),
+    ],
+)
+def test_other_files_are_refused(read: Any, content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableArchive, match=message):
+        read(content)
+
+
+def test_another_column_can_hold_the_texts(read: Any) -> None:
+    content = document(b'<sms body="b" subject="s"/>', b'<sms body="b"/>')
+    reader = read(content, text_column="subject")
+    assert reader.roles.text == "subject"
+    assert [(row.text, row.problem) for row in reader.rows()] == [("s", None), (None, "the message has no text")]
+    with pytest.raises(UnreadableArchive, match="no column 'nothing'"):
+        read(content, text_column="nothing")

@@ -1,0 +1,164 @@
+"""WhatsApp's exported chats."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from backfill.columns import Roles
+from backfill.formats import whatsapp
+from backfill.formats.base import ReadOptions
+from backfill.formats.whatsapp import DateSurvey, timestamp
+from tasks.errors import UnreadableArchive
+
+
+@pytest.fixture
+def read(origin: Any) -> Any:
+    def read(content: str | Path, **options: Any) -> Any:
+        made = origin(content.encode() if isinstance(content, str) else content)
+        return whatsapp.open_reader(made, ReadOptions(**options))
+
+    return read
+
+
+def test_an_export_of_ios_is_read(read: Any, fixtures: Path, by_name: Any) -> None:
+    reader = read(fixtures / "whatsapp_ios.txt")
+    assert reader.roles == Roles("text", "sender", "timestamp")
+    assert reader.notes == []
+    rows = by_name(reader)
+    assert [row["sender"] for row in rows] == ["Robin", "Robin", "Kim Example", None]
+    assert [row["timestamp"] for row in rows] == [
+        "2024-01-13T09:05:01",
+        "2024-01-13T12:07:30",
+        "2024-01-13T23:59:59",
+        "2024-01-14T00:00:00",
+    ]
+    assert rows[1]["text"] == "Shall we meet?\nBring the list:\n- tea"
+    assert rows[3]["text"] == "Kim Example left"
+    assert (rows[0]["date"], rows[0]["time"]) == ("13/01/2024", "9:05:01\u202fAM")
+    assert [row.text for row in reader.rows()] == [row["text"] for row in rows]
+
+
+def test_an_export_of_android_is_read(read: Any, fixtures: Path, by_name: Any) -> None:
+    reader = read(fixtures / "whatsapp_android.txt")
+    assert [list(row.values()) for row in by_name(reader)] == [
+        ["1/12/24", "19:02", "2024-01-12T19:02:00", None, "Messages to this group are end-to-end encrypted."],
+        ["1/12/24", "19:03", "2024-01-12T19:03:00", "Kim", "note: buy milk"],
+        ["1/13/24", "7:05", "2024-01-13T07:05:00", "+44 7700 900123", "see https://example.com/a: b\n\nand a last"],
+        ["13/13/24", "7:06", None, "Kim", "when is this?"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "moment"),
+    [
+        ("20/6/2017 8:28 p. m. - Robin: hello", "2017-06-20T20:28:00"),
+        ("2021-03-18, 3:02 p.m. - Robin: hello", "2021-03-18T15:02:00"),
+        ("18.12.19, 15:57 - Robin: hello", "2019-12-18T15:57:00"),
+        ("[2024/10/31 15:50:46] Robin: hello", "2024-10-31T15:50:46"),
+        ("[2024/10/31 下午3:50:46] Robin: hello", "2024-10-31T15:50:46"),
+        ("2024. 10. 31. 오전 12:50, ", None),
+        ("2024. 10. 31. 오전 12:50 - Robin: hello", "2024-10-31T00:50:00"),
+        ("[31.10.24, 15.50.46] Robin: hello", "2024-10-31T15:50:46"),
+        ("\u200f[31/10/2024، 3:50:46 م] Robin: hello", None),
+        ("\u200f31\u200f/10\u200f/2024, 3:50 م - Robin: hello", "2024-10-31T15:50:00"),
+        ("31/10/2024, 13:50 PM - Robin: hello", ""),
+        ("31/10/2024, 3:50 xyz - Robin: hello", ""),
+        ("31/10/2024, 25:50 - Robin: hello", ""),
+    ],
+)
+def test_lines_of_many_locales_begin_a_message(read: Any, line: str, moment: str | None) -> None:
+    """``moment``: None for a line that begins no message, empty for one whose time does not exist."""
+    if moment is None:
+        with pytest.raises(UnreadableArchive, match="no line begins"):
+            read(line)
+        return
+    (row,) = read(line).rows()
+    assert row.values[2:] == [moment or None, "Robin", "hello"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "order", "ambiguous"),
+    [
+        (["13/1/24", "1/2/24"], "dmy", False),
+        (["1/13/24", "2/1/24"], "mdy", False),
+        (["2024/1/2"], "ymd", False),
+        (["1/2/24", "2/2/24", "1/3/24"], "dmy", False),
+        (["1/2/24", "1/3/24", "2/1/24"], "mdy", False),
+        (["1/2/24", "3/4/24"], "dmy", True),
+        (["5/5/2024"], "dmy", False),
+        (["24/1/2", "24/1/31", "24/2/1"], "ymd", False),
+    ],
+)
+def test_the_order_of_dates_is_found_in_the_whole_file(dates: list[str], order: str, ambiguous: bool) -> None:
+    notes: list[str] = []
+    survey = DateSurvey()
+    for one in dates:
+        survey.add(one)
+    assert survey.order(notes) == order
+    assert bool(notes) == ambiguous
+
+
+def test_the_order_of_dates_can_be_said(read: Any) -> None:
+    reader = read("1/2/24, 10:00 - Robin: hello", date_order="mdy")
+    assert [row.values[2] for row in reader.rows()] == ["2024-01-02T10:00:00"]
+    assert reader.notes == []
+    with pytest.raises(UnreadableArchive, match="--date-order takes dmy, mdy, ymd"):
+        read("1/2/24, 10:00 - Robin: hello", date_order="ydm")
+
+
+DAYS = st.dates(date(2010, 1, 1), date(2035, 12, 31))
+
+
+@given(DAYS, st.integers(40, 400), st.sampled_from(["dmy", "mdy", "ymd"]), st.sampled_from("/.-"))
+def test_a_chat_over_weeks_has_one_order_of_dates(first: date, days: int, order: str, separator: str) -> None:
+    written = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y", "ymd": "%Y/%m/%d"}[order].replace("/", separator)
+    survey = DateSurvey()
+    for number in range(days):
+        survey.add((first + timedelta(days=number)).strftime(written))
+    assert survey.order([]) == order
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)), st.sampled_from([" ", "\u202f", "\u00a0", ""]))  # noqa: DTZ001
+def test_both_clocks_give_the_same_moment(moment: datetime, space: str) -> None:
+    moment = moment.replace(microsecond=0)
+    day = moment.strftime("%d/%m/%Y")
+    half = f"{moment.hour % 12 or 12}:{moment:%M:%S}{space}{'am' if moment.hour < 12 else 'p. m.'}"
+    assert timestamp(day, half, "dmy") == timestamp(day, f"{moment:%H:%M:%S}", "dmy") == moment.isoformat()
+
+
+LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=40), max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=LINES)
+def test_no_line_is_lost(read: Any, lines: list[str]) -> None:
+    text = "\n".join(line.replace("\n", " ") for line in lines)
+    reader = read(f"1/2/24, 10:00 - Robin: {text}\n1/3/24, 10:00 - Kim: end")
+    assert [row.text for row in reader.rows()] == [text, "end"]
+
+
+def test_lines_before_the_first_message_are_a_row_with_a_problem(read: Any) -> None:
+    first, second = read("what is this\nand this\n1/2/24, 10:00 - Robin: hello\n").rows()
+    assert (first.values[-1], first.text) == ("what is this\nand this", None)
+    assert first.problem == "the lines before the first message belong to none"
+    assert second.text == "hello"
+
+
+@pytest.mark.parametrize("break_every", [10_000, 3_000_000])
+def test_an_over_long_message_is_a_problem_and_is_cut(read: Any, break_every: int) -> None:
+    body = "\n".join("x" * min(break_every, 2_500_000) for _ in range(max(1, 2_500_000 // break_every)))
+    first, second = read(f"1/2/24, 10:00 - Robin: {body}\n1/2/24, 10:01 - Kim: next\n").rows()
+    assert (first.text, first.problem) == (None, "the message is longer than 1,000,000 characters")
+    assert len(first.values[-1]) <= 1_000_000
+    assert second.text == "next"
+
+
+def test_other_encodings_are_read(origin: Any) -> None:
+    content = "1/2/24, 10:00 - Zoë: café\n".encode("utf-16")
+    (row,) = whatsapp.open_reader(origin(content), ReadOptions()).rows()
+    assert row.values[3:] == ["Zoë", "café"]
