@@ -103,11 +103,17 @@ class Source:
         return notes
 
     def rows(self) -> Iterator[Row]:
-        """Every row from the first one; may be called again when it has ended."""
+        """Every row from the first one; may be called again when it has ended.
+
+        What a damaged input still holds is followed by one row that says what is missing.
+        """
         self._done = 0
         for part in self._parts:
             self._current = part.opening
             yield from part.rows()
+            damage = part.opening.origin.damage
+            if damage is not None:
+                yield Row([None] * len(self.columns), None, damage.message)
             self._current = None
             self._done += part.opening.origin.size
 

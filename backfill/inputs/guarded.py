@@ -1,4 +1,4 @@
-"""A stream whose damage is an error of ours."""
+"""A stream that ends where its damage begins."""
 
 from __future__ import annotations
 
@@ -18,20 +18,31 @@ DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile, NotImplemen
 
 
 class Guarded(io.RawIOBase):
-    """Unpacked bytes of one input.
+    """Unpacked bytes of one input. What is good before the damage is worth having: there the stream ends.
 
     Args:
         name: what messages call the input.
         streams: the stream to read, after those that it reads from; all are closed with it.
         passed: told how many bytes have been read, after each slice; may raise.
+        broken: told why the stream ends early.
+
+    Raises:
+        UnreadableArchive: (on read) nothing of it is good, or the disk or the network fails.
     """
 
-    def __init__(self, name: str, streams: list[BinaryIO], passed: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        streams: list[BinaryIO],
+        passed: Callable[[int], None],
+        broken: Callable[[UnreadableArchive], None],
+    ) -> None:
         self._name = name
         self._streams = streams
         # What is left of a damaged stream comes with ``read1``; ``read`` would lose it to the error behind it.
         self._read: Callable[[int], bytes] = getattr(streams[-1], "read1", streams[-1].read)
         self._passed = passed
+        self._broken = broken
         self._count = 0
 
     def readable(self) -> bool:
@@ -43,7 +54,12 @@ class Guarded(io.RawIOBase):
         except SluiceError:
             raise
         except DAMAGE as exc:
-            raise damaged(self._name, exc, self._count) from exc
+            damage = damaged(self._name, exc, self._count)
+            # An error with a number is the system's: the bytes may be there the next time.
+            if not self._count or getattr(exc, "errno", None):
+                raise damage from exc
+            self._broken(damage)
+            return 0
         buffer[: len(data)] = data
         self._count += len(data)
         self._passed(self._count)

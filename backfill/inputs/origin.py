@@ -20,8 +20,10 @@ class Origin(Protocol):
     def open(self) -> BinaryIO:
         """Its unpacked bytes from the start, forwards only; may be called again.
 
+        They end early where packed bytes are damaged; the source then adds a row that says so.
+
         Raises:
-            UnreadableArchive: absent, forbidden or broken. Damage further on raises it from ``read``.
+            UnreadableArchive: absent, forbidden or broken from the start.
         """
 
     def file(self) -> Path:

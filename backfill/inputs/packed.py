@@ -30,6 +30,9 @@ class PackedOrigin:
         unpacking: the run's.
         path: the file that holds those bytes as they are; None in a ZIP.
         layers: how often it may be packed.
+
+    Attributes:
+        damage: why its stream ended early, once it has.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class PackedOrigin:
         self._counted: Counted | None = None
         self._reported: float | None = None
         self._furthest = 0
+        self.damage: UnreadableArchive | None = None
 
     @property
     def name(self) -> str:
@@ -113,13 +117,16 @@ class PackedOrigin:
             raise
         except DAMAGE as exc:
             raise damaged(self._name, exc, 0) from exc
-        return cast("BinaryIO", io.BufferedReader(Guarded(self._name, streams, self._passed), CHUNK_BYTES))
+        return cast("BinaryIO", io.BufferedReader(Guarded(self._name, streams, self._passed, self._break), CHUNK_BYTES))
 
     def _passed(self, count: int) -> None:
         self._unpacking.check()
         if count > self._furthest:
             self._unpacking.take(self._name, count - self._furthest)
             self._furthest = count
+
+    def _break(self, damage: UnreadableArchive) -> None:
+        self.damage = damage
 
     def _unpack(self) -> Path:
         place = self._unpacking.place(self._name)
@@ -129,6 +136,8 @@ class PackedOrigin:
                     shutil.copyfileobj(stream, copy, CHUNK_BYTES)
             except OSError as exc:
                 raise UnwritableOutput(f"{place} cannot be written ({exc.strerror})") from exc
+        if self.damage is not None:  # formats that seek have nothing to say about a part of themselves
+            raise self.damage
         return place
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -82,37 +83,64 @@ def test_packed_three_times_is_too_much(tmp_path: Path, archive: Path) -> None:
 
 
 @packers
-def test_a_cut_off_file_is_an_error_wherever_it_is_cut(tmp_path: Path, archive: Path, pack: Pack) -> None:
-    packed = pack(LONG)
-    for size in (20, len(packed) // 2, len(packed) - 3):
+def test_a_file_that_is_cut_off_at_once_is_an_error(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    archive.write_bytes(pack(LONG)[:20])
+    with pytest.raises(UnreadableArchive, match=r"archive\.dat .*damaged"):
+        read(tmp_path, archive)
+
+
+def test_a_zip_that_is_cut_off_is_an_error(tmp_path: Path, archive: Path) -> None:
+    packed = zipped({"a.csv": LONG})
+    for size in (len(packed) // 2, len(packed) - 3):
         archive.write_bytes(packed[:size])
         with pytest.raises(UnreadableArchive, match=r"archive\.dat .*damaged"):
             read(tmp_path, archive)
 
 
 @streams
-def test_the_error_says_how_much_could_be_read(tmp_path: Path, archive: Path, pack: Pack) -> None:
-    archive.write_bytes(pack(LONG)[:-3])
-    with pytest.raises(UnreadableArchive, match="bytes of it could be read") as caught:
-        read(tmp_path, archive)
-    assert 0 < caught.value.details["bytes"] <= len(LONG)
+def test_what_a_cut_off_file_still_holds_is_read_and_the_rest_is_an_error_in_its_place(
+    tmp_path: Path, archive: Path, pack: Pack
+) -> None:
+    packed = pack(LONG)
+    archive.write_bytes(packed[:-3])
+    *rows, last = read(tmp_path, archive)
+    assert last.text is None
+    assert last.problem is not None
+    found = re.search(r"([\d,]+) bytes of it could be read", last.problem)
+    assert found is not None
+    assert 0 < int(found[1].replace(",", "")) <= len(LONG)
+    whole = [line.split(",")[1] for line in LONG.decode().splitlines()[1:]]
+    assert [row.text for row in rows[:-1]] == whole[: len(rows) - 1]  # the very last one may be cut itself
 
 
 def test_bytes_behind_the_end_are_an_error_that_does_not_show_them(tmp_path: Path, archive: Path) -> None:
     archive.write_bytes(gzip.compress(CSV) + bytes(512))
     assert texts(tmp_path, archive) == ["one", "two"]
     archive.write_bytes(gzip.compress(CSV) + b"secret")
-    with pytest.raises(UnreadableArchive, match="not gzip data") as caught:
-        read(tmp_path, archive)
-    assert "b'" not in str(caught.value)
+    *good, last = read(tmp_path, archive)
+    assert [row.text for row in good] == ["one", "two"]
+    assert last.problem is not None
+    assert "not gzip data" in last.problem
+    assert "b'" not in last.problem
 
 
-def test_a_wrong_checksum_is_an_error(tmp_path: Path, archive: Path) -> None:
+def test_a_wrong_checksum_is_an_error_behind_the_rows(tmp_path: Path, archive: Path) -> None:
     packed = bytearray(gzip.compress(LONG))
     packed[-8] ^= 1
     archive.write_bytes(packed)
-    with pytest.raises(UnreadableArchive, match="damaged"):
-        read(tmp_path, archive)
+    *good, last = read(tmp_path, archive)
+    assert len(good) == 60_000
+    assert last.problem is not None
+    assert "damaged" in last.problem
+
+
+def test_a_damaged_input_does_not_keep_the_next_one_from_being_read(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(gzip.compress(LONG)[:-3])
+    other = tmp_path / "other.csv"
+    other.write_bytes(CSV)
+    with opened(tmp_path, archive, other) as source:
+        assert [row.text for row in source.rows()][-2:] == ["one", "two"]
+        assert source.position == source.size
 
 
 def test_members_of_a_zip_are_read_by_name_and_others_are_noted(tmp_path: Path, archive: Path) -> None:
