@@ -9,6 +9,8 @@ import unicodedata
 MAX_SENDER_ID = 11
 #: From so many digits on it is a person's number; shorter ones are services.
 PHONE_DIGITS = 7
+#: Stands for what is not shown, however much it is.
+HIDDEN = "•••"
 #: Longest text, and longest sender where texts may be shown.
 MAX_TEXT_CHARS = 300
 MAX_SENDER_CHARS = 40
@@ -32,13 +34,13 @@ def masked(sender: str) -> str:
     digits = sum(map(str.isdigit, sender))
     if _NUMBER.fullmatch(sender) and digits >= PHONE_DIGITS:
         plus = "+" if sender.startswith("+") else ""
-        return plus + "•" * min(digits - 3, 12) + "".join(filter(str.isdigit, sender))[-3:]
+        return f"{plus}{HIDDEN}" + "".join(filter(str.isdigit, sender))[-3:]
     if len(sender) <= MAX_SENDER_ID and digits < PHONE_DIGITS and "@" not in sender:
         return visible(sender)
     name, at, host = sender.rpartition("@")
     if at and name and 0 < len(host) <= MAX_SENDER_CHARS and not re.search(r"\s|\d{4}", host):
-        return visible(f"{name[0]}•••@{host}")
-    return visible(f"{sender[:2]}•••") if digits < PHONE_DIGITS else "•••" + visible(sender[-3:])
+        return visible(f"{name[0]}{HIDDEN}@{host}")
+    return visible(f"{sender[:2]}{HIDDEN}") if digits < PHONE_DIGITS else HIDDEN + visible(sender[-3:])
 
 
 def visible(text: str, limit: int = MAX_TEXT_CHARS) -> str:

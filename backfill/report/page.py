@@ -106,15 +106,13 @@ def _about(tally: Tally, output: str) -> Markup:
     several = len(models) > 1
     names = [f"{name[:MAX_NAME_CHARS]}{f' ({rows(count)})' if several else ''}" for name, count in models]
     stops = tally.runs - 1
+    saved = f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)})"
     pairs = [
         ("Output", output),
         ("Models" if several else "Model", ", ".join(names) or "none: no row got a label"),
         ("Time taken", f"{duration(tally.seconds)}, {rate(tally.rows, tally.seconds)} rows/s"),
         ("Sent to the model", rows(tally.sent)),
-        (
-            "Duplicates saved",
-            f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)}) with the text of another one",
-        ),
+        ("Duplicates saved", f"{saved} with the text of another one" if tally.saved else "none"),
         ("Interruptions", f"{plural(stops, 'stop')}, carried on each time" if stops else "none"),
     ]
     return facts(pairs)

@@ -15,14 +15,15 @@ from backfill.report.findings import BINS, UNSURE
 from backfill.report.palette import HATCHES, Theme
 from backfill.report.scripts import NAMES, majority
 from backfill.report.timeline import DAY_S, Bars
-from backfill.report.words import MONTHS, percent
+from backfill.report.words import MONTHS, day, percent
 
 #: Width in CSS pixels; 100 of them are an inch of the picture.
 WIDTH = 720
 DPI = 200
 MAX_NAME = 22
-#: Most ticks with a date that fit the width.
-MAX_TICKS = 7
+#: Characters that fit under the width as ticks, and most ticks.
+TICK_CHARS = 70
+MAX_TICKS = 8
 #: Scripts that the pictures' font has, and that need no shaping.
 DRAWABLE = frozenset({"Latin", "Greek", "Cyrillic", NAMES[0]})
 
@@ -95,9 +96,11 @@ def over_time(look: Look, bars: Bars) -> bytes:
     bottom.set_ylim(0, 100)
     _whole_numbers(top.yaxis)
     names = [moment(start, bars) for start in bars.starts.tolist()]
-    step = -(-len(names) // MAX_TICKS)
+    step = -(-len(names) // min(MAX_TICKS, TICK_CHARS // max(map(len, names))))
     bottom.set_xticks(range(0, len(names), step), names[::step])
-    bottom.set_xlim(-0.7, max(len(names) - 0.3, 3))
+    bottom.set_xlabel(on_one_day(bars))
+    beside = max(0.7, (5 - len(names)) / 2)  # a lone bar need not fill the width
+    bottom.set_xlim(-beside, len(names) - 1 + beside)
     _legend(figure, look, top)
     return _png(figure)
 
@@ -171,16 +174,22 @@ def throughput(theme: Theme, edges: np.ndarray, rates: np.ndarray, restarts: Seq
 def moment(start: int, bars: Bars) -> str:
     """The start of a bar, as exactly as the length of bars asks for."""
     at = datetime.fromtimestamp(start, UTC)
-    day = f"{at.day} {MONTHS[at.month - 1]}"
+    short = f"{at.day} {MONTHS[at.month - 1]}"
     if bars.unit.name == "year":
         return str(at.year)
     if bars.unit.months:
         return f"{MONTHS[at.month - 1]} {at.year}"
     if bars.unit.seconds >= DAY_S:
-        return f"{day} {at.year}"
+        return f"{short} {at.year}"
     clock = f"{at:%H:%M:%S}" if bars.unit.seconds < 60 else f"{at:%H:%M}"
-    one_day = bars.starts[0] // DAY_S == bars.starts[-1] // DAY_S
-    return clock if one_day else f"{day} {clock}"
+    return clock if on_one_day(bars) else f"{short} {clock}"
+
+
+def on_one_day(bars: Bars) -> str:
+    """The date of all bars, if they are parts of one day; empty else."""
+    first, last = int(bars.starts[0]), int(bars.starts[-1])
+    parts = not bars.unit.months and bars.unit.seconds < DAY_S
+    return day(first) if parts and first // DAY_S == last // DAY_S else ""
 
 
 @contextmanager

@@ -101,8 +101,9 @@ def over_time(found: Findings, labels: Labels) -> Markup:
     names = [plots.moment(start, bars) for start in bars.starts.tolist()]
     total = counts.sum(axis=1)
     peak = int(total.argmax())
+    when = f" on {plots.on_one_day(bars)}" if plots.on_one_day(bars) else ""
     caption = (
-        f"Rows and shares by label, one bar per {bars.unit.name}, {names[0]} to {names[-1]}; "
+        f"Rows and shares by label, one bar per {bars.unit.name}, {_from_to(names)}{when}; "
         f"most rows: {int(total[peak]):,} ({names[peak]})."
     )
     picture = labels.picture(lambda look: plots.over_time(look, shown), f"Stacked bar charts. {caption}", caption)
@@ -112,6 +113,10 @@ def over_time(found: Findings, labels: Labels) -> Markup:
     ]
     figures = table("Rows by label over time", heads, lines, range(1, len(heads)))
     return section(title, picture, figures, *(paragraph(remark, class_="muted") for remark in remarks))
+
+
+def _from_to(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 def _time_remarks(times: Times, outside: int) -> list[str]:

@@ -10,6 +10,8 @@ import numpy as np
 DAY_S = 86_400
 #: Steps in which times are counted, from the finest one on, coarser when there are too many.
 STEPS_S = (1, 60, 3600, DAY_S)
+#: A bar is not shorter than what the times are given in: archives often leave out seconds, or all but the date.
+GRAINS_S = (DAY_S, 3600, 60, 1)
 #: Most counters that are kept; single days are kept however many there are.
 MAX_COUNTERS = 60_000
 #: Most bars that a picture has.
@@ -114,12 +116,16 @@ class Timeline:
         """At most MAX_BARS bars of one length, over the span of all rows but a few strays; None without any row."""
         if self.first is None or self.last is None:
             return None
-        step = STEPS_S[self._step]
         keys = np.array(list(self._counts), np.int64)
-        starts, label, counts = keys[:, 0] * step, keys[:, 1], np.fromiter(self._counts.values(), np.int64)
+        starts, label, counts = (
+            keys[:, 0] * STEPS_S[self._step],
+            keys[:, 1],
+            np.fromiter(self._counts.values(), np.int64),
+        )
+        shortest = next(grain for grain in GRAINS_S if not (starts % grain).any())
         first, last = _span(starts, counts)
         unit = next(
-            unit for unit in UNITS if (unit.months or unit.seconds >= step) and _bars(unit, first, last) <= MAX_BARS
+            unit for unit in UNITS if (unit.months or unit.seconds >= shortest) and _bars(unit, first, last) <= MAX_BARS
         )
         edges = unit.starts(first, last)
         place = np.searchsorted(edges, unit.floor(starts))

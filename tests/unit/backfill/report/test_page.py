@@ -70,7 +70,8 @@ def test_one_page_has_pictures_and_figures_of_everything(tmp_path: Path) -> None
     for told in (
         "91 rows", "messages from 1 Nov 2026 to 4 Nov 2026", "ham 33.3% (30)", "one bar per hour", "Latin 100.0%",
         "30 rows (33.3%) with the text of another one", "sms-mini 3", "2 stops, carried on each time",
-        "All times are in UTC.", "stopped and carried on 2 times", "1 row got no label", "invalid_input", "b.mp4", "90 senders in all.",
+        "All times are in UTC.", "stopped and carried on 2 times", "1 row got no label", "invalid_input",
+        "b.mp4", "90 senders in all.",
     ):  # fmt: skip
         assert told in page.text or any(told in alt for alt in page.alts), told
 

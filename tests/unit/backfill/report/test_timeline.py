@@ -88,6 +88,14 @@ def test_a_few_wrong_clocks_do_not_squeeze_the_others() -> None:
     assert datetime.fromtimestamp(shown.span[0], UTC).year == 2026
 
 
+@pytest.mark.parametrize(("grain", "unit"), [(1, "10 seconds"), (60, "minute"), (3600, "hour"), (86_400, "day")])
+def test_bars_are_not_shorter_than_what_times_are_given_in(grain: int, unit: str) -> None:
+    result = Timeline()
+    seconds = int(START.timestamp()) + np.linspace(0, max(180, 2 * grain), 50).astype(np.int64)
+    result.add(seconds // grain * grain, np.zeros(50, np.int64))
+    assert bars(result, 1).unit.name == unit
+
+
 def test_no_rows_make_no_bars() -> None:
     result = Timeline()
     result.add(np.zeros(0, np.int64), np.zeros(0, np.int64))
