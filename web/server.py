@@ -14,6 +14,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
+from backfill.archive.parent import end_with
 from config.settings import Settings
 from web.app import create_app
 
@@ -57,6 +58,7 @@ class _Loader:
         self._settings = settings
 
     def __call__(self, *args: Any) -> Any:
+        end_with(os.getppid())  # otherwise kill -9 leaves this process behind, with the port
         app = create_app(self._settings)
         gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
         archives.start()

@@ -12,6 +12,7 @@ import orjson
 
 from backfill.archive import limits
 from backfill.archive.folder import Folder
+from backfill.archive.parent import end_with
 from backfill.archive.plan import UNPACKED_TIMES
 from config.settings import current
 
@@ -23,7 +24,7 @@ RESULT_TIMES = 4
 def main() -> int:
     options = _options()
     folder = Folder(options.folder)
-    limits.end_with(options.parent)
+    end_with(options.parent)
     settings = current()
     limits.apply(UNPACKED_TIMES * RESULT_TIMES * settings.max_archive_bytes)
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backfill.archive.folder import Description, Folder, Progress
 from config.settings import Settings
@@ -77,7 +77,7 @@ class ArchiveDesk:
             description = _described(_checked(form.fields), form, key)
             folder.describe(description)
             check(self._command, folder, self._settings)
-            accepted = self._shelf.accept(folder, description)
+            accepted = self._shelf.accept(folder, replace(description, created_at=time.time()))
         return self.find(accepted.id)
 
     def find(self, archive_id: str) -> Archive:
