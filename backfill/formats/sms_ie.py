@@ -100,12 +100,13 @@ class ExportReader:
         """Every message, or the problem of the line that holds none."""
         size = max(1, self._member.file_size)
         number = 0
+        damages: list[UnreadableArchive] = []
 
         def passed(count: int) -> None:
             if report is not None:
                 report(min(1.0, count / size))
 
-        with self._open(passed) as stream:
+        with self._open(passed, damages.append) as stream:
             while line := stream.readline(MAX_FIELD_CHARS + 1):
                 number += 1
                 if len(line) > MAX_FIELD_CHARS:
@@ -114,14 +115,16 @@ class ExportReader:
                     yield f"line {number} is longer than {MAX_FIELD_CHARS:,} bytes"
                 elif line.strip():
                     yield _parsed(line) or f"line {number} is no valid JSON object"
+            if damages:
+                yield damages[0].message
 
-    def _open(self, passed: Callable[[int], None]) -> BinaryIO:
+    def _open(self, passed: Callable[[int], None], broken: Callable[[UnreadableArchive], None]) -> BinaryIO:
         name = f"{self._origin.name}!{self._member.filename}"
         try:
             stream = cast("BinaryIO", self._zip.open(self._member))
         except DAMAGE as exc:
             raise damaged(name, exc, 0) from exc
-        return cast("BinaryIO", io.BufferedReader(Guarded(name, [stream], passed), 1 << 16))
+        return cast("BinaryIO", io.BufferedReader(Guarded(name, [stream], passed, broken), 1 << 16))
 
 
 def _parsed(line: bytes) -> Message | None:

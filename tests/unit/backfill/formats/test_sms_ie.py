@@ -89,14 +89,33 @@ def test_progress_is_told(make: Any) -> None:
     reader.close()
 
 
-def test_a_damaged_member_is_an_error_that_names_it(make: Any, tmp_path: Path, origin: Any) -> None:
-    make(*[SMS | {"_id": str(number)} for number in range(2_000)])
-    path = tmp_path / "messages.zip"
-    content = bytearray(path.read_bytes())
-    content[200:220] = b"\xff" * 20
-    path.write_bytes(content)
+@pytest.fixture
+def damaged(make: Any, tmp_path: Path, origin: Any) -> Any:
+    def damaged(share: float) -> Any:
+        make(*[SMS | {"_id": f"{number**3:x}"} for number in range(20_000)])
+        path = tmp_path / "messages.zip"
+        content = bytearray(path.read_bytes())
+        at = int(len(content) * share)
+        content[at : at + 20] = b"\xff" * 20
+        path.write_bytes(content)
+        return origin(path)
+
+    return damaged
+
+
+def test_a_damaged_member_gives_its_rows_and_then_the_problem(damaged: Any) -> None:
+    reader = sms_ie.open_reader(damaged(0.5), ReadOptions())
+    *rows, last = reader.rows()
+    assert len(rows) > 1_000
+    assert rows[0].text == "tea 😀?"
+    assert last.text is None
+    assert "messages.zip!messages.ndjson is damaged" in str(last.problem)
+    reader.close()
+
+
+def test_a_member_of_which_nothing_can_be_read_is_an_error(damaged: Any) -> None:
     with pytest.raises(UnreadableArchive, match=r"messages\.zip!messages\.ndjson is damaged"):
-        sms_ie.open_reader(origin(path), ReadOptions())
+        sms_ie.open_reader(damaged(0.0004), ReadOptions())
 
 
 def test_other_files_are_refused(make: Any, origin: Any) -> None:
