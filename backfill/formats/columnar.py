@@ -53,8 +53,8 @@ class ColumnarReader:
                 schema = pq.read_schema(origin.file())
             elif magic.startswith(b"ARROW1"):
                 self._batches = self._file
-                with _mapped(origin.file()) as mapped:
-                    schema = pa.ipc.open_file(mapped).schema
+                with _opened(origin.file()) as file:
+                    schema = pa.ipc.open_file(file).schema
             elif magic.startswith(b"FEA1"):
                 raise UnreadableArchive(f"{origin.name} is Feather version 1: write it anew as version 2 or Parquet")
             else:
@@ -110,8 +110,8 @@ class ColumnarReader:
                     yield batch, min(1.0, done / total)
 
     def _file(self) -> Batches:
-        with _mapped(self._origin.file()) as mapped:
-            reader = pa.ipc.open_file(mapped)
+        with _opened(self._origin.file()) as file:
+            reader = pa.ipc.open_file(file)
             for number in range(reader.num_record_batches):
                 yield _checked(reader.get_batch(number)), (number + 1) / reader.num_record_batches
 
@@ -199,5 +199,5 @@ def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
 _BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
 
 
-def _mapped(path: Path) -> pa.NativeFile:
-    return pa.memory_map(str(path))
+def _opened(path: Path) -> pa.NativeFile:
+    return pa.OSFile(str(path))  # not mapped: pages of a map would count as this process's memory
