@@ -29,8 +29,8 @@ RUN pip install --no-deps --editable . && python -m compileall -q .
 FROM python:${PYTHON_VERSION}-slim-bookworm
 RUN groupadd --gid 10001 sluice \
     && useradd --uid 10001 --gid sluice --create-home --home-dir /var/lib/sluice sluice \
-    # A volume mounted here starts with this folder's owner, so that models can be downloaded into it.
-    && install --directory --owner 10001 --group 10001 /models
+    # Volumes mounted here start with these folders' owner, so that models and archives can be written into them.
+    && install --directory --owner 10001 --group 10001 /models /archives
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 ENV PATH=/opt/venv/bin:$PATH \
