@@ -158,7 +158,8 @@ class Inputs:
         index = next((member for member in members if member.filename == SMS_IE_MEMBER), None)
         if index is not None and self._plan.read.format in (None, "sms-ie"):
             self._unpacking.take(found.name, index.file_size)
-            self._open_origin(file_origin(path, found.name, size, self._unpacking), asked=True)
+            origin = file_origin(path, found.name, size, self._unpacking)
+            self.openings.append(Opening(origin, "sms-ie", open_reader("sms-ie", origin, self._plan.read)))
             return
         before = len(self.openings)
         for member in members:

@@ -12,6 +12,9 @@ import pytest
 from backfill.columns import Roles
 from backfill.formats import sms_ie
 from backfill.formats.base import ReadOptions
+from backfill.plan import Plan
+from backfill.source import open_source
+from backfill.stop import Stop
 from tasks.errors import UnreadableArchive
 
 FROM = {"address": "+447700900125", "type": "137", "__display_name": "Kim"}
@@ -123,3 +126,12 @@ def test_other_files_are_refused(make: Any, origin: Any) -> None:
         sms_ie.open_reader(make(SMS, member="other.txt"), ReadOptions())
     with pytest.raises(UnreadableArchive, match="no ZIP file"):
         sms_ie.open_reader(origin(b"no archive"), ReadOptions())
+
+
+def test_a_source_knows_the_zip_by_what_is_in_it(make: Any, tmp_path: Path) -> None:
+    make(SMS, MMS)
+    plan = Plan((str(tmp_path / "messages.zip"),), tmp_path / "out.csv", "csv")
+    with open_source(plan, Stop()) as source:
+        assert source.format == "sms-ie"
+        assert [row.text for row in source.rows()] == ["tea 😀?", "first\nsecond"]
+        assert source.position == source.size
