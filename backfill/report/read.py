@@ -71,7 +71,7 @@ def batches(target: Path, output_format: str, names: ReportNames) -> Iterator[Ba
 def _of_parquet(target: Path, names: ReportNames) -> Iterator[Batch]:
     from pyarrow import parquet
 
-    with parquet.ParquetFile(target) as file:
+    with parquet.ParquetFile(target, pre_buffer=False, buffer_size=1 << 20) as file:
         _require(names.wanted(), file.schema_arrow.names, target)
         for batch in file.iter_batches(BATCH_ROWS, columns=names.wanted(), use_threads=False):
             yield _batch(names, batch.column)

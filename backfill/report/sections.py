@@ -175,44 +175,47 @@ def top_senders(found: Findings, labels: Labels, *, include_text: bool) -> Marku
         return section(title, paragraph("No labelled row has a sender."))
     show = (lambda name: visible(name, MAX_SENDER_CHARS)) if include_text else masked
     names = " + ".join(name for name in labels.names if name in found.unwanted)
-    ranked = senders.top(TOP_SENDERS)
-    if ranked:
-        intro = (
-            f"Ranked by the share of {names} among their rows, or rather by the least that this share could well be: "
-            f"the lower end of its 95% interval (Wilson), so that 1 of 1 does not win. Senders with fewer than "
-            f"{MIN_ROWS} rows are not ranked."
-        )
-        heads: list[str] = ["Sender", "Rows", names, "Share", "At least", ""]
-        lines: list[list[Cell]] = [
-            [_first(show(one.name)), one.rows, one.unwanted, percent(one.unwanted, one.rows),
-             f"{100 * one.bound:.0f}%", bar(one.bound)]
-            for one in ranked
-        ]  # fmt: skip
-        figures = table("Senders by share of unwanted rows", heads, lines, range(1, 5))
-    else:
-        intro = _nobody_ranked(found, labels.names)
-        figures = _busiest(senders.busiest(TOP_SENDERS), show, found.rows)
-    return section(
-        title, paragraph(intro), figures, *(paragraph(one, class_="muted") for one in _sender_remarks(found))
+    parts = _ranked(senders.top(TOP_SENDERS), show, names) or _busiest(found, labels.names, show)
+    return section(title, *parts, paragraph(_sender_counts(found), class_="muted"))
+
+
+def _ranked(senders: Sequence[Sender], show: Callable[[str], str], unwanted: str) -> list[Markup]:
+    if not senders:
+        return []
+    intro = (
+        f"Ranked by the share of {unwanted} among their rows, or rather by the least that this share could well be: "
+        "the lower end of its 95% interval (Wilson), so that 1 of 1 does not win. Senders with fewer than "
+        f"{MIN_ROWS} rows are not ranked."
     )
+    lines: list[list[Cell]] = [
+        [_first(show(one.name)), one.rows, one.unwanted, percent(one.unwanted, one.rows),
+         f"{100 * one.bound:.0f}%", bar(one.bound)]
+        for one in senders
+    ]  # fmt: skip
+    heads = ["Sender", "Rows", unwanted, "Share", "At least", ""]
+    return [paragraph(intro), table("Senders by share of unwanted rows", heads, lines, range(1, 5))]
 
 
-def _nobody_ranked(found: Findings, labels: Sequence[str]) -> str:
+def _busiest(found: Findings, labels: Sequence[str], show: Callable[[str], str]) -> list[Markup]:
+    """Whoever sends most, where nobody can be ranked."""
+    assert found.senders is not None
+    senders = found.senders.busiest(TOP_SENDERS)
+    if not senders:
+        return [paragraph(f"No sender has {MIN_ROWS} rows or more.")]
     if not found.unwanted and not WANTED.issuperset(label.casefold() for label in labels):
-        return "Which of these labels are unwanted is not known, so the senders with most rows are shown."
-    return f"No sender with {MIN_ROWS} rows or more sent any unwanted message; these sent most rows."
-
-
-def _busiest(senders: Sequence[Sender], show: Callable[[str], str], total: int) -> Markup:
-    lines: list[list[Cell]] = [[_first(show(one.name)), one.rows, percent(one.rows, total)] for one in senders]
-    return table("Senders with most rows", ["Sender", "Rows", "Share of all rows"], lines, range(1, 3))
+        intro = "Which of these labels are unwanted is not known, so the senders with most rows are shown."
+    else:
+        intro = f"No sender with {MIN_ROWS} rows or more sent any unwanted message; these sent most rows."
+    lines: list[list[Cell]] = [[_first(show(one.name)), one.rows, percent(one.rows, found.rows)] for one in senders]
+    heads = ["Sender", "Rows", "Share of all rows"]
+    return [paragraph(intro), table("Senders with most rows", heads, lines, range(1, 3))]
 
 
 def _first(sender: str) -> Markup:
     return Markup(f"<bdi>{text(sender, MAX_SENDER_CHARS)}</bdi>")
 
 
-def _sender_remarks(found: Findings) -> list[str]:
+def _sender_counts(found: Findings) -> str:
     senders = found.senders
     assert senders is not None
     remarks = []
@@ -224,7 +227,7 @@ def _sender_remarks(found: Findings) -> list[str]:
         remarks.append(f"{plural(senders.distinct, 'sender')} in all.")
     if found.unnamed:
         remarks.append(f"{rows(found.unnamed)} had none.")
-    return [" ".join(remarks)]
+    return " ".join(remarks)
 
 
 def certainty(found: Findings, labels: Labels) -> Markup:

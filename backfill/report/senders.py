@@ -88,9 +88,10 @@ class Senders:
         ranked = [sender for sender in self._by_name.values() if sender.rows >= min_rows and sender.unwanted]
         return sorted(ranked, key=lambda sender: (-sender.bound, -sender.rows, sender.name))[:count]
 
-    def busiest(self, count: int) -> list[Sender]:
-        """Those with most rows."""
-        return sorted(self._by_name.values(), key=lambda sender: (-sender.rows, sender.name))[:count]
+    def busiest(self, count: int, min_rows: int = MIN_ROWS) -> list[Sender]:
+        """Those with most rows, ``min_rows`` at least."""
+        ranked = [sender for sender in self._by_name.values() if sender.rows >= min_rows]
+        return sorted(ranked, key=lambda sender: (-sender.rows, sender.name))[:count]
 
 
 def wilson(hits: int, trials: int, z: float = Z) -> float:

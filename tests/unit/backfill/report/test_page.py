@@ -145,8 +145,9 @@ def test_labels_of_any_model_are_shown_escaped_and_drawn_or_numbered(tmp_path: P
         ([row(1, received_at="soon")], "No labelled row has a time that could be read."),
         ([row(1, sender=None)] * 3, "No labelled row has a sender."),
         ([row(1, text="…")], "no letters"),
-        ([row(1), row(2)], "No sender with 3 rows or more sent any unwanted message"),
-        ([row(1, "one"), row(2, "two")], "Which of these labels are unwanted is not known"),
+        ([row(1), row(2)], "No sender has 3 rows or more."),
+        ([row(1, sender="A")] * 3, "No sender with 3 rows or more sent any unwanted message"),
+        ([row(1, "one", sender="A"), row(2, "two", sender="A")] * 2, "Which of these labels are unwanted is not known"),
     ],
 )
 def test_archives_that_lack_something_say_so(tmp_path: Path, rows: list[Line], told: str) -> None:

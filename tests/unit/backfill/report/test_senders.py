@@ -31,7 +31,7 @@ def test_counts_are_exact_while_senders_are_few() -> None:
     for _ in range(3):
         senders.add({f"s{at}": (at + 1, at % 2) for at in range(100)})
     assert (senders.missed, senders.distinct) == (0, 100)
-    assert {sender.name: (sender.rows, sender.unwanted) for sender in senders.busiest(100)} == {
+    assert {sender.name: (sender.rows, sender.unwanted) for sender in senders.busiest(100, 1)} == {
         f"s{at}": (3 * (at + 1), 3 * (at % 2)) for at in range(100)
     }
 
@@ -45,7 +45,7 @@ def test_nobody_frequent_is_lost_and_no_count_is_far_off(capacity: int, seed: in
     senders = Senders(capacity)
     for at in range(0, len(stream), 100):
         senders.add({name: (count, count) for name, count in Counter(stream[at : at + 100]).items()})
-    known = {sender.name: sender for sender in senders.busiest(len(truth))}
+    known = {sender.name: sender for sender in senders.busiest(len(truth), 1)}
     limit = len(stream) / (capacity + 1)
     assert len(known) <= 2 * capacity
     assert senders.missed <= limit
