@@ -201,7 +201,8 @@ def _busiest(found: Findings, labels: Sequence[str], show: Callable[[str], str])
     assert found.senders is not None
     senders = found.senders.busiest(TOP_SENDERS)
     if not senders:
-        return [paragraph(f"No sender has {MIN_ROWS} rows or more.")]
+        few = f"No sender has {MIN_ROWS} rows or more."
+        return [paragraph("No sender has so many rows that it stands out." if found.senders.missed else few)]
     if not found.unwanted and not WANTED.issuperset(label.casefold() for label in labels):
         intro = "Which of these labels are unwanted is not known, so the senders with most rows are shown."
     else:
