@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from backfill.outputs.fault import faults_of
 from tasks.envelope import Entry, labelled
 
 #: Bytes of a text's digest. At 16, two of a billion different texts collide with a probability near 1e-21.
@@ -41,16 +42,20 @@ class Answers:
 
     Args:
         path: the database; a broken one, or one of another layout, is begun anew.
+
+    Raises:
+        UnwritableOutput: (everywhere but in ``close``) the disk is full, or the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            self._db = self._open()
-        except sqlite3.DatabaseError:
-            for one in path.parent.glob(f"{path.name}*"):
-                one.unlink()
-            self._db = self._open()
+        with faults_of(path):
+            try:
+                self._db = self._open()
+            except sqlite3.DatabaseError:
+                for one in path.parent.glob(f"{path.name}*"):
+                    one.unlink()
+                self._db = self._open()
         found = self._db.execute("SELECT name, version, number FROM models")
         self._models = {(name, version): number for name, version, number in found}
         self._current: tuple[str, str] | None = None
@@ -65,7 +70,8 @@ class Answers:
         if number is None or not digests:
             return {}
         assert self._current is not None
-        found = self._db.execute(FIND, [*digests, *[None] * (LOOKUP - len(digests)), number])
+        with faults_of(self._path):
+            found = self._db.execute(FIND, [*digests, *[None] * (LOOKUP - len(digests)), number]).fetchall()
         known = {}
         for digest, first, label, probability, scores in found:
             entry = labelled(None, label, probability, *self._current)
@@ -88,10 +94,12 @@ class Answers:
             scores = entry.get("scores")
             kept = orjson.dumps(scores) if scores is not None else None
             rows.append((digest, first, number, entry["label"], entry["probability"], kept))
-        self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
+        with faults_of(self._path):
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def commit(self) -> None:
-        self._db.commit()
+        with faults_of(self._path):
+            self._db.commit()
 
     def close(self) -> None:
         self._db.close()
@@ -106,7 +114,8 @@ class Answers:
         return database
 
     def _number(self, model: str, version: str) -> int:
-        number = self._db.execute("INSERT INTO models (name, version) VALUES (?, ?)", (model, version)).lastrowid
+        with faults_of(self._path):
+            number = self._db.execute("INSERT INTO models (name, version) VALUES (?, ?)", (model, version)).lastrowid
         assert number is not None
         self._models[(model, version)] = number
         return number

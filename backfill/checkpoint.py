@@ -27,6 +27,7 @@ class Checkpoint:
         run: names the envelopes of the run.
         oldest, number: the oldest envelope that was under way, and the next one.
         complete: every row is committed; only the output's last steps may be missing.
+        output: which file the finished output is, just before it gets its name.
     """
 
     inputs: list[dict[str, Any]]
@@ -38,6 +39,7 @@ class Checkpoint:
     oldest: int = 0
     number: int = 0
     complete: bool = False
+    output: list[int] | None = None
     layout: int = LAYOUT
 
     def envelope(self, number: int) -> str:

@@ -103,6 +103,7 @@ class _Run:
             row=self._checkpoint.rows,
         )
         columns = [*source.columns, *self._added.columns]
+        folder.take_back(self._checkpoint.output)
         self._writer: Writer = open_writer(plan.output_format, folder.partial, columns, self._checkpoint.writer)
         self._position = 0
         self._saved_at = self._sampled_at = self._shown_at = time.monotonic()
@@ -222,6 +223,8 @@ class _Run:
             )
         self._tally.notes = list(self._source.notes)
         self._writer.finish()
+        self._checkpoint.output = self._folder.identity()
+        self._folder.save(self._checkpoint)
         self._display.update(1.0, self._tally)
 
 

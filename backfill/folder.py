@@ -95,6 +95,18 @@ class RunFolder:
         except OSError as exc:
             raise self.problem(exc) from exc
 
+    def identity(self) -> list[int] | None:
+        """Which file the partial output is, whatever its name."""
+        return _identity(self.partial)
+
+    def take_back(self, output: list[int] | None) -> None:
+        """If a run died between giving the output its name and removing this folder, it has yet to be published."""
+        if output is not None and not self.partial.exists() and _identity(self._target) == output:
+            try:
+                self._target.replace(self.partial)
+            except OSError as exc:
+                raise self.problem(exc) from exc
+
     def publish(self) -> None:
         """The partial output becomes the target, and the folder goes."""
         try:
@@ -117,6 +129,14 @@ class RunFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _identity(path: Path) -> list[int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_dev, found.st_ino]
 
 
 def sync_folder(path: Path) -> None:
