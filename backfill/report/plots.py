@@ -96,8 +96,8 @@ def over_time(look: Look, bars: Bars) -> bytes:
     bottom.set_ylim(0, 100)
     _whole_numbers(top.yaxis)
     names = [moment(start, bars) for start in bars.starts.tolist()]
-    step = -(-len(names) // min(MAX_TICKS, TICK_CHARS // max(map(len, names))))
-    bottom.set_xticks(range(0, len(names), step), names[::step])
+    ticks = _ticks(bars, min(MAX_TICKS, TICK_CHARS // max(map(len, names))))
+    bottom.set_xticks(ticks, [names[at] for at in ticks])
     bottom.set_xlabel(on_one_day(bars))
     beside = max(0.7, (5 - len(names)) / 2)  # a lone bar need not fill the width
     bottom.set_xlim(-beside, len(names) - 1 + beside)
@@ -183,6 +183,14 @@ def moment(start: int, bars: Bars) -> str:
         return f"{short} {at.year}"
     clock = f"{at:%H:%M:%S}" if bars.unit.seconds < 60 else f"{at:%H:%M}"
     return clock if on_one_day(bars) else f"{short} {clock}"
+
+
+def _ticks(bars: Bars, most: int) -> range:
+    """The bars that have their names under them: ``most`` at most, at round times, or the first one."""
+    wanted = -(-len(bars.starts) // most)
+    step = next((step for step in bars.unit.steps if step >= wanted), wanted)
+    first = -bars.unit.number(int(bars.starts[0])) % step
+    return range(first, len(bars.starts), step) if first < len(bars.starts) else range(1)
 
 
 def on_one_day(bars: Bars) -> str:

@@ -23,11 +23,16 @@ STRAYS_MATTER = 4
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A length of bars: so many seconds, or else so many calendar months."""
+    """A length of bars: so many seconds, or else so many calendar months.
+
+    Attributes:
+        steps: bars from one name under them to the next that make round times.
+    """
 
     name: str
     seconds: int = 0
     months: int = 0
+    steps: tuple[int, ...] = ()
 
     def floor(self, seconds: np.ndarray) -> np.ndarray:
         """The start of the bar that each time (seconds since 1970) is in; weeks begin on Monday."""
@@ -37,6 +42,12 @@ class Unit:
             return months.astype("M8[M]").astype("M8[s]").astype(np.int64)
         shift = 4 * DAY_S if self.seconds == 7 * DAY_S else 0  # 1970 began on a Thursday
         return (seconds - shift) // self.seconds * self.seconds + shift
+
+    def number(self, start: int) -> int:
+        """The number of the bar that begins at ``start``, counted from 1970."""
+        if self.months:
+            return int(np.datetime64(start, "s").astype("M8[M]").astype(np.int64)) // self.months
+        return start // self.seconds
 
     def starts(self, first: int, last: int) -> np.ndarray:
         """The starts of all bars from the one with ``first`` to the one with ``last``."""
@@ -48,17 +59,17 @@ class Unit:
 
 
 UNITS = (
-    Unit("second", 1),
-    Unit("10 seconds", 10),
-    Unit("minute", 60),
-    Unit("10 minutes", 600),
-    Unit("hour", 3600),
-    Unit("6 hours", 6 * 3600),
-    Unit("day", DAY_S),
-    Unit("week", 7 * DAY_S),
-    Unit("month", months=1),
-    Unit("quarter", months=3),
-    Unit("year", months=12),
+    Unit("second", 1, steps=(1, 2, 5, 10, 15)),
+    Unit("10 seconds", 10, steps=(1, 3, 6, 12)),
+    Unit("minute", 60, steps=(1, 2, 5, 10, 15)),
+    Unit("10 minutes", 600, steps=(1, 3, 6, 12, 18)),
+    Unit("hour", 3600, steps=(1, 2, 3, 6, 12, 24)),
+    Unit("6 hours", 6 * 3600, steps=(1, 2, 4, 8, 12, 16)),
+    Unit("day", DAY_S, steps=(1, 2, 7, 14)),
+    Unit("week", 7 * DAY_S, steps=(1, 2, 4, 8, 13)),
+    Unit("month", months=1, steps=(1, 2, 3, 6, 12, 24)),
+    Unit("quarter", months=3, steps=(1, 2, 4, 8, 12, 20)),
+    Unit("year", months=12, steps=(1, 2, 5, 10, 20)),
 )
 
 
