@@ -231,6 +231,8 @@ def _style(theme: Theme) -> dict[str, Any]:
         "axes.edgecolor": theme.line,
         "axes.facecolor": theme.card,
         "figure.facecolor": theme.card,
+        "figure.constrained_layout.w_pad": 0.1,
+        "figure.constrained_layout.h_pad": 0.08,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,

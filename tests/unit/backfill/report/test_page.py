@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 import warnings
 from html.parser import HTMLParser
 from pathlib import Path
@@ -160,6 +162,11 @@ def test_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
     assert "no column with the time" in page.text
     assert "no column with the sender" in page.text
     assert "No labelled row has a text to look at." in page.text
+
+
+def test_matplotlib_waits_until_there_is_something_to_draw() -> None:
+    code = "import sys, backfill.report.page; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
