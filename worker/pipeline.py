@@ -17,7 +17,7 @@ from tasks.redis_client import connect
 from worker.cache import ResultCache
 from worker.capacity import Capacity
 from worker.consumer.waker import Waker
-from worker.message import Drain, Item, NewConnection, Received
+from worker.message import Drain, NewConnection, Received
 from worker.results import ResultStore
 from worker.stats import Stats
 from worker.threads.batcher import Batcher
@@ -91,7 +91,8 @@ class Pipeline:
             self.capacity.limits(),
             encode=self._encoder.encode,
             to_encoder=self._encoder.inbox.put,
-            to_model=self._to_model,
+            to_model=self._model.inbox.put,
+            take_back=self._model.take_back,
             to_lookup=self._lookup.inbox.put if self._lookup else None,
             to_deliver=self._deliver.inbox.put,
             to_main=self._to_main,
@@ -171,9 +172,6 @@ class Pipeline:
             "at": time.time(),
             **self.stats.snapshot(),
         }
-
-    def _to_model(self, batch: list[Item] | None) -> None:
-        self._model.inbox.put(batch)
 
     def _to_batcher(self, note: Any) -> None:
         self._batcher.inbox.put(note)

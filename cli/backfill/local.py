@@ -78,6 +78,7 @@ class LocalCarrier:
             encode=self._encoder.encode,
             to_encoder=self._encoder.inbox.put,
             to_model=self._model.inbox.put,
+            take_back=self._model.take_back,
             to_deliver=self._deliver,
             to_main=_ignore,
             revoked=self._revoked,

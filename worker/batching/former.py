@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
 from typing import Generic, Protocol, TypeVar
@@ -86,6 +86,12 @@ class Former(Generic[W]):
         """Take out one message that waits here."""
         del (self._bulk if message.bulk else self._interactive)[message]
         self._tokens -= message.tokens
+
+    def put_back(self, messages: Sequence[W]) -> None:
+        """Let messages that were taken go first again in their lanes, in this order."""
+        for message in reversed(messages):
+            self.add(message)
+            (self._bulk if message.bulk else self._interactive).move_to_end(message, last=False)
 
     def oldest(self) -> float | None:
         """Arrival time of the message that has waited longest, or None."""

@@ -49,6 +49,7 @@ class Batcher(GuardedThread):
         encode: called with a chunk of texts while the model is idle.
         to_encoder: called with a chunk of texts while it is busy; given one at a time, answers with ``Encoded``.
         to_model: called with each batch; takes at most ``policy.places`` that it has not answered with ``ModelFree``.
+        take_back: gives back the batches that the model has not begun, oldest first.
         to_lookup: asked for the stored answers of items before they wait for the model; None: there is no cache.
         to_deliver: blocks while the deliver thread is behind, which in turn fills the broker's prefetch window.
         to_main: never blocks.
@@ -65,6 +66,7 @@ class Batcher(GuardedThread):
         encode: Callable[[list[str]], Encoded],
         to_encoder: Callable[[list[str] | None], None],
         to_model: Callable[[list[Item] | None], None],
+        take_back: Callable[[], list[list[Item]]],
         to_lookup: Callable[[list[Item] | None], None] | None = None,
         to_deliver: Callable[[Any], None],
         to_main: Callable[[Any], None],
@@ -79,6 +81,7 @@ class Batcher(GuardedThread):
         self._former: Former[Item] = Former(limits)
         self._encode = encode
         self._to_encoder, self._to_lookup, self._to_model = to_encoder, to_lookup, to_model
+        self._take_back = take_back
         self._to_deliver, self._to_main = to_deliver, to_main
         self._revoked = revoked
         self._share = share and policy.mode == "dynamic"
@@ -90,6 +93,7 @@ class Batcher(GuardedThread):
         self._sought: set[Item] = set()  # with the lookup thread
         self._arrivals = Arrivals()
         self._at_model = 0
+        self._bulk_at_model = False  # the batch cut last may give way to interactive messages
         self._generation = 0
         self._draining = self._aborted = False
 
@@ -332,14 +336,37 @@ class Batcher(GuardedThread):
             quiet_at=NEVER if self._encoding or self._encodable() else self._arrivals.quiet_at(),
         )
 
+    def _overtake(self) -> None:
+        """Interactive messages need not wait for a batch of bulk ones that only stands ready behind the running one.
+
+        It is cut anew, with them in it; what has interactive messages already is left as it is, so that a stream of
+        them does not cut every batch many times.
+        """
+        if not self._bulk_at_model or self._at_model < 2 or not self._former.waiting(bulk=False):
+            return
+        self._bulk_at_model = False
+        batches = self._take_back()
+        self._at_model -= len(batches)
+        items = [item for batch in batches for item in batch]
+        for item in items:
+            item.in_batch = False
+            if item.late:
+                item.places.extend(item.late)
+                item.bulk = all(envelope.bulk for envelope, _ in item.places)
+            item.late = None
+        self._former.put_back(items)
+
     def _cut_batches(self) -> None:
+        self._overtake()
         while len(self._former):
             now = time.monotonic()
             if self._runs_at() > now:
                 return
+            bulk = not self._former.waiting(bulk=False)
             batch = self._still_wanted(self._take(now))
             if batch:
                 self._at_model += 1
+                self._bulk_at_model = bulk and self._policy.mode == "dynamic"
                 self._to_model(batch)
 
     def _take(self, now: float) -> list[Item]:

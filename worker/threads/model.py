@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, runtime_checkable
 
 from tasks.errors import ModelFailed
@@ -66,6 +67,14 @@ class ModelThread(GuardedThread):
         self._to_batcher, self._to_deliver = to_batcher, to_deliver
         self._limit: int | None = None
 
+    def take_back(self) -> list[list[Item]]:
+        """The batches that have not begun, oldest first; they do not run then. For the batcher's thread."""
+        taken = []
+        with contextlib.suppress(Empty):
+            while (batch := self.inbox.get_nowait()) is not None:
+                taken.append(batch)
+        return taken
+
     def work(self) -> None:
         if isinstance(self._classifier, Asynchronous):
             self._work_ahead(self._classifier)
@@ -85,16 +94,22 @@ class ModelThread(GuardedThread):
         ending = False
         while not ending or running is not None:
             following = None
-            if not ending and (running is None or not self.inbox.empty()):
-                batch = self.inbox.get()
-                ending = batch is None
-                following = self._submit(device, batch) if batch is not None else None
+            if not ending:
+                following, ending = self._submit_next(device, wait=running is None)
             if running is not None:
                 answers = self._collect(device, running)
                 now = time.monotonic()
                 self._hand_on(running.batch, answers, now - max(running.began, ended))
                 ended = now
             running = following
+
+    def _submit_next(self, device: Asynchronous, *, wait: bool) -> tuple[Running | None, bool]:
+        """Submit the next batch, if there is one or if it is worth waiting for; and whether the end has come."""
+        try:
+            batch = self.inbox.get(block=wait)
+        except Empty:
+            return None, False
+        return (self._submit(device, batch), False) if batch is not None else (None, True)
 
     def _submit(self, device: Asynchronous, batch: list[Item]) -> Running:
         began = time.monotonic()

@@ -50,6 +50,19 @@ def test_every_message_leaves_once_and_no_batch_is_over_its_limits(given_message
     assert sorted(seen) == sorted(map(id, given_messages))
 
 
+def test_what_is_put_back_goes_first_again_in_its_lane() -> None:
+    urgent, bulk = [Sms(1), Sms(1)], [Sms(1, bulk=True) for _ in range(4)]
+    former = filled(Limits(messages=3, tokens=3, padded=False), bulk)
+    taken = former.take(now=0.0)
+    assert taken == bulk[:3]
+    former.add(urgent[1])
+    former.put_back([*taken[:2], urgent[0], taken[2]])
+    assert former.full()
+    assert former.take(now=0.0) == [*urgent, bulk[0]]
+    assert former.take(now=0.0) == bulk[1:]
+    assert (len(former), former.full(), former.oldest()) == (0, False, None)
+
+
 @given(st.lists(st.integers(1, 96), min_size=1, max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_the_oldest_message_is_always_in_the_next_batch(lengths: list[int]) -> None:

@@ -73,6 +73,7 @@ class Rig:
             encode=self.encoder.encode,
             to_encoder=self.encoder.inbox.put,
             to_model=self.model.put,
+            take_back=self.take_back,
             to_lookup=self.lookup.put if cached else None,
             to_deliver=self.deliver.put,
             to_main=self.main.put,
@@ -87,6 +88,10 @@ class Rig:
         envelope = envelope_of(name, *texts, **fields)
         self.batcher.inbox.put(envelope)
         return envelope
+
+    def take_back(self) -> list[list[Item]]:
+        """What the model has not begun: all that nobody has taken here."""
+        return [self.model.get_nowait() for _ in range(self.model.qsize())]  # type: ignore[misc]
 
     def batch(self) -> list[Item]:
         batch = self.model.get(timeout=10)
@@ -111,6 +116,15 @@ class Rig:
         wait_for(self.batcher.inbox.empty, "an empty inbox", 10)
         batcher = self.batcher
         wait_for(lambda: not any(batcher._raw.values()) and not batcher._encoding, "everything tokenised", 10)
+
+    def begun(self, envelope: Received) -> None:
+        """Wait until a batch with a message of it is cut."""
+        while envelope not in self.main.get(timeout=10).envelopes:
+            pass
+
+    def waiting(self, count: int, *, bulk: bool) -> None:
+        """Wait until so many tokenised messages of a lane wait."""
+        wait_for(lambda: self.batcher._former.waiting(bulk=bulk) == count, f"{count} waiting", 10)
 
     def end(self) -> None:
         self.batcher.inbox.put(Drain())
@@ -271,6 +285,66 @@ def test_draining_finishes_what_was_begun_forgets_the_rest_and_ends(rig: Rig) ->
     assert rig.model.get(timeout=10) is None
     rig.batcher.join(10)
     assert not rig.batcher.is_alive()
+
+
+class TestOvertaking:
+    """A batch of bulk messages that stands ready behind the running one gives way to interactive ones."""
+
+    @pytest.fixture
+    def busy(self, rig: Rig) -> Rig:
+        """Bulk messages: four run, four stand ready, two wait."""
+        rig.receive("bulk", *texts(10), bulk=True)
+        assert rig.places() == [[("bulk", index)] for index in range(4)]
+        wait_for(lambda: rig.model.qsize() == 1, "a batch ready", 10)
+        return rig
+
+    def test_an_interactive_message_is_in_the_next_batch(self, busy: Rig) -> None:
+        busy.begun(busy.receive("urgent", "now please"))
+        assert busy.places() == [[("urgent", 0)], *([("bulk", index)] for index in range(4, 7))]
+        busy.free()
+        busy.free()
+        assert busy.places() == [[("bulk", index)] for index in range(7, 10)]
+
+    def test_a_batch_is_cut_anew_once(self, busy: Rig) -> None:
+        busy.begun(busy.receive("urgent", "now please"))
+        busy.receive("later", "and me")
+        busy.waiting(1, bulk=False)
+        assert busy.places()[0] == [("urgent", 0)]
+        busy.free()
+        assert busy.places()[0] == [("later", 0)]
+
+    def test_bulk_messages_do_not_overtake(self, busy: Rig) -> None:
+        busy.receive("more", *texts(3), bulk=True)
+        busy.waiting(5, bulk=True)
+        assert busy.places() == [[("bulk", index)] for index in range(4, 8)]
+
+    def test_whoever_joined_the_ready_batch_stays_with_it(self, rig: Rig) -> None:
+        words = texts(8)
+        rig.receive("bulk", *words, bulk=True)
+        rig.batch()
+        wait_for(lambda: rig.model.qsize() == 1, "a batch ready", 10)
+        rig.receive("reads alike", words[7])
+        rig.begun(rig.receive("urgent", "now please"))
+        assert rig.places() == [
+            [("bulk", 7), ("reads alike", 0)],
+            [("urgent", 0)],
+            [("bulk", 4)],
+            [("bulk", 5)],
+        ]
+        rig.free()
+        rig.free()
+        assert rig.places() == [[("bulk", 6)]]
+
+    @pytest.mark.parametrize("mode", ["static", "none"])
+    def test_modes_that_keep_to_the_order_of_arrival_leave_it(self, mode: str) -> None:
+        rig = Rig(mode=mode, wait_s=0)
+        rig.receive("bulk", *texts(10), bulk=True)
+        first = rig.places()
+        wait_for(lambda: rig.model.qsize() == 1, "a batch ready", 10)
+        rig.receive("urgent", "now please")
+        rig.waiting(1, bulk=False)
+        assert rig.places() == [[("bulk", index)] for index in range(len(first), 2 * len(first))]
+        rig.end()
 
 
 def test_an_abort_ends_it_whatever_is_at_the_model_or_waits() -> None:

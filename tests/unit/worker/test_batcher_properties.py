@@ -40,6 +40,7 @@ class World:
             encode=lambda texts: Encoded([[ord(letter) for letter in text] for text in texts], 0.0),
             to_encoder=self.to_encoder,
             to_model=self.to_model,
+            take_back=self.take_back,
             to_lookup=self.to_lookup if cached else None,
             to_deliver=self.deliver,
             to_main=lambda note: None,
@@ -61,6 +62,11 @@ class World:
     def to_lookup(self, items: list[Item] | None) -> None:
         if items is not None:
             self.lookups.append(items)
+
+    def take_back(self) -> list[list[Item]]:
+        """All but the first batch: that one runs."""
+        taken, self.batches[1:] = self.batches[1:], []
+        return [batch for batch, _ in taken]
 
     def deliver(self, note: Any) -> None:
         if isinstance(note, Dropped):

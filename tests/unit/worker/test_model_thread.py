@@ -133,6 +133,15 @@ def test_the_batcher_and_the_deliver_thread_get_the_batch_with_its_answers() -> 
     assert (outcomes[0].origin, outcomes[0].tokens, outcomes[0].cache_keys) == ("model", 2, None)
 
 
+def test_batches_that_have_not_begun_can_be_taken_back() -> None:
+    thread = ModelThread(Classifier(), to_batcher=print, to_deliver=print, on_death=print)  # type: ignore[arg-type]
+    batches = [[item(1)], [item(2), item(3)]]
+    for batch in batches:
+        thread.inbox.put(batch)
+    assert thread.take_back() == batches
+    assert thread.take_back() == []
+
+
 class TestAhead:
     """A classifier with ``submit`` and ``collect``."""
 
