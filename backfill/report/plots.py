@@ -55,9 +55,15 @@ def drawable(names: Sequence[str]) -> list[str]:
         for name, script in zip(names, found.tolist(), strict=True)
     ]
     return [
-        (name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…").replace("$", r"\$") if fine else f"label {at}"
+        _shortened(name).replace("$", r"\$") if fine else f"label {at}"
         for at, (name, fine) in enumerate(zip(names, good, strict=True), 1)
     ]
+
+
+def _shortened(name: str) -> str:
+    """``name`` without its middle if it is long: its end may be what tells it from others."""
+    half = MAX_NAME // 2
+    return name if len(name) <= MAX_NAME else f"{name[:half]}…{name[1 - half :]}"
 
 
 def shares(look: Look, counts: np.ndarray) -> bytes:
