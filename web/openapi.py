@@ -107,16 +107,17 @@ def _with_files(fields: Json) -> Json:
     """The form of ``POST /archives``: its fields, and the files that no schema validates."""
     file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     files = {"type": "array", "items": file, "minItems": 1, "description": "one or more files, packed or not"}
-    # A form knows no null: what is not given is left out.
     plain = {name: _without_null(one) for name, one in fields["properties"].items()}
     return {**fields, "properties": {"file": files, **plain}, "required": ["file"]}
 
 
 def _without_null(field: Json) -> Json:
+    """A field that may be absent as one that may be empty, which is the same in a form."""
     if "anyOf" not in field:
         return field
     (kind,) = (one for one in field["anyOf"] if one != {"type": "null"})
-    return {**kind, **{name: value for name, value in field.items() if name not in ("anyOf", "default")}}
+    choices = {"enum": ["", *kind["enum"]]} if "enum" in kind else {}
+    return {**kind, **choices, **{name: value for name, value in field.items() if name != "anyOf"}, "default": ""}
 
 
 def _security() -> Json:

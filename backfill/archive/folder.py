@@ -57,6 +57,7 @@ class Description(_Kept):
     created_at: float
     names: list[str]
     output: str = "csv"
+    max_text_chars: int = 5_000
     read: dict[str, str] = field(default_factory=dict)
     scores: bool = False
     report: bool = False
@@ -181,14 +182,17 @@ class Folder:
         self._replace("ending.json", ending)
 
     def finish(self, progress: Progress) -> None:
-        """Note the end, then delete what only the work on it needed; without a result, everything but the note."""
-        self.note_progress(progress)
-        kept = {"archive.json", "progress.json", "lock"}
+        """Note the end, and delete what only the work on it needed; without a result, everything but the note."""
+        kept = {"archive.json", "progress.json", "lock", "cancel"}
         if progress.state == "done":
             kept |= {self.report.name, self.result(self.description().output).name}
+            self.note_progress(progress)
         for path in self.path.iterdir():
             if path.name not in kept:
                 _delete(path)
+        if progress.state != "done":
+            self.note_progress(progress)  # a full disk has room for it now
+        (self.path / "cancel").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the folder; at once for those who look, file by file after that."""

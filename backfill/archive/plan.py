@@ -27,7 +27,7 @@ def plan_of(folder: Folder, description: Description, settings: Settings) -> Pla
         output_format=description.output,
         read=ReadOptions(**description.read),
         scores=description.scores,
-        max_text_chars=settings.max_text_chars,
+        max_text_chars=description.max_text_chars,
         max_unpacked_bytes=UNPACKED_TIMES * settings.max_archive_bytes,
     )
 

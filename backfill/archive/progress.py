@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from backfill.archive.folder import Folder, Progress
 from backfill.tally import Tally
@@ -46,7 +47,8 @@ class FolderDisplay:
 
     def _write(self, now: float) -> None:
         self._written = now
-        self._folder.note_progress(self._progress)
+        with suppress(OSError):  # a full disk stops the output, which says so
+            self._folder.note_progress(self._progress)
 
 
 def counted(progress: Progress, tally: Tally, share: float) -> Progress:

@@ -21,8 +21,8 @@ from tasks.errors import BackendUnavailable, BrokerUnavailable, ServiceNotRunnin
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two tries to reach a broker or a backend that is away.
-RETRY_S = 3.0
+#: Seconds between two tries to reach a broker or a backend that is away: the first time, and at most.
+RETRY_S, MAX_RETRY_S = 2.0, 30.0
 LOOK_EVERY_S = 0.2
 AWAY = (BrokerUnavailable, BackendUnavailable, ServiceNotRunning)
 
@@ -79,13 +79,19 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
 
 
 def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderDisplay, stop: Stop) -> Ending:
+    retry_s = RETRY_S
     while True:
         try:
             with QueueCarrier(settings, scores=plan.scores, note=display.note, stop=stop) as carrier:
                 return Ending.of(engine.run(plan, carrier, display, stop)).save(folder)
         except AWAY as exc:
-            display.note(f"{exc.message}; waiting for it")
-            stop.sleep(RETRY_S)
+            _wait(display, exc, retry_s, stop)
+            retry_s = min(2 * retry_s, MAX_RETRY_S)
+
+
+def _wait(display: FolderDisplay, error: SluiceError, seconds: float, stop: Stop) -> None:
+    display.note(f"{error.message}; waiting for it")
+    stop.sleep(seconds)
 
 
 def _done(progress: Progress, tally: Tally) -> Progress:

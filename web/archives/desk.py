@@ -22,6 +22,8 @@ from web.schemas import ArchiveRequest
 #: shall not notice.
 UPLOADS_AT_ONCE = 16
 THREADS_LEFT = 4
+#: Processes that look at uploads at once, each with the memory of a small library.
+CHECKS_AT_ONCE = 2
 BUSY_RETRY_S = 5.0
 #: Bytes of a body that are no file: fields, headers and boundaries.
 AROUND_BYTES = 256 * 1024
@@ -49,6 +51,7 @@ class ArchiveDesk:
         self._shelf = shelf
         self._command = command
         self._uploads = threading.BoundedSemaphore(max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT)))
+        self._checks = threading.BoundedSemaphore(CHECKS_AT_ONCE)
         self._stopping = threading.Event()
 
     def submit(self, stream: Readable, boundary: bytes, length: int | None, key: str | None) -> Archive:
@@ -69,14 +72,15 @@ class ArchiveDesk:
         if length is not None and length > limit + AROUND_BYTES:
             raise too_large(limit)
         with self._upload(), self._shelf.incoming() as folder:
-            require_space(folder.path, length or 0)
+            require_space(folder.path, 2 * (length or 0))  # for the result too
             form = Form(folder.uploads, limit, _checked)
             form.read(stream, boundary, self._going_on)
             if not form.names:
                 raise invalid([problem("file", "is required")])
-            description = _described(_checked(form.fields), form, key)
+            description = self._described(_checked(form.fields), form, key)
             folder.describe(description)
-            check(self._command, folder, self._settings)
+            with self._checks:
+                check(self._command, folder, self._settings)
             accepted = self._shelf.accept(folder, replace(description, created_at=time.time()))
         return self.find(accepted.id)
 
@@ -104,6 +108,19 @@ class ArchiveDesk:
         """Uploads under way are refused; for shutdown."""
         self._stopping.set()
 
+    def _described(self, request: ArchiveRequest, form: Form, key: str | None) -> Description:
+        return Description(
+            created_at=time.time(),
+            names=form.names,
+            output=request.output,
+            max_text_chars=self._settings.max_text_chars,
+            read=request.read(),
+            scores=request.scores == "true",
+            report=request.report == "true",
+            key=key,
+            body=form.digest if key else None,
+        )
+
     @contextmanager
     def _upload(self) -> Iterator[None]:
         if not self._uploads.acquire(blocking=False):
@@ -121,16 +138,3 @@ class ArchiveDesk:
 def _checked(fields: dict[str, str]) -> ArchiveRequest:
     """The fields as a schema; a form sends what was left empty as an empty string. InvalidInput."""
     return as_schema(ArchiveRequest, {name: value for name, value in fields.items() if value})
-
-
-def _described(request: ArchiveRequest, form: Form, key: str | None) -> Description:
-    return Description(
-        created_at=time.time(),
-        names=form.names,
-        output=request.output,
-        read=request.read(),
-        scores=request.scores == "true",
-        report=request.report == "true",
-        key=key,
-        body=form.digest if key else None,
-    )

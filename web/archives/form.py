@@ -18,7 +18,7 @@ from web.archives.names import shown_name
 from web.body import Readable
 from web.errors import SHOWN_NAME, invalid, problem
 
-CHUNK_BYTES = 128 * 1024
+CHUNK_BYTES = 64 * 1024
 #: Most bytes of a part's headers, and of what stands before the first part.
 MAX_HEADER_BYTES = 16 * 1024
 MAX_FIELD_BYTES = 1_000

@@ -94,12 +94,14 @@ class Keeper:
         for folder in self._shelf.folders():
             try:
                 description, progress = folder.description(), folder.progress()
+                if folder.cancelled or self._shelf.expired(description, progress):
+                    self._put_away(folder, progress)
+                elif not progress.finished:
+                    yield folder, description
             except FileNotFoundError:
-                continue
-            if folder.cancelled or self._shelf.expired(description, progress):
-                self._put_away(folder, progress)
-            elif not progress.finished:
-                yield folder, description
+                continue  # another process was quicker
+            except Exception as exc:
+                log.error("%s: %s", folder.id, type(exc).__name__)
 
     def _put_away(self, folder: Folder, progress: Progress) -> None:
         lock = folder.lock()

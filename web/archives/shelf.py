@@ -48,7 +48,8 @@ class Shelf:
         self._require_room()
         folder = Folder(self.root / f"{INCOMING}{uuid4().hex}")
         try:
-            folder.path.mkdir(parents=True, mode=0o700)
+            for path in (self.root.parent, self.root, folder.path):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)  # of several new ones, only the last gets the mode
             lock = folder.lock()
             folder.uploads.mkdir(mode=0o700)
         except OSError as exc:
