@@ -125,7 +125,13 @@ def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool
         plan.output_format,
         names,
         outcome.tally,
-        title=plan.target.name,
+        title=_title(plan.inputs),
         include_text=include_text,
     )
     screen().print(f"report: {report}", soft_wrap=True)
+
+
+def _title(inputs: tuple[str, ...]) -> str:
+    """What the report is about, in a few words."""
+    first = "standard input" if inputs[0] == "-" else Path(inputs[0]).name or inputs[0]
+    return first if len(inputs) == 1 else f"{first} and {len(inputs) - 1} more"
