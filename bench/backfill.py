@@ -2,7 +2,8 @@
 
 A run takes each case's texts through the bare forward, and through each way there is from an archive to its output:
 the queue on Redis and on RabbitMQ, ``--local``, and one Celery task a row with celery-batches. The forward takes its
-turn in parts, before, between and after the ways, so that whatever else the machine does falls on all alike.
+turn in parts, before, between and after the ways, and a way's ``share`` is of the parts around it: whatever else the
+machine does falls on both.
 
 The clock of a way runs from when the archive's first text reaches the tokenizer beside the model until the complete
 output is there: processes that start, models that load and an archive's survey are not in it, reading, sending,
@@ -34,6 +35,7 @@ from tests.harness.process import Child, wait_for
 from tests.harness.worker import environment
 from worker.model.base import Classifier
 from worker.model.loader import load
+from worker.model.simulated import SCHEME
 
 POLL_S = 0.005
 #: Seconds that a way may take in all.
@@ -129,28 +131,26 @@ def _line(row: Row) -> str:
 
 
 def measure(servers: Servers, case: Case) -> Iterator[Row]:
-    """One run of a case: the forward's row, then one for each way."""
+    """One run of a case: the forward's row, then one for each way, beside the parts of the forward around it."""
     texts = archives.read(case.archive)
     alone = Alone(texts, case.settings, parts=len(case.ways) + 1)
     alone.take()
     rows = []
-    for way in case.ways:
-        rows.append(_way(servers, case, way, texts))
+    for number, way in enumerate(case.ways):
+        row = _way(servers, case, way, texts)
         alone.take()
-    rate = len(texts) / alone.seconds
-    batch = min(alone.batch, len(texts))
+        rows.append({**row, "share": row["rows_per_s"] / alone.rate(number, number + 2)})
     yield {
         "way": "forward",
         "rows": len(texts),
-        "rows_per_s": rate,
+        "rows_per_s": alone.rate(),
         "share": 1.0,
         "seconds": alone.seconds,
         "wall_s": alone.seconds,
         "model_busy": 1.0,
-        "mean_batch": batch,
+        "mean_batch": min(alone.batch, len(texts)),
     }
-    for row in rows:
-        yield {**row, "share": row["rows_per_s"] / rate}
+    yield from rows
 
 
 class Alone:
@@ -159,28 +159,40 @@ class Alone:
     def __init__(self, texts: Sequence[str], settings: dict[str, Any], parts: int) -> None:
         given = read(**settings)
         self.batch = given.max_batch_size
-        self.seconds = 0.0
         self._threads = given.model_threads
         self._model: Classifier = load(given)
         ids = self._model.encode(list(texts))
         batches = [ids[start : start + self.batch] for start in range(0, len(ids), self.batch)]
         self._parts = [batches[len(batches) * i // parts : len(batches) * (i + 1) // parts] for i in range(parts)]
-        self._set_threads(busy=True)
+        # A real model's work is its tokens, of which some parts have more than others.
+        alike = given.model.startswith(SCHEME)
+        self._work = [sum(1 if alike else len(row) for batch in part for row in batch) for part in self._parts]
+        self._rows, self._spent = len(ids), list[float]()
+        self._use_cores(all_of_them=True)
         self._model.warm_up(self.batch)
-        self._set_threads(busy=False)
+        self._use_cores(all_of_them=False)
 
     def take(self) -> None:
-        self._set_threads(busy=True)
+        """Run the next part."""
+        self._use_cores(all_of_them=True)
         began = time.perf_counter()
-        _run_all(self._model, self._parts.pop(0))
-        self.seconds += time.perf_counter() - began
-        self._set_threads(busy=False)
+        _run_all(self._model, self._parts[len(self._spent)])
+        self._spent.append(time.perf_counter() - began)
+        self._use_cores(all_of_them=False)
 
-    def _set_threads(self, *, busy: bool) -> None:
-        """Every core while it computes; what idles here must not spin beside the worker."""
-        import torch
+    @property
+    def seconds(self) -> float:
+        """What the parts taken so far took."""
+        return sum(self._spent)
 
-        torch.set_num_threads((self._threads or len(os.sched_getaffinity(0))) if busy else 1)
+    def rate(self, first: int = 0, end: int | None = None) -> float:
+        """Rows/s of the whole at the speed of the parts ``first`` up to ``end``."""
+        return sum(self._work[first:end]) / sum(self._spent[first:end]) * self._rows / sum(self._work)
+
+    def _use_cores(self, *, all_of_them: bool) -> None:
+        """What idles here must not spin beside the worker."""
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads((self._threads or len(os.sched_getaffinity(0))) if all_of_them else 1)
 
 
 def _run_all(model: Classifier, batches: Sequence[Sequence[list[int]]]) -> None:
@@ -307,7 +319,7 @@ def report(rows: Sequence[Row], results: Results) -> None:
     lines = summary(rows)
     results.table("backfill", lines)
     results.table("backfill_runs", rows)
-    shown = ["case", "way", "rows", "runs", *FIGURES, "target"]
+    shown = ["case", "way", "rows", "rows_per_s", "share", "target", "model_busy", "wall_s"]
     print_table("Backfill, rows/s: medians (smallest–largest run)", lines, shown)
     for case in dict.fromkeys(row["case"] for row in rows):
         plot(case, [line for line in lines if line["case"] == case], results)
