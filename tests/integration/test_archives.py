@@ -114,11 +114,29 @@ def service(brokers: Brokers, folder: Path) -> Iterator[Service]:
     yield from served(brokers.env(archive_dir=folder / "archives", model=SLOW), folder)
 
 
+@pytest.fixture(scope="module")
+def shared(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, Path]]:
+    """A service that lives through several tests, and the folder of its archives."""
+    folder = tmp_path_factory.mktemp("shared")
+    archives = folder / "archives"
+    url = redis_server.url.removesuffix("/0") + "/5"  # other tests empty database 0, and have workers on it
+    env = environment(
+        url,
+        url,
+        archive_dir=archives,
+        model=SLOW,
+        max_archive_bytes=2_000_000,
+        web_threads=8,
+    )
+    for front, _ in served(env, folder):
+        yield front, archives
+
+
 @pytest.fixture
 def lone(redis_server: RedisServer, folder: Path) -> Iterator[Service]:
-    """A service on Redis, for what has nothing to do with brokers."""
+    """A service on Redis whose processes a test may end."""
     env = environment(redis_server.url, redis_server.url, archive_dir=folder / "archives", model=SLOW)
-    yield from served(env | {"SLUICE_MAX_ARCHIVE_BYTES": "2000000", "SLUICE_WEB_THREADS": "8"}, folder)
+    yield from served(env, folder)
 
 
 def test_archives_come_back_with_labels_in_the_format_that_was_asked_for(service: Service, folder: Path) -> None:
@@ -189,22 +207,23 @@ def test_no_runner_outlives_the_web_process_and_the_next_one_carries_on(
         second.stop()
 
 
-def test_a_cancelled_archive_stops_and_its_files_go(lone: Service, folder: Path) -> None:
-    front, _ = lone
+def test_a_cancelled_archive_stops_and_its_files_go(shared: tuple[Web, Path]) -> None:
+    front, archives = shared
     reply = upload(front, as_csv(rows(5000)))
     found = when(front, reply, "running", 256)
     pid = runner(front)
     assert front.ask("DELETE", reply.headers["location"]).json["state"] == "cancelled"
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the runner's end")
-    left = [path.name for path in (folder / "archives" / found["id"]).iterdir()]
+    left = [path.name for path in (archives / found["id"]).iterdir()]
     assert sorted(left) == ["archive.json", "lock", "progress.json"]
     assert job(front, reply)["state"] == "cancelled"
     quick = upload(front, as_csv(rows(70)))
     assert when(front, quick, "done")["done"] == 70
 
 
-def test_a_client_that_goes_away_leaves_nothing_behind(lone: Service, folder: Path) -> None:
-    front, _ = lone
+def test_a_client_that_goes_away_leaves_nothing_behind(shared: tuple[Web, Path]) -> None:
+    front, archives = shared
+    before = set(archives.glob("archive-*"))
     body = form(as_csv(rows(1000)))
     heads = (f"Content-Length: {len(body)}", "Transfer-Encoding: chunked")
     for head in heads:
@@ -220,13 +239,13 @@ def test_a_client_that_goes_away_leaves_nothing_behind(lone: Service, folder: Pa
             half = body[:20_000]
             framed = b"%x\r\n%s\r\n" % (len(half), half) if "chunked" in head else half
             connection.sendall("\r\n".join(lines).encode() + framed)
-            wait_for(lambda: list((folder / "archives").glob(".incoming-*")), "the upload's folder", 10)
-        wait_for(lambda: not list((folder / "archives").glob(".incoming-*")), "the folder's end", 10)
-    assert not list((folder / "archives").glob("archive-*"))
+            wait_for(lambda: list(archives.glob(".incoming-*")), "the upload's folder", 10)
+        wait_for(lambda: not list(archives.glob(".incoming-*")), "the folder's end", 10)
+    assert set(archives.glob("archive-*")) == before
 
 
-def test_slow_uploads_do_not_hold_the_others_up(lone: Service, folder: Path) -> None:
-    front, _ = lone
+def test_slow_uploads_do_not_hold_the_others_up(shared: tuple[Web, Path]) -> None:
+    front, archives = shared
     slow = [front.connect() for _ in range(2)]  # a quarter of the threads: more are sent away
     for connection in slow:
         connection.putrequest("POST", "/archives")
@@ -234,19 +253,20 @@ def test_slow_uploads_do_not_hold_the_others_up(lone: Service, folder: Path) -> 
         connection.putheader("Content-Length", "1000000")
         connection.endheaders()
         connection.send(form(b"text\nhalf a file")[:40])
-    wait_for(lambda: len(list((folder / "archives").glob(".incoming-*"))) == 2, "both uploads", 10)
+    wait_for(lambda: len(list(archives.glob(".incoming-*"))) == 2, "both uploads", 10)
     refused = upload(front, b"text\nx\n")
     assert refused.status == 429
     assert refused.headers["retry-after"]
     assert front.ask("POST", "/predict/", {"text": "see you at 8"}).status == 200
     for connection in slow:
         connection.close()
-    wait_for(lambda: not list((folder / "archives").glob(".incoming-*")), "the uploads' end", 10)
+    wait_for(lambda: not list(archives.glob(".incoming-*")), "the uploads' end", 10)
     when(front, upload(front, as_csv(rows(70))), "done")
 
 
-def test_a_stream_without_a_length_ends_at_the_limit(lone: Service, folder: Path) -> None:
-    front, _ = lone
+def test_a_stream_without_a_length_ends_at_the_limit(shared: tuple[Web, Path]) -> None:
+    front, archives = shared
+    before = set(archives.glob("archive-*"))
     connection = front.connect()
     pieces = iter([form(b"x" * 100_000)[:-20], *[b"x" * 100_000] * 30])
     connection.request(
@@ -261,11 +281,11 @@ def test_a_stream_without_a_length_ends_at_the_limit(lone: Service, folder: Path
     connection.close()
     assert response.status == 413
     assert answer["detail"]["details"] == {"field": "file", "limit": 2_000_000}
-    assert not list((folder / "archives").glob("*archive-*"))
+    assert set(archives.glob("archive-*")) == before
 
 
-def test_wrong_content_is_refused_before_it_is_accepted(lone: Service) -> None:
-    front, _ = lone
+def test_wrong_content_is_refused_before_it_is_accepted(shared: tuple[Web, Path]) -> None:
+    front, _ = shared
     wrong = {
         b"\x7fELF\x02\x01\x01" + b"\0" * 500: (415, "unsupported_media_type"),
         b"a,b\n1,2\n": (422, "unreadable_archive"),
