@@ -51,7 +51,7 @@ class Watched:
         client, worker: resident memory, MiB.
         waiting: envelopes in the broker that no worker has taken.
         messages: texts in them.
-        broker: memory that Redis reports as used, MiB; with RabbitMQ that of the result store.
+        broker: what Redis holds, queues and results, MiB; with RabbitMQ results only.
     """
 
     at: list[float] = field(default_factory=list)
@@ -89,8 +89,9 @@ class Depth:
         return len(found), sum(messages(body) for body in found)
 
     def used_mib(self) -> float:
+        """What Redis holds, without its buffers: those of a rewrite of the append-only file are megabytes."""
         info: Any = self._store.info("memory")
-        return info["used_memory"] / MIB
+        return info["used_memory_dataset"] / MIB
 
     def close(self) -> None:
         self._store.close()
