@@ -84,10 +84,15 @@ class JsonReader:
             if self._is_array:
                 yield from _elements(self._origin.name, raw, self._encoding.name)
             elif self._encoding.is_utf8:
-                yield from _parsed(_lines(raw.readline, b"\n", _MARK))
+                yield from objects(raw)
             else:
                 with io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline="\n") as text:
                     yield from _parsed(_lines(text.readline, "\n", "\ufeff"))
+
+
+def objects(stream: BinaryIO) -> Iterator[Object | str]:
+    """Every object of lines in UTF-8, or the problem of what stands in place of one. Blank lines are left out."""
+    return _parsed(_lines(stream.readline, b"\n", _MARK))
 
 
 def _lines(readline: Callable[[int], AnyStr], end: AnyStr, mark: AnyStr) -> Iterator[AnyStr | None]:

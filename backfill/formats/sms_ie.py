@@ -1,25 +1,18 @@
-"""The ZIP of SMS Import / Export, version 2: ``messages.ndjson`` with Android's columns, and attachments."""
+"""``messages.ndjson`` of SMS Import / Export, version 2: Android's columns; in a ZIP file, beside attachments."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
-from zipfile import BadZipFile, ZipFile, ZipInfo
-
-import orjson
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from backfill.columns import Column, Roles, unique
-from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from backfill.formats.base import ReadOptions
+from backfill.formats.jsonl import Object, objects
 from backfill.formats.keys import Keys
 from backfill.formats.roles import roles_or
-from backfill.inputs.guarded import DAMAGE, Guarded, damaged
 from backfill.inputs.origin import Origin
 from backfill.row import Row
-from tasks.errors import UnreadableArchive
 
-MEMBER = "messages.ndjson"
 #: What every message gets; the columns of an MMS have neither text nor sender, so they come from what the app adds.
 ALWAYS = ("address", "date", "body")
 PARTS, SENDER = "__parts", "__sender_address"
@@ -27,14 +20,12 @@ PARTS, SENDER = "__parts", "__sender_address"
 OWN_NUMBER = "insert-address-token"
 NO_TEXT = "the message has no text"
 
-Message = dict[str, Any]
-
 
 def open_reader(origin: Origin, options: ReadOptions) -> ExportReader:
-    """A reader of the messages in the ZIP file that ``origin`` is.
+    """A reader that has gone through the file once, for its keys; ``origin`` gives ``messages.ndjson``.
 
     Raises:
-        UnreadableArchive: it is no ZIP file, encrypted or damaged, or holds no ``messages.ndjson``.
+        UnreadableArchive: it is damaged from the start, or has too many keys.
     """
     return ExportReader(origin, options)
 
@@ -47,37 +38,32 @@ class ExportReader:
 
     def __init__(self, origin: Origin, options: ReadOptions) -> None:
         self._origin = origin
-        try:
-            self._zip = ZipFile(origin.file())
-        except (BadZipFile, OSError) as exc:
-            raise UnreadableArchive(f"{origin.name} is no ZIP file, or is damaged ({exc})") from exc
-        try:
-            self._member = self._find()
-            keys = Keys(origin.name)
-            for found in self._objects(None):
-                if not isinstance(found, str):
-                    keys.add(found)
-            self._keys = list(dict.fromkeys((*keys.names(), *ALWAYS)))
-            names = unique(self._keys)
-            self.columns: Sequence[Column] = [Column(name) for name in names]
-            self.roles: Roles = roles_or(Roles("body", "address", "date"), origin.name, names, options)
-        except BaseException:
-            self._zip.close()
-            raise
+        keys = Keys(origin.name)
+        for found in self._objects():
+            if not isinstance(found, str):
+                keys.add(found)
+        self._keys = list(dict.fromkeys((*keys.names(), *ALWAYS)))
+        names = unique(self._keys)
+        self.columns: Sequence[Column] = [Column(name) for name in names]
+        self.roles: Roles = roles_or(Roles("body", "address", "date"), origin.name, names, options)
         assert self.roles.text is not None
         self._text = names.index(self.roles.text)
 
     def rows(self) -> Iterator[Row]:
-        for found in self._objects(self._origin.report):
+        for found in self._objects():
             if isinstance(found, str):
                 yield Row([None] * len(self.columns), None, found)
             else:
                 yield self._row(found)
 
     def close(self) -> None:
-        self._zip.close()
+        """Nothing is open between two calls of ``rows``."""
 
-    def _row(self, message: Message) -> Row:
+    def _objects(self) -> Iterator[Object | str]:
+        with self._origin.open() as stream:
+            yield from objects(stream)
+
+    def _row(self, message: Object) -> Row:
         if message.get("body") is None and (lines := _text_parts(message.get(PARTS))):
             message["body"] = "\n".join(lines)
         if message.get("address") is None:
@@ -89,50 +75,6 @@ class ExportReader:
         if not isinstance(text, str):
             return Row(values, None, f"the text, {self.roles.text!r}, is no string")
         return Row(values, text)
-
-    def _find(self) -> ZipInfo:
-        for member in self._zip.infolist():
-            if PurePosixPath(member.filename).name == MEMBER:
-                return member
-        raise UnreadableArchive(f"{self._origin.name} holds no {MEMBER}: it is no ZIP of SMS Import / Export")
-
-    def _objects(self, report: Callable[[float], None] | None) -> Iterator[Message | str]:
-        """Every message, or the problem of the line that holds none."""
-        size = max(1, self._member.file_size)
-        number = 0
-        damages: list[UnreadableArchive] = []
-
-        def passed(count: int) -> None:
-            if report is not None:
-                report(min(1.0, count / size))
-
-        with self._open(passed, damages.append) as stream:
-            while line := stream.readline(MAX_FIELD_CHARS + 1):
-                number += 1
-                if len(line) > MAX_FIELD_CHARS:
-                    while line and not line.endswith(b"\n"):
-                        line = stream.readline(MAX_FIELD_CHARS)
-                    yield f"line {number} is longer than {MAX_FIELD_CHARS:,} bytes"
-                elif line.strip():
-                    yield _parsed(line) or f"line {number} is no valid JSON object"
-            if damages:
-                yield damages[0].message
-
-    def _open(self, passed: Callable[[int], None], broken: Callable[[UnreadableArchive], None]) -> BinaryIO:
-        name = f"{self._origin.name}!{self._member.filename}"
-        try:
-            stream = cast("BinaryIO", self._zip.open(self._member))
-        except DAMAGE as exc:
-            raise damaged(name, exc, 0) from exc
-        return cast("BinaryIO", io.BufferedReader(Guarded(name, [stream], passed, broken), 1 << 16))
-
-
-def _parsed(line: bytes) -> Message | None:
-    try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _text_parts(parts: Any) -> list[str]:

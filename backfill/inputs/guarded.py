@@ -14,7 +14,22 @@ from tasks.errors import SluiceError, UnreadableArchive
 
 #: What reading and unpacking raises when the bytes are not what they should be. RuntimeError and NotImplementedError
 #: are zipfile's, for members that are encrypted or packed in a way that it does not know.
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile, NotImplementedError, RuntimeError)
+DAMAGE: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
+
+#: Where the libraries' words show bytes of the input: what is said instead.
+OWN_WORDS = {
+    "Not a gzipped file": "bytes that are not gzip data",
+    "File name in directory": "a ZIP entry whose two headers have different names",
+    "Bad CRC-32": "a checksum that does not fit",
+}
 
 
 class Guarded(io.RawIOBase):
@@ -76,8 +91,9 @@ class Guarded(io.RawIOBase):
 def damaged(name: str, exc: BaseException, count: int) -> UnreadableArchive:
     """The error for an input of which ``count`` unpacked bytes could be read before ``exc``."""
     reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-    if reason.startswith("Not a gzipped file"):
-        reason = "bytes that are not gzip data"  # the library's own words show them
+    for words, ours in OWN_WORDS.items():
+        if reason.startswith(words):
+            reason = ours
     return UnreadableArchive(
         f"{name} is damaged or cut off: {count:,} bytes of it could be read, then: {reason}", {"bytes": count}
     )

@@ -99,8 +99,6 @@ class Inputs:
             more = ", …" if count > LISTED else ""
             files = "1 file that holds" if count == 1 else f"{count:,} files that hold"
             self.notes.append(f"skipped {files} no messages: {', '.join(self._skipped[:LISTED])}{more}")
-        # From here on whoever reads the rows looks for a stop between two of them.
-        self._unpacking.check = _nothing
 
     def close(self) -> None:
         for opening in self.openings:
@@ -119,7 +117,7 @@ class Inputs:
             raise UnreadableArchive(f"{found.name} cannot be read ({exc.strerror})") from exc
         before = len(self.openings)
         if kind == "zip":
-            self._open_zip(path, found, info.st_size)
+            self._open_zip(path, found)
         else:
             self._open_origin(file_origin(path, found.name, info.st_size, self._unpacking), found.asked)
         if len(self.openings) > before:
@@ -144,9 +142,12 @@ class Inputs:
         if kind is None:
             self._skipped.append(origin.name)
         else:
-            self.openings.append(Opening(origin, kind, open_reader(kind, origin, options)))
+            self._open_as(kind, origin)
 
-    def _open_zip(self, path: Path, found: Found, size: int) -> None:
+    def _open_as(self, kind: str, origin: PackedOrigin) -> None:
+        self.openings.append(Opening(origin, kind, open_reader(kind, origin, self._plan.read)))
+
+    def _open_zip(self, path: Path, found: Found) -> None:
         try:
             archive = ZipFile(path)
         except (BadZipFile, OSError, ValueError, NotImplementedError) as exc:
@@ -155,27 +156,39 @@ class Inputs:
         members = sorted(_members(archive), key=lambda member: member.filename)
         if any(member.flag_bits & 1 for member in members):
             raise UnreadableArchive(f"{found.name} is an encrypted ZIP file: unpack it first")
-        index = next((member for member in members if member.filename == SMS_IE_MEMBER), None)
-        if index is not None and self._plan.read.format in (None, "sms-ie"):
-            self._unpacking.take(found.name, index.file_size)
-            origin = file_origin(path, found.name, size, self._unpacking)
-            self.openings.append(Opening(origin, "sms-ie", open_reader("sms-ie", origin, self._plan.read)))
-            return
         before = len(self.openings)
-        for member in members:
+        exported = self._exported(members, found.name)
+        for member in exported or members:
             self._check()
-            self._open_origin(member_origin(archive, member, found.name, self._unpacking), asked=False)
+            origin = member_origin(archive, member, found.name, self._unpacking)
+            if exported:
+                self._open_as("sms-ie", origin)
+            else:
+                self._open_origin(origin, asked=False)
         if len(self.openings) == before and found.asked:
             hint = ": save an Excel workbook as CSV" if WORKBOOK in archive.namelist() else ""
             raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages{hint}")
 
+    def _exported(self, members: list[ZipInfo], name: str) -> list[ZipInfo]:
+        """The messages among the members, if they are an archive of SMS Import / Export."""
+        wanted = self._plan.read.format
+        if wanted not in (None, "sms-ie"):
+            return []
+        found = [member for member in members if _parts(member) == [SMS_IE_MEMBER]]
+        if not found and wanted is not None:
+            found = [member for member in members if _parts(member)[-1:] == [SMS_IE_MEMBER]]
+            if not found:
+                raise UnreadableArchive(f"{name} holds no {SMS_IE_MEMBER}: it is no ZIP of SMS Import / Export")
+        return found
+
 
 def _members(archive: ZipFile) -> Iterator[ZipInfo]:
     for member in archive.infolist():
-        parts = member.filename.split("/")
-        if not member.is_dir() and parts[0] != "__MACOSX" and not any(part.startswith(".") for part in parts):
+        parts = _parts(member)
+        if not member.is_dir() and parts[:1] != ["__MACOSX"] and not any(part.startswith(".") for part in parts):
             yield member
 
 
-def _nothing() -> None:
-    """No stop is looked for."""
+def _parts(member: ZipInfo) -> list[str]:
+    """Its path, which nothing is ever written to."""
+    return [part for part in member.filename.split("/") if part not in ("", ".", "..")]

@@ -38,4 +38,15 @@ class Origin(Protocol):
         """How far, of ``size``, the stream opened last has been read; for readers of ``file`` what they ``report``."""
 
     def report(self, share: float) -> None:
-        """Said by readers that do not read through ``open``: this share of the file, 0..1, is read."""
+        """Said by readers that do not read through ``open``: this share of the file, 0..1, is read.
+
+        Raises:
+            Stopped: as ``check``.
+        """
+
+    def check(self) -> None:
+        """Called now and then by readers that do not read through ``open``, which does so itself.
+
+        Raises:
+            Stopped: a stop was asked for.
+        """

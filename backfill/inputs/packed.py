@@ -17,6 +17,8 @@ from tasks.errors import SluiceError, UnreadableArchive, UnwritableOutput
 
 #: Packed in packed is unpacked up to this depth, a ZIP counted.
 MAX_LAYERS = 2
+#: Longest name of a member that messages show, from its end.
+NAME_CHARS = 200
 
 
 class PackedOrigin:
@@ -78,6 +80,10 @@ class PackedOrigin:
 
     def report(self, share: float) -> None:
         self._reported = share
+        self._unpacking.check()
+
+    def check(self) -> None:
+        self._unpacking.check()
 
     def open(self) -> BinaryIO:
         self._reported = None
@@ -159,6 +165,9 @@ def member_origin(archive: ZipFile, member: ZipInfo, name: str, unpacking: Unpac
     def source() -> BinaryIO:
         return cast("BinaryIO", archive.open(member))
 
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in member.filename)
+    if len(shown) > NAME_CHARS:
+        shown = f"…{shown[-NAME_CHARS:]}"
     return PackedOrigin(
-        f"{name}!{member.filename}", member.compress_size, member.file_size, source, unpacking, layers=MAX_LAYERS - 1
+        f"{name}!{shown}", member.compress_size, member.file_size, source, unpacking, layers=MAX_LAYERS - 1
     )

@@ -138,3 +138,15 @@ def test_a_stop_ends_the_opening(tmp_path: Path) -> None:
     stop._ask(signal.SIGINT, None)
     with pytest.raises(Stopped):
         open_source(plan(tmp_path, *write(tmp_path, a_csv="text\none\n")), stop)
+
+
+def test_a_stop_ends_the_wait_for_a_row_that_does_not_come(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,text\n1,one\n" + b"\n" * 5_000_000 + b"2,two\n")
+    stop = Stop()
+    with open_source(plan(tmp_path, path), stop) as source:
+        rows = source.rows()
+        assert next(rows).text == "one"
+        stop._status = 143
+        with pytest.raises(Stopped):
+            next(rows)

@@ -12,10 +12,10 @@ import pytest
 from backfill.columns import Roles
 from backfill.formats import sms_ie
 from backfill.formats.base import ReadOptions
-from backfill.plan import Plan
 from backfill.source import open_source
-from backfill.stop import Stop
+from backfill.stop import Stop, Stopped
 from tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import opened, plan, read, texts
 
 FROM = {"address": "+447700900125", "type": "137", "__display_name": "Kim"}
 SMS = {"_id": "1", "address": "+447700900123", "date": "1700000000000", "type": "1", "body": "tea 😀?"}
@@ -30,20 +30,31 @@ MMS = {
         {"seq": "0", "ct": "text/plain", "text": "second"},
     ],
 }
+TEXTS = ["tea 😀?", "first\nsecond"]
 PICTURE = {"_id": "3", "date": "1700000120", "__sender_address": {"address": "insert-address-token"}, "__parts": []}
 
 
-@pytest.fixture
-def make(tmp_path: Path, origin: Any) -> Any:
-    def make(*lines: dict[str, Any] | bytes, member: str = "messages.ndjson") -> Any:
-        path = tmp_path / "messages.zip"
-        written = [line if isinstance(line, bytes) else orjson.dumps(line) for line in lines]
-        with ZipFile(path, "w", ZIP_DEFLATED) as archive:
-            archive.writestr(member, b"".join(line + b"\n" for line in written))
-            archive.writestr("data/PART_1.jpg", b"invented")
-        return origin(path)
+def lines(*messages: dict[str, Any] | bytes) -> bytes:
+    return b"".join((one if isinstance(one, bytes) else orjson.dumps(one)) + b"\n" for one in messages)
 
-    return make
+
+@pytest.fixture
+def make(origin: Any) -> Any:
+    return lambda *messages: origin(lines(*messages))
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Any:
+    """A ZIP file as the app makes it."""
+
+    def export(*messages: dict[str, Any] | bytes, member: str = "messages.ndjson") -> Path:
+        path = tmp_path / "messages.zip"
+        with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+            archive.writestr(member, lines(*messages))
+            archive.writestr("data/PART_1.jpg", b"invented")
+        return path
+
+    return export
 
 
 def test_messages_of_both_kinds_have_texts_senders_and_times(make: Any, by_name: Any) -> None:
@@ -60,13 +71,11 @@ def test_messages_of_both_kinds_have_texts_senders_and_times(make: Any, by_name:
     assert [row["date"] for row in rows] == ["1700000000000", "1700000060", "1700000120"]
     assert rows[1]["body"] == "first\nsecond"
     assert rows[1]["__parts"] == MMS["__parts"]
-    reader.close()
 
 
 def test_an_archive_of_mms_alone_has_the_columns_too(make: Any, by_name: Any) -> None:
     reader = sms_ie.open_reader(make(MMS), ReadOptions())
     assert [(row["address"], row["body"]) for row in by_name(reader)] == [("+447700900125", "first\nsecond")]
-    reader.close()
 
 
 def test_broken_lines_are_rows_with_a_problem(make: Any) -> None:
@@ -76,62 +85,82 @@ def test_broken_lines_are_rows_with_a_problem(make: Any) -> None:
         (None, "line 1 is no valid JSON object"),
         ("tea 😀?", None),
         (None, "line 4 is no valid JSON object"),
-        (None, "line 5 is longer than 1,000,000 bytes"),
+        (None, "line 5 is longer than 1,000,000 characters"),
         (None, "the text, 'body', is no string"),
         ("tea 😀?", None),
     ]
-    reader.close()
 
 
-def test_progress_is_told(make: Any) -> None:
-    one = make(*[SMS] * 5_000)
-    reader = sms_ie.open_reader(one, ReadOptions())
-    assert one.position == 0
-    assert len(list(reader.rows())) == 5_000
-    assert one.position == one.size
-    reader.close()
+def test_half_an_emoji_spoils_its_own_row_only(make: Any) -> None:
+    reader = sms_ie.open_reader(make(b'{"body": "tea \\ud83d", "date": "1"}', SMS), ReadOptions())
+    assert [(row.values[1], row.problem) for row in reader.rows()] == [("1", None), ("1700000000000", None)]
 
 
 @pytest.fixture
-def damaged(make: Any, tmp_path: Path, origin: Any) -> Any:
-    def damaged(share: float) -> Any:
-        make(*[SMS | {"_id": f"{number**3:x}"} for number in range(20_000)])
-        path = tmp_path / "messages.zip"
+def damaged(export: Any) -> Any:
+    def damaged(share: float) -> Path:
+        path: Path = export(*[SMS | {"_id": f"{number**3:x}"} for number in range(20_000)])
         content = bytearray(path.read_bytes())
         at = int(len(content) * share)
         content[at : at + 20] = b"\xff" * 20
         path.write_bytes(content)
-        return origin(path)
+        return path
 
     return damaged
 
 
-def test_a_damaged_member_gives_its_rows_and_then_the_problem(damaged: Any) -> None:
-    reader = sms_ie.open_reader(damaged(0.5), ReadOptions())
-    *rows, last = reader.rows()
+def test_a_damaged_member_gives_its_rows_and_then_the_problem(damaged: Any, tmp_path: Path) -> None:
+    *rows, last = read(tmp_path, damaged(0.5))
     assert len(rows) > 1_000
     assert rows[0].text == "tea 😀?"
     assert last.text is None
     assert "messages.zip!messages.ndjson is damaged" in str(last.problem)
-    reader.close()
 
 
-def test_a_member_of_which_nothing_can_be_read_is_an_error(damaged: Any) -> None:
+def test_a_member_of_which_nothing_can_be_read_is_an_error(damaged: Any, tmp_path: Path) -> None:
     with pytest.raises(UnreadableArchive, match=r"messages\.zip!messages\.ndjson is damaged"):
-        sms_ie.open_reader(damaged(0.0004), ReadOptions())
+        read(tmp_path, damaged(0.0004))
 
 
-def test_other_files_are_refused(make: Any, origin: Any) -> None:
+def test_a_zip_of_something_else_is_refused(export: Any, tmp_path: Path) -> None:
     with pytest.raises(UnreadableArchive, match=r"holds no messages\.ndjson"):
-        sms_ie.open_reader(make(SMS, member="other.txt"), ReadOptions())
-    with pytest.raises(UnreadableArchive, match="no ZIP file"):
-        sms_ie.open_reader(origin(b"no archive"), ReadOptions())
+        read(tmp_path, export(SMS, member="other.txt"), format="sms-ie")
 
 
-def test_a_source_knows_the_zip_by_what_is_in_it(make: Any, tmp_path: Path) -> None:
-    make(SMS, MMS)
-    plan = Plan((str(tmp_path / "messages.zip"),), tmp_path / "out.csv", "csv")
-    with open_source(plan, Stop()) as source:
-        assert source.format == "sms-ie"
-        assert [row.text for row in source.rows()] == ["tea 😀?", "first\nsecond"]
-        assert source.position == source.size
+def test_the_messages_are_read_from_a_folder_of_the_zip_and_without_one_if_the_caller_says_so(
+    export: Any, tmp_path: Path
+) -> None:
+    assert texts(tmp_path, export(SMS, MMS, member="backup/messages.ndjson"), format="sms-ie") == TEXTS
+    bare = tmp_path / "messages.ndjson"
+    bare.write_bytes(lines(SMS, MMS))
+    assert texts(tmp_path, bare, format="sms-ie") == TEXTS
+
+
+def test_a_source_knows_the_zip_by_what_is_in_it(export: Any, tmp_path: Path) -> None:
+    for member in ("messages.ndjson", "./messages.ndjson"):
+        with opened(tmp_path, export(SMS, MMS, member=member)) as source:
+            assert source.format == "sms-ie"
+            assert [row.text for row in source.rows()] == TEXTS
+            assert source.position == source.size
+
+
+def test_messages_that_a_zip_holds_twice_are_read_twice(tmp_path: Path) -> None:
+    path = tmp_path / "messages.zip"
+    with ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("messages.ndjson", lines(SMS))
+        archive.writestr("messages.ndjson", lines(MMS))
+    assert texts(tmp_path, path) == TEXTS
+
+
+def test_what_the_messages_unpack_to_is_bounded(export: Any, tmp_path: Path) -> None:
+    path = export(*[b" " * 1_000] * 2_000)
+    with pytest.raises(UnreadableArchive, match=r"unpacks to too much.*1,000,000 bytes"):
+        open_source(plan(tmp_path, path, max_unpacked_bytes=1_000_000), Stop())
+
+
+def test_a_stop_ends_the_survey(export: Any, tmp_path: Path) -> None:
+    stop = Stop()
+    path = export(*[SMS] * 20_000)
+    stop._status = 143
+    with pytest.raises(Stopped):
+        open_source(plan(tmp_path, path), stop)

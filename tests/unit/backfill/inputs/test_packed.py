@@ -237,3 +237,25 @@ def test_the_format_given_is_taken_for_every_input(tmp_path: Path, archive: Path
     assert texts(tmp_path, archive, format="csv") == ["one"]
     with pytest.raises(UnreadableArchive, match="no JSON object"):
         read(tmp_path, archive, format="jsonl")
+
+
+def test_dots_in_the_names_of_members_hide_nothing_and_lead_nowhere(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(zipped({"./a.csv": CSV, "../b.csv": CSV, "/c.csv": CSV}))
+    assert texts(tmp_path, archive) == ["one", "two"] * 3
+
+
+def test_names_of_members_are_shown_without_what_changes_a_terminal(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(zipped({"\x1b[2J\n" + "x" * 1_000 + ".csv": b"id,name\n1,2\n" * 9}))
+    with pytest.raises(UnreadableArchive) as caught:
+        opened(tmp_path, archive)
+    assert "xx.csv is called" in caught.value.message
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 500
+
+
+def test_a_member_whose_headers_differ_is_an_error_that_shows_nothing(tmp_path: Path, archive: Path) -> None:
+    packed = zipped({"secret.csv": CSV})
+    archive.write_bytes(packed.replace(b"secret.csv", b"hidden.csv", 1))
+    with pytest.raises(UnreadableArchive, match="two headers have different names") as caught:
+        opened(tmp_path, archive)
+    assert "hidden" not in caught.value.message
