@@ -88,7 +88,8 @@ class Former(Generic[W]):
         self._tokens -= message.tokens
 
     def put_back(self, messages: Sequence[W]) -> None:
-        """Let messages that were taken go first again in their lanes, in this order."""
+        """Let messages of a batch go first again in their lanes, in this order, as if it had never been taken."""
+        self._cuts -= 1
         for message in reversed(messages):
             self.add(message)
             (self._bulk if message.bulk else self._interactive).move_to_end(message, last=False)

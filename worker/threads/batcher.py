@@ -36,6 +36,8 @@ from worker.threads.guard import GuardedThread
 ENCODE_CHUNK = 64
 #: Where a chunk takes longer, seconds, one that is not full waits for others first, as a batch does.
 SLOW_ENCODE_S = 0.02
+#: A batch that stands ready is cut anew after so many times what it took last: a tenth of this thread's time.
+OVERTAKE_REST = 9
 NEVER = float("inf")
 
 
@@ -93,7 +95,8 @@ class Batcher(GuardedThread):
         self._sought: set[Item] = set()  # with the lookup thread
         self._arrivals = Arrivals()
         self._at_model = 0
-        self._bulk_at_model = False  # the batch cut last may give way to interactive messages
+        self._may_yield = False  # whether the batch cut last has bulk messages to give way to interactive ones
+        self._overtakes_from = 0.0
         self._generation = 0
         self._draining = self._aborted = False
 
@@ -127,7 +130,7 @@ class Batcher(GuardedThread):
 
     def _patience(self) -> float | None:
         """Seconds until something is due here without a note; None: nothing is."""
-        due = min(self._encodes_at(), self._runs_at() if len(self._former) else NEVER)
+        due = min(self._encodes_at(), self._overtakes_at(), self._runs_at() if len(self._former) else NEVER)
         if due == NEVER:
             return 0.05 if self._draining else None
         return max(0.0, due - time.monotonic())
@@ -336,15 +339,22 @@ class Batcher(GuardedThread):
             quiet_at=NEVER if self._encoding or self._encodable() else self._arrivals.quiet_at(),
         )
 
-    def _overtake(self) -> None:
-        """Interactive messages need not wait for a batch of bulk ones that only stands ready behind the running one.
+    def _overtakes_at(self) -> float:
+        """Earliest time at which interactive messages may overtake the batch that was cut last; infinity: none does."""
+        if (
+            self._may_yield
+            and self._at_model > 1
+            and self._former.waiting(bulk=False)
+            and self._policy.mode == "dynamic"
+        ):
+            return self._overtakes_from
+        return NEVER
 
-        It is cut anew, with them in it; what has interactive messages already is left as it is, so that a stream of
-        them does not cut every batch many times.
+    def _overtake(self) -> None:
+        """Take back what only stands ready behind the running batch, so that it is cut anew with interactive messages.
+
+        They would wait for bulk ones otherwise.
         """
-        if not self._bulk_at_model or self._at_model < 2 or not self._former.waiting(bulk=False):
-            return
-        self._bulk_at_model = False
         batches = self._take_back()
         self._at_model -= len(batches)
         items = [item for batch in batches for item in batch]
@@ -357,16 +367,24 @@ class Batcher(GuardedThread):
         self._former.put_back(items)
 
     def _cut_batches(self) -> None:
-        self._overtake()
+        began = time.monotonic()
+        if self._overtakes_at() <= began:
+            self._overtake()
+            self._cut()
+            now = time.monotonic()
+            self._overtakes_from = now + OVERTAKE_REST * (now - began)
+        else:
+            self._cut()
+
+    def _cut(self) -> None:
         while len(self._former):
             now = time.monotonic()
             if self._runs_at() > now:
                 return
-            bulk = not self._former.waiting(bulk=False)
             batch = self._still_wanted(self._take(now))
             if batch:
                 self._at_model += 1
-                self._bulk_at_model = bulk and self._policy.mode == "dynamic"
+                self._may_yield = not self._former.waiting(bulk=False) and any(item.bulk for item in batch)
                 self._to_model(batch)
 
     def _take(self, now: float) -> list[Item]:

@@ -305,13 +305,29 @@ class TestOvertaking:
         busy.free()
         assert busy.places() == [[("bulk", index)] for index in range(7, 10)]
 
-    def test_a_batch_is_cut_anew_once(self, busy: Rig) -> None:
-        busy.begun(busy.receive("urgent", "now please"))
+    def test_so_are_those_that_come_after_it(self, busy: Rig) -> None:
+        for name in ("first", "second", "third"):
+            busy.begun(busy.receive(name, f"{name} of some"))
+        assert busy.places() == [[("first", 0)], [("second", 0)], [("third", 0)], [("bulk", 4)]]
+
+    def test_a_batch_without_bulk_messages_is_left_as_it_is(self, busy: Rig) -> None:
+        urgent = busy.receive("urgent", *texts(4))
+        busy.begun(urgent)
         busy.receive("later", "and me")
         busy.waiting(1, bulk=False)
-        assert busy.places()[0] == [("urgent", 0)]
+        assert busy.places() == [[("urgent", index)] for index in range(4)]
         busy.free()
         assert busy.places()[0] == [("later", 0)]
+
+    def test_the_share_of_bulk_messages_that_are_overdue_stays(self, rig: Rig) -> None:
+        rig.receive("bulk", *texts(10), bulk=True, arrived=time.monotonic() - 60)
+        rig.batch()
+        wait_for(lambda: rig.model.qsize() == 1, "a batch ready", 10)
+        rig.begun(rig.receive("urgent", *texts(10)))
+        assert rig.places() == [[("bulk", 4)], *([("urgent", index)] for index in range(3))]
+        rig.receive("later", *texts(3))
+        rig.free()
+        assert rig.places()[0] == [("bulk", 5)]
 
     def test_bulk_messages_do_not_overtake(self, busy: Rig) -> None:
         busy.receive("more", *texts(3), bulk=True)
