@@ -20,6 +20,7 @@ from backfill.outputs.added import Added, added
 from backfill.outputs.base import Writer
 from backfill.outputs.opening import open_writer
 from backfill.plan import Plan
+from backfill.row import Row
 from backfill.source import Source, open_source
 from backfill.stop import Stop, Stopped
 from backfill.tally import Tally
@@ -53,7 +54,8 @@ def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
     """
     began = time.monotonic()
     with RunFolder(plan.folder, plan.target) as folder:
-        if plan.restart:
+        if plan.restart or folder.load() is None:
+            # What a run left that died before its first checkpoint was begun with nobody knows which options.
             folder.clear()
         try:
             with open_source(plan, stop) as source, closing(Answers(folder.answers)) as answers:
@@ -132,6 +134,8 @@ class _Run:
         if self._checkpoint.rows or self._checkpoint.number:
             self._display.note(f"carrying on after row {self._checkpoint.rows:,}")
             self._carrier.give_up(self._checkpoint.stale())
+            # Should this run die soon too, the next one must not give its envelopes the names of this one's.
+            self._save()
         version = self._carrier.version()
         if version is not None:
             self._answers.serve(*version)
@@ -154,7 +158,8 @@ class _Run:
     def _answered(self) -> Iterator[list[Chunk]]:
         """Send everything; yields chunks in input order as they complete, and empty lists in between."""
         line, source = self._line, self._source
-        rows = itertools.islice(source.rows(), self._checkpoint.rows, None)
+        rows = source.rows()
+        self._pass_over(rows)
         while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
             line.add(chunk, source.position)
             line.receive(0)
@@ -166,6 +171,14 @@ class _Run:
         while not line.empty:
             line.wait()
             yield line.take()
+
+    def _pass_over(self, rows: Iterator[Row]) -> None:
+        """Skip what an earlier run has written, but not a stop."""
+        for start in range(0, self._checkpoint.rows, CHUNK_ROWS):
+            self._stop.check()
+            for _ in itertools.islice(rows, min(CHUNK_ROWS, self._checkpoint.rows - start)):
+                pass
+        self._position = self._source.position
 
     def _write(self, chunks: Sequence[Chunk]) -> None:
         cells, tally = self._added.cells, self._tally
@@ -200,6 +213,7 @@ class _Run:
         self._answers.commit()
         if complete:
             self._tally.sample()
+            self._tally.notes = list(self._source.notes)
         checkpoint = self._checkpoint
         checkpoint.writer = self._writer.commit()
         checkpoint.rows = self._tally.rows
@@ -221,7 +235,6 @@ class _Run:
             raise ChangedRun(
                 "an input was changed while it was being read: its output would be of no use; --restart begins anew"
             )
-        self._tally.notes = list(self._source.notes)
         self._writer.finish()
         self._checkpoint.output = self._folder.identity()
         self._folder.save(self._checkpoint)

@@ -34,6 +34,8 @@ class RunFolder:
     def __enter__(self) -> Self:
         if self._target.is_dir():
             raise UnwritableOutput(f"{self._target} is a folder: name a file in it")
+        if self._target.exists() and not self._target.is_file():
+            raise UnwritableOutput(f"{self._target} is not a regular file, which the output would replace")
         try:
             self.path.mkdir(exist_ok=True)
             self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -60,20 +62,26 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget everything that earlier runs left."""
-        for one in self.path.iterdir():
-            if one.name != LOCK:
-                shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+        try:
+            for one in self.path.iterdir():
+                if one.name != LOCK:
+                    shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+        except OSError as exc:
+            raise self.problem(exc) from exc
 
     def load(self) -> Checkpoint | None:
         """Where an earlier run was, or None.
 
         Raises:
             ChangedRun: there is a checkpoint that this release cannot read.
+            UnwritableOutput: the system does not let this process read it.
         """
         try:
             content = (self.path / CHECKPOINT).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as exc:
+            raise self.problem(exc) from exc
         checkpoint = Checkpoint.load(content)
         if checkpoint is None:
             raise ChangedRun(
