@@ -262,7 +262,7 @@ class ArchiveState(BaseModel):
     rows_per_s: float = Field(ge=0, description="rows written per second")
     labels: dict[str, int] = Field(description="written rows by label")
     saved: int = Field(description="rows answered by an identical text of the same archive")
-    note: str | None = Field(description="what it is waiting for")
+    note: str | None = Field(description="what it waits for, or what is missing at the end")
     error: Failure | None = Field(description="why it failed")
     results: str | None = Field(description="where the results are, when it is done")
     report: str | None = Field(description="where the report is, when there is one")

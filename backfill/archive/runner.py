@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two tries to reach a broker or a backend that is away: the first time, and at most.
 RETRY_S, MAX_RETRY_S = 2.0, 30.0
 LOOK_EVERY_S = 0.2
+#: Runners that may die in an archive's last steps before it is done without its report.
+REPORT_STARTS = 3
+NO_REPORT = "the report could not be made"
 AWAY = (BrokerUnavailable, BackendUnavailable, ServiceNotRunning)
 
 
@@ -71,10 +74,10 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
         folder.finish(folder.progress().end("failed", error))
         log.info("%s: failed: %s", folder.id, exc.code)
         return
-    if description.report:
-        display.note("writing the report")
-        _report(folder, plan, ending, ", ".join(description.names))
-    folder.finish(_done(folder.progress(), ending.tally))
+    progress = _done(folder.progress(), ending.tally)
+    if description.report and not _report(folder, plan, ending, ", ".join(description.names), display):
+        progress.note = NO_REPORT
+    folder.finish(progress)
     log.info("%s: done, %d rows", folder.id, ending.tally.rows)
 
 
@@ -96,14 +99,19 @@ def _wait(display: FolderDisplay, error: SluiceError, seconds: float, stop: Stop
 
 def _done(progress: Progress, tally: Tally) -> Progress:
     counted(progress, tally, 1.0).total = tally.rows
-    progress.rows_per_s = round(tally.rows / max(tally.seconds, 1e-3), 1)
+    seconds = tally.samples[-1][0] if tally.samples else tally.seconds  # the report's time is not its
+    progress.rows_per_s = round(tally.rows / max(seconds, 1e-3), 1)
     return progress.end("done")
 
 
-def _report(folder: Folder, plan: Plan, ending: Ending, title: str) -> None:
+def _report(folder: Folder, plan: Plan, ending: Ending, title: str, display: FolderDisplay) -> bool:
     """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
     from backfill.report.page import write_report
 
+    if folder.starts().count > REPORT_STARTS:
+        log.error("%s: no report: its runner died while writing it", folder.id)
+        return False
+    display.note("writing the report")
     try:
         write_report(
             folder.report,
@@ -117,3 +125,5 @@ def _report(folder: Folder, plan: Plan, ending: Ending, title: str) -> None:
     except Exception as exc:  # its message could quote a text
         frames = "".join(traceback.format_tb(exc.__traceback__))
         log.error("%s: no report: %s\n%s", folder.id, type(exc).__name__, frames)
+        return False
+    return True

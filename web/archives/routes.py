@@ -12,7 +12,6 @@ from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import get_input_stream
 
-from backfill.archive.folder import Folder
 from tasks.errors import BadRequest, Conflict, NotFound, SluiceError, UnsupportedMediaType
 from web.archives.desk import Archive, ArchiveDesk
 from web.archives.keeper import Keeper
@@ -83,6 +82,8 @@ def blueprint(desk: ArchiveDesk, keeper: Keeper, guard: Guard) -> Blueprint:
         if not archive.description.report:
             raise NotFound("no report was asked for; send report=true with the archive", {"field": "report"})
         _require_done(archive)
+        if not archive.folder.report.is_file():
+            raise NotFound("the report could not be made; the results are complete", {"field": "report"})
         response = _file(archive.folder.report, "text/html")
         response.headers["Content-Security-Policy"] = REPORT_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -114,7 +115,7 @@ def as_json(archive: Archive, *, links: bool = True) -> dict[str, Any]:
         "note": progress.note,
         "error": progress.error,
         "results": f"/jobs/{folder.id}/results" if done else None,
-        "report": f"/jobs/{folder.id}/report" if done and _has_report(folder) else None,
+        "report": f"/jobs/{folder.id}/report" if done and folder.report.is_file() else None,
     }
 
 
@@ -161,7 +162,3 @@ def _file(path: Path, mimetype: str, name: str | None = None) -> Response:
 
 def _json(payload: dict[str, Any], status: int = 200) -> Response:
     return Response(orjson.dumps(payload), status, mimetype=JSON)
-
-
-def _has_report(folder: Folder) -> bool:
-    return folder.report.is_file()

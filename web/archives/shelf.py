@@ -17,7 +17,7 @@ from tasks.errors import Conflict, NotFound, QueueFull, UnwritableOutput
 PREFIX = "archive-"
 ID = r"archive-[0-9a-f]{32}"
 INCOMING = ".incoming-"
-#: Seconds after which a folder without a lock is no longer one that is just being made.
+#: Seconds for which a folder may be one that is just being made, whose lock nobody shall touch.
 MAKING_S = 60.0
 FULL_RETRY_S = 60.0
 ACCEPT_WAIT_S = 5.0
@@ -121,16 +121,16 @@ class Shelf:
             return
         for path in left:
             with _shared_disk():
-                fresh = time.time() - path.stat().st_mtime < MAKING_S
-                if path.name.startswith(TRASH) or not (path / "lock").exists():
-                    removable = not fresh
-                elif lock := Folder(path).lock():
-                    lock.close()
-                    removable = True
-                else:
-                    removable = False
-                if removable:
-                    shutil.rmtree(path, ignore_errors=True)
+                if time.time() - path.stat().st_mtime > MAKING_S:
+                    self._sweep(path)
+
+    def _sweep(self, path: Path) -> None:
+        """Delete a leftover, unless an upload is still filling it."""
+        lock = Folder(path).lock() if path.name.startswith(INCOMING) else None
+        if lock is not None or path.name.startswith(TRASH):
+            shutil.rmtree(path, ignore_errors=True)
+        if lock is not None:
+            lock.close()
 
     def _holder(self, description: Description) -> Folder | None:
         if description.key is None:

@@ -416,17 +416,16 @@ def test_two_keepers_start_one_runner(root: Path, monkeypatch: pytest.MonkeyPatc
     wait_for(lambda: folder.progress().finished, "the runner's end")
 
 
-def test_what_a_dead_process_left_is_swept_and_what_a_live_one_holds_is_not(root: Path) -> None:
+def test_what_a_dead_process_left_is_swept_and_what_a_live_one_makes_is_not(root: Path) -> None:
     shelf = Shelf(root, 10, 60)
     with shelf.incoming() as held:
-        dead = root / ".incoming-dead"
-        trash = root / ".trash-old"
-        for path in (dead, trash):
+        paths = {name: root / name for name in (".incoming-dead", ".incoming-new", ".trash-old")}
+        for path in paths.values():
             (path / "uploads").mkdir(parents=True)
-        (dead / "lock").touch()
-        os.utime(trash, (0, 0))
+        for path in (held.path, paths[".incoming-dead"], paths[".trash-old"]):
+            os.utime(path, (0, 0))
         shelf.sweep()
-        assert left(root) == [held.path.name]
+        assert sorted(left(root)) == sorted([held.path.name, ".incoming-new"])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 
 from backfill.archive.check import check
 from backfill.archive.ending import Ending
-from backfill.archive.folder import Description, Folder
+from backfill.archive.folder import Description, Folder, Starts
 from backfill.archive.plan import in_their_words, plan_of
 from backfill.archive.progress import FolderDisplay
-from backfill.archive.runner import FolderStop
+from backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
 from backfill.report.names import ReportNames
 from backfill.stop import Stopped
 from backfill.tally import Tally
@@ -120,3 +120,23 @@ def test_an_ending_is_found_by_the_next_runner(folder: Folder) -> None:
     assert found is not None
     assert found.names == names
     assert (found.tally.labels, found.tally.runs) == ({"ham": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("result", "deaths", "made"),
+    [("text,label,probability,error\nhello,ham,0.9,\n", 1, True), (None, 1, False), ("text", REPORT_STARTS + 1, False)],
+    ids=["a result", "no result to read", "a runner that died in it"],
+)
+def test_without_its_report_an_archive_is_done_too(folder: Folder, result: str | None, deaths: int, made: bool) -> None:
+    folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
+    tally = Tally()
+    tally.add([labelled(None, "ham", 0.9, "m", "1")])
+    Ending(tally, ReportNames("text", None, None, "label", "probability", "error")).save(folder)
+    if result is not None:
+        folder.result("csv").write_text(result)
+    folder.note_starts(Starts(deaths))
+    run(folder, read(_env_file=None), FolderStop(folder))
+    progress = folder.progress()
+    assert (progress.state, progress.total, progress.share) == ("done", 1, 1.0)
+    assert folder.report.is_file() == made
+    assert progress.note == (None if made else NO_REPORT)
