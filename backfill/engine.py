@@ -160,7 +160,7 @@ class _Run:
         line, source = self._line, self._source
         rows = source.rows()
         self._pass_over(rows)
-        while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+        while chunk := list(itertools.islice(rows, line.chunk_rows)):
             line.add(chunk, source.position)
             line.receive(0)
             yield line.take()

@@ -13,7 +13,7 @@ from backfill.row import Row
 from backfill.window import Window
 from tasks.envelope import Entry, failed
 
-#: Rows that are read and let go together.
+#: Most rows that are read and let go together.
 CHUNK_ROWS = LOOKUP
 #: Seconds that one wait for answers may take.
 POLL_S = 0.25
@@ -59,10 +59,14 @@ class Text:
 class Line:
     """Rows under way. Each text is sent once: equal ones that wait share it, answered ones are looked up.
 
+    Attributes:
+        chunk_rows: rows that are read and let go together.
+        number: the next envelope's.
+
     Args:
         carrier: takes the texts.
         answers: what has been answered already.
-        most: rows between the oldest unanswered and the newest one.
+        most: rows between the oldest unanswered and the newest one, and messages under way.
         max_text_chars: longest text that is sent.
         name: gives the id of the envelope of a number.
         number: the next envelope's.
@@ -83,6 +87,8 @@ class Line:
         self._carrier = carrier
         self._answers = answers
         self._most = most
+        # A few chunks fit into the smallest window, so that reading goes on while others are answered.
+        self.chunk_rows = max(1, min(CHUNK_ROWS, most // 4))
         self._max_text_chars = max_text_chars
         self._name = name
         self.number = number
@@ -99,7 +105,7 @@ class Line:
     @property
     def full(self) -> bool:
         """Whether the next rows have to wait."""
-        return self._held >= self._most or self._under_way >= self._window.limit(self._carrier.shape())
+        return self._held + self.chunk_rows > self._most or self._under_way >= self._window.limit(self._carrier.shape())
 
     @property
     def empty(self) -> bool:
@@ -116,7 +122,7 @@ class Line:
         return list(self._open)
 
     def add(self, rows: Sequence[Row], position: int) -> None:
-        """Take up to ``CHUNK_ROWS`` rows; full envelopes leave at once."""
+        """Take up to ``chunk_rows`` rows; full envelopes leave at once."""
         chunk = Chunk(rows, self._row, position)
         self._row += len(rows)
         self._chunks.append(chunk)
@@ -170,7 +176,7 @@ class Line:
 
     def wait(self) -> None:
         """Wait a moment for answers; nothing that could be under way stays behind."""
-        if self._held >= self._most or not self._open:
+        if self._held + self.chunk_rows > self._most or not self._open:
             self.flush()
         self.receive(POLL_S)
 

@@ -23,9 +23,10 @@ LOOK_EVERY_S = 2.0
 #: Seconds between two looks at envelopes that are overdue.
 ASK_EVERY_S = 1.0
 #: An envelope is overdue after so many times what envelopes take now, and never before ``OVERDUE_S`` seconds; each
-#: time that it is sent again, its time doubles. Work may run twice, its result counts once.
+#: time that it is sent again, its time doubles, up to ``MAX_OVERDUE_S``: a worker that was away for an hour has made
+#: envelopes slow that will not be slow again. Work may run twice, its result counts once.
 OVERDUE_TIMES = 4.0
-OVERDUE_S = 8.0
+OVERDUE_S, MAX_OVERDUE_S = 8.0, 1_800.0
 #: Share of the newest envelope in what envelopes take.
 WEIGHT = 0.1
 #: A worker is kept busy for so many seconds, and so many batches; what it holds itself is less.
@@ -171,7 +172,11 @@ class QueueCarrier:
 
     def _overdue(self, now: float) -> list[str]:
         patience = max(OVERDUE_S, OVERDUE_TIMES * self._takes_s)
-        return [identity for identity, sent in self._sent.items() if now - sent.at > patience * 2.0 ** (sent.times - 1)]
+        return [
+            identity
+            for identity, sent in self._sent.items()
+            if now - sent.at > min(patience * 2.0 ** min(sent.times - 1, 10), MAX_OVERDUE_S)
+        ]
 
     def _look_up(self, overdue: Sequence[str]) -> list[tuple[str, Answers]]:
         """Results whose reply was lost; says what is being waited for; sends again what got lost."""

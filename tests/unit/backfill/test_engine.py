@@ -14,7 +14,6 @@ from backfill import engine
 from backfill.carriers.base import Answers
 from backfill.engine import Outcome
 from backfill.formats.base import ReadOptions
-from backfill.line import CHUNK_ROWS
 from backfill.plan import Plan
 from backfill.stop import Stop, Stopped
 from backfill.tally import Tally
@@ -259,7 +258,20 @@ def test_no_more_than_the_window_is_under_way(plan: Plan) -> None:
 
     carrier = Counting(messages=64, floor=300)
     backfill(replace(plan, window=400), carrier)
-    assert 64 < carrier.most <= 400 + CHUNK_ROWS
+    assert 64 < carrier.most <= 400
+
+
+def test_a_window_of_one_message_is_enough(plan: Plan, source: Path) -> None:
+    source.write_text("".join(source.read_text().splitlines(keepends=True)[:50]))
+
+    class Alone(FakeCarrier):
+        def send(self, envelope_id: str, texts: Sequence[str]) -> None:
+            assert len(texts) == 1
+            assert not self.coming
+            super().send(envelope_id, texts)
+
+    backfill(replace(plan, window=1), Alone())
+    assert [row["id"] for row in rows_of(plan.target)] == [str(number) for number in range(49)]
 
 
 def test_an_unreadable_archive_leaves_nothing(plan: Plan, source: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> N
     target = tmp_path / name
     with pytest.raises(UnwritableOutput, match=str(tmp_path)), RunFolder(tmp_path / f"{name}.sluice", target):
         pass
+
+
+def test_an_output_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.csv")
+    with (
+        pytest.raises(UnwritableOutput, match="not a regular file"),
+        RunFolder(tmp_path / "out.csv.sluice", tmp_path / "out.csv"),
+    ):
+        pass
+
+
+def test_a_checkpoint_that_cannot_be_read_is_said_in_a_sentence(path: Path, target: Path) -> None:
+    with RunFolder(path, target) as folder:
+        (path / CHECKPOINT).mkdir()
+        with pytest.raises(UnwritableOutput, match=r"out\.csv"):
+            folder.load()
 
 
 def test_the_envelopes_of_a_run_have_names_that_last() -> None:

@@ -248,6 +248,18 @@ def test_slow_workers_are_given_their_time(carrier: QueueCarrier, client: FakeCl
     assert len(client.published) == 3
 
 
+def test_what_is_lost_after_a_long_absence_is_missed_within_bounds(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock
+) -> None:
+    carrier.send("slow", ["a"])
+    clock.now += 24 * 3600
+    carrier.done(["slow"])
+    carrier.send("lost", ["b"])
+    clock.now += module.MAX_OVERDUE_S + module.ASK_EVERY_S
+    carrier.receive(0)
+    assert [one for one, _ in client.published] == ["slow", "lost", "lost"]
+
+
 def test_giving_up_revokes_and_forgets(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
     carrier.send("e1", ["a"])
     carrier.give_up(["e1", "of an earlier run"])
