@@ -256,6 +256,24 @@ def memory(out: Path | None, model: str | None, **options: Any) -> None:
     _tell(results)
 
 
+@click.command()
+@common
+@click.option("--broker", type=click.Choice(["redis", "rabbitmq", "both"]), default="both", show_default=True)
+@click.option("--model", type=click.Choice(["fast", "slow", "both"]), default="both", show_default=True)
+@click.option(
+    "--rate", type=click.FloatRange(0.5), default=15, show_default=True, help="Interactive messages/s, light."
+)
+@click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="Of each load.")
+def lanes(out: Path | None, broker: str, model: str, **options: Any) -> None:
+    """A backfill and interactive messages on one worker: latency and rate of each, alone and together."""
+    module = _module("lanes", "bench")
+    options["brokers"] = module.BROKERS if broker == "both" else (broker,)
+    options["models"] = tuple(module.MODELS) if model == "both" else (model,)
+    results = _results("lanes", out, {}, options=options, models=module.MODELS)
+    module.report(module.run(**options), results)
+    _tell(results)
+
+
 def own_options(name: str, summary: str) -> click.Command:
     """A command whose options are those of ``python -m bench.NAME``."""
 

@@ -18,6 +18,7 @@ TARGETS = {
     "scale": Target("bench.commands:scale", "1, 2 and 4 workers on one queue."),
     "worker": Target("bench.commands:worker", "Queued tasks: the worker beside celery-batches and plain Celery."),
     "backfill": Target("bench.commands:backfill", "Archives end to end, beside the forward alone and celery-batches."),
+    "lanes": Target("bench.commands:lanes", "A backfill and interactive messages on one worker."),
     "memory": Target("bench.commands:memory", "A backfill's memory and what waits in the broker, by rows."),
     "device": Target("bench.commands:device", "The forward alone: batch sizes, lengths, precisions, packed or padded."),
     "backlog": Target("bench.commands:backlog", "A backlog through the queue, beside the forward alone."),
