@@ -46,11 +46,3 @@ class Reader(Protocol):
         """Every row from the first one; may be called again."""
 
     def close(self) -> None: ...
-
-
-def choose(names: Sequence[str], wanted: str | None, known: Sequence[str]) -> str | None:
-    """The column that ``wanted`` names, else the first of ``known`` among ``names``, whatever its case."""
-    if wanted is not None:
-        return wanted if wanted in names else None
-    by_name = {name.strip().lower(): name for name in reversed(names)}
-    return next((by_name[name] for name in known if name in by_name), None)

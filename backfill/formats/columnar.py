@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from backfill.columns import Column, Roles, unique
 from backfill.formats.base import ReadOptions
-from backfill.formats.choosing import roles_of
+from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.row import Row
 from tasks.errors import UnreadableArchive

@@ -9,12 +9,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from backfill.formats.base import MAX_FIELD_CHARS
+from backfill.formats.names import listed
 from backfill.inputs.origin import Origin
 from tasks.errors import UnreadableArchive
 
-#: Rows of one question: what is in memory at a time.
+#: Rows of one question.
 SLICE_ROWS = 1_000
 FIRST_ROWID = -(2**63)
+#: Largest value of a row.
+MAX_VALUE_BYTES = 8 * MAX_FIELD_CHARS
+#: What SQLite calls the number of a row, unless a column has that name.
+ROWIDS = ("_rowid_", "rowid", "oid")
+#: Steps of SQLite's machine between two looks for a stop: some milliseconds.
+LOOK_EVERY = 100_000
+#: Errors that are the disk's or the system's and not the file's: it may be whole the next time.
+NOT_DAMAGE = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 
 
 class Database:
@@ -30,18 +40,37 @@ class Database:
 
     def __init__(self, origin: Origin, notes: list[str]) -> None:
         self._origin = origin
+        self._raised: BaseException | None = None
         path = origin.file()
         with self._faults():
             self._connection = _connect(path, notes)
+        self._connection.set_progress_handler(self._look, LOOK_EVERY)
 
     def tables(self) -> list[str]:
         """Names of all tables."""
         question = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'"
         return [name for (name,) in self._all(question)]
 
+    def shown_tables(self) -> str:
+        """Names of tables, for an error."""
+        return listed(self.tables()) or "none"
+
     def columns(self, table: str) -> dict[str, str]:
         """Names and declared types of a table's columns; empty if there is no such table."""
         return {name: kind for _, name, kind, *_ in self._all(f"PRAGMA table_info({quoted(table)})")}
+
+    def rowid(self, table: str) -> str:
+        """What the number of a row is called in ``table``.
+
+        Raises:
+            UnreadableArchive: rows have none (WITHOUT ROWID), or all of its names are taken by columns.
+        """
+        taken = {name.lower() for name in self.columns(table)}
+        for name in ROWIDS:
+            if name not in taken:
+                self._all(f"SELECT {name} FROM {quoted(table)} LIMIT 1")  # noqa: S608 - quoted
+                return name
+        raise UnreadableArchive(f"the table {table} of {self._origin.name} hides the numbers of its rows")
 
     def has_index(self, table: str, column: str) -> bool:
         """Whether rows of ``table`` are found by ``column`` without reading all of them."""
@@ -54,35 +83,80 @@ class Database:
         found: tuple[Any, ...] = self._all(question)[0]
         return found
 
-    def slices(self, select: str, rowid: str, last: int | None) -> Iterator[tuple[Any, ...]]:
-        """Rows of ``select``, whose first value is ``rowid``, in its order.
+    def rows(self, terms: str, tables: str, rowid: str) -> Iterator[tuple[Any, ...] | str]:
+        """The values of ``rowid`` and ``terms`` for every row of ``tables``, by ``rowid``; one in memory at a time.
+
+        A sentence comes in place of a row that is too large, and of all rows from where the file is damaged.
 
         Args:
-            select: a question without an order; it has no parameter and no WHERE.
-            rowid: the table's row number, as ``select`` has to name it.
-            last: the highest one, for the progress.
+            terms: what to select.
+            tables: what stands behind FROM, with one row for each row of its first table.
+            rowid: what the number of the first table's row is called.
         """
-        question = f"{select} WHERE {rowid} > ? ORDER BY {rowid} LIMIT {SLICE_ROWS}"
+        question = f"SELECT {rowid}, {terms} FROM {tables} WHERE {rowid} > ? ORDER BY {rowid} LIMIT {SLICE_ROWS}"  # noqa: S608
         after = FIRST_ROWID
-        while rows := self._all(question, (after,)):
-            yield from rows
-            after = rows[-1][0]
-            if last and after > 0:
-                self._origin.report(min(1.0, after / last))
+        try:
+            last, found = self._following("max", tables, rowid, after), True
+            while found:
+                found = False
+                try:
+                    with self._faults():
+                        for row in self._connection.execute(question, (after,)):
+                            yield row
+                            after, found = row[0], True
+                except _TooLarge as exc:
+                    yield exc.message
+                    after, found = self._following("min", tables, rowid, after), True
+                self._origin.report(min(1.0, max(0, after) / max(1, last)))
+        except UnreadableArchive as exc:
+            if _code(exc.__cause__) in NOT_DAMAGE:
+                raise
+            yield exc.message
 
     def close(self) -> None:
         self._connection.close()
 
-    def _all(self, question: str, parameters: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
+    def _all(self, question: str) -> list[tuple[Any, ...]]:
         with self._faults():
-            return self._connection.execute(question, parameters).fetchall()
+            return self._connection.execute(question).fetchall()
+
+    def _following(self, which: str, tables: str, rowid: str, after: int) -> int:
+        """The first (``min``) or last (``max``) row's number after one; that one if there is none."""
+        with self._faults():
+            question = f"SELECT {which}({rowid}) FROM {tables} WHERE {rowid} > ?"  # noqa: S608 - names of ours
+            (found,) = self._connection.execute(question, (after,)).fetchone()
+        return after if found is None else int(found)
+
+    def _look(self) -> int:
+        """Whether SQLite shall give up: an exception out of here would be lost in it."""
+        try:
+            self._origin.check()
+        except BaseException as exc:
+            self._raised = exc
+            return 1
+        return 0
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OverflowError) as exc:
-            raise UnreadableArchive(f"{self._origin.name} cannot be read as an SQLite database ({exc})") from exc
+        except (sqlite3.Error, OverflowError, MemoryError) as exc:
+            if self._raised is not None:
+                raise self._raised from None
+            if _code(exc) == sqlite3.SQLITE_TOOBIG:
+                raise _TooLarge(f"a value is longer than {MAX_VALUE_BYTES:,} bytes") from exc
+            raise UnreadableArchive(
+                f"{self._origin.name} cannot be read as an SQLite database ({str(exc) or 'out of memory'})"
+            ) from exc
+
+
+class _TooLarge(UnreadableArchive):
+    """A row has a value beyond the limit; others can be read."""
+
+
+def _code(exc: BaseException | None) -> int:
+    """SQLite's primary code of an error; 0 for another error."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF
 
 
 def quoted(name: str) -> str:
@@ -106,6 +180,7 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
     try:
         connection.text_factory = _text
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")

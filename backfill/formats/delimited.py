@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backfill.columns import Column, unique
 from backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
-from backfill.formats.choosing import roles_of
 from backfill.formats.dialect import Match, delimiter_of, dialect_of
 from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from backfill.formats.names import is_value
+from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
@@ -126,7 +126,7 @@ def _by_name(name: str, header: Sequence[str], options: ReadOptions) -> ReadOpti
     def named(wanted: str | None) -> str | None:
         if wanted is None or wanted in header or not wanted.isdecimal() or not 1 <= int(wanted) <= len(header):
             return wanted
-        if any(_is_value(field) for field in header):
+        if any(map(is_value, header)):
             raise UnreadableArchive(
                 f"{name} seems to have no header, for its first line holds numbers: add a line that names the columns"
             )
@@ -138,8 +138,3 @@ def _by_name(name: str, header: Sequence[str], options: ReadOptions) -> ReadOpti
         sender_column=named(options.sender_column),
         time_column=named(options.time_column),
     )
-
-
-def _is_value(field: str) -> bool:
-    """Whether it is a number, a date or a telephone number."""
-    return re.fullmatch(r"[+(]?\d[\d\s()./:,+TZ-]*", field.strip()) is not None

@@ -34,7 +34,7 @@ OWN = {
     "associated_message_type": pa.int64(),
 }
 CHAT = """(SELECT chat.chat_identifier FROM chat_message_join AS j JOIN chat ON chat.ROWID = j.chat_id
- WHERE j.message_id = m.ROWID LIMIT 1)"""
+ WHERE j.message_id = {rowid} LIMIT 1)"""
 
 
 def open_reader(origin: Origin, options: ReadOptions) -> MessagesReader:
@@ -58,10 +58,11 @@ class MessagesReader:
         try:
             present = self._database.columns("message")
             if not present.keys() & {"text", "attributedBody"}:
-                tables = ", ".join(self._database.tables()[:30]) or "none"
-                raise UnreadableArchive(f"{origin.name} is no chat.db: it has no messages in its tables ({tables})")
-            self._select, self.columns = self._plan(present)
-            (self._last,) = self._database.one("SELECT max(ROWID) FROM message")
+                raise UnreadableArchive(
+                    f"{origin.name} is no chat.db: it has no messages in its tables ({self._database.shown_tables()})"
+                )
+            self._rowid = f"m.{self._database.rowid('message')}"
+            self._terms, self._tables, self.columns = self._plan(present)
             names = [column.name for column in self.columns]
             sender = "handle" if "handle" in names else None
             time = "date" if "date" in names else None
@@ -76,7 +77,11 @@ class MessagesReader:
         names = [column.name for column in self.columns[:-1]]
         dated = names.index("date") if "date" in names else None
         numbers = [at for at, column in enumerate(self.columns) if column.type != TEXT]
-        for *values, text, body in self._database.slices(self._select, "m.ROWID", self._last):
+        for found in self._database.rows(self._terms, self._tables, self._rowid):
+            if isinstance(found, str):
+                yield Row([None] * len(self.columns), None, found)
+                continue
+            *values, text, body = found
             if dated is not None:
                 values[dated] = when(values[dated])
             for at, value in enumerate(values):
@@ -96,9 +101,9 @@ class MessagesReader:
             return Row(values, None, NO_TEXT)
         return Row(values, text)
 
-    def _plan(self, present: dict[str, str]) -> tuple[str, Sequence[Column]]:
-        """The question, with ``text`` and ``attributedBody`` at its end, and the columns of the rows."""
-        columns, terms, joined = [Column("ROWID", pa.int64())], ["m.ROWID"], ""
+    def _plan(self, present: dict[str, str]) -> tuple[str, str, Sequence[Column]]:
+        """What to select, with ``text`` and ``attributedBody`` at its end, from what; and the columns of the rows."""
+        columns, terms, tables = [Column("ROWID", pa.int64())], [], "message AS m"
         for name, kind in OWN.items():
             if name in present:
                 columns.append(Column(name, kind))
@@ -106,15 +111,16 @@ class MessagesReader:
         if "handle_id" in present and "id" in self._database.columns("handle"):
             columns.append(Column("handle"))
             terms.append("h.id")
-            joined = " LEFT JOIN handle AS h ON h.ROWID = m.handle_id"
-        if "chat_identifier" in self._database.columns("chat") and self._database.has_index(
-            "chat_message_join", "message_id"
-        ):
-            columns.append(Column("chat"))
-            terms.append(CHAT)
+            tables += " LEFT JOIN handle AS h ON h.ROWID = m.handle_id"
+        if "chat_identifier" in self._database.columns("chat"):
+            if self._database.has_index("chat_message_join", "message_id"):
+                columns.append(Column("chat"))
+                terms.append(CHAT.format(rowid=self._rowid))
+            else:
+                self.notes.append("its table chat_message_join has no index by message: the column chat is left out")
         columns.append(Column("text"))
         terms.extend(f"m.{name}" if name in present else "NULL" for name in ("text", "attributedBody"))
-        return f"SELECT {', '.join(terms)} FROM message AS m{joined}", columns  # noqa: S608 - names of ours
+        return ", ".join(terms), tables, columns
 
 
 def when(stored: object) -> str | None:

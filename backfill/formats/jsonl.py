@@ -11,9 +11,9 @@ import orjson
 
 from backfill.columns import Column, unique
 from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.choosing import roles_of
 from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
 from backfill.formats.keys import Keys
+from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.row import Row
 from tasks.errors import UnreadableArchive

@@ -1,13 +1,34 @@
-"""The roles of columns in formats that name their columns themselves."""
+"""Which columns hold the text, the sender and the time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from backfill.columns import Roles
-from backfill.formats.base import ReadOptions
-from backfill.formats.choosing import listed
+from backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES, ReadOptions
+from backfill.formats.names import listed
 from tasks.errors import UnreadableArchive
+
+
+def roles_of(origin: str, names: Sequence[str], options: ReadOptions) -> Roles:
+    """The roles of the columns ``names`` of ``origin``: as the options say, else by the usual names.
+
+    Raises:
+        UnreadableArchive: no column holds texts, or one that the options name is not there.
+    """
+    by_name = {name.strip().lower(): name for name in reversed(names)}
+
+    def usual(known: Sequence[str]) -> str | None:
+        return next((by_name[name] for name in known if name in by_name), None)
+
+    found = Roles(usual(TEXT_NAMES), usual(SENDER_NAMES), usual(TIME_NAMES))
+    roles = roles_or(found, origin, names, options)
+    if roles.text is None:
+        raise UnreadableArchive(
+            f"none of the columns of {origin} is called {', '.join(TEXT_NAMES)}:"
+            f" name one of {listed(names)} with --text-column"
+        )
+    return roles
 
 
 def roles_or(known: Roles, origin: str, names: Sequence[str], options: ReadOptions) -> Roles:

@@ -9,15 +9,14 @@ import pyarrow as pa
 
 from backfill.columns import TEXT, Column, Roles
 from backfill.formats.base import ReadOptions
-from backfill.formats.choosing import roles_of
 from backfill.formats.database import Database, quoted
+from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.outputs.values import as_text
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
 
 TABLE = "messages"
-LAST = "SELECT max(rowid) FROM messages"
 #: Types by declared type, with the kinds of values that fit them; other values make the column text.
 TYPES = {
     "INTEGER": (pa.int64(), {"integer", "null"}),
@@ -42,16 +41,15 @@ class TableReader:
         self.notes: list[str] = []
         self._database = Database(origin, self.notes)
         try:
-            tables = self._database.tables()
-            if TABLE not in tables:
-                found = ", ".join(tables[:30]) or "none"
+            if TABLE not in self._database.tables():
                 raise UnreadableArchive(
-                    f"{origin.name} is a database of something else: it has no table {TABLE!r}, its tables are {found}"
+                    f"{origin.name} is a database of something else: it has no table {TABLE!r},"
+                    f" its tables are {self._database.shown_tables()}"
                 )
             declared = self._database.columns(TABLE)
             self.columns: Sequence[Column] = self._typed(declared)
             self.roles: Roles = roles_of(origin.name, list(declared), options)
-            (self._last,) = self._database.one(LAST)
+            self._rowid = self._database.rowid(TABLE)
         except BaseException:
             self._database.close()
             raise
@@ -60,10 +58,13 @@ class TableReader:
 
     def rows(self) -> Iterator[Row]:
         names = ", ".join(quoted(column.name) for column in self.columns)
-        select = f"SELECT rowid, {names} FROM {TABLE}"  # noqa: S608 - quoted
         texts = [at for at, column in enumerate(self.columns) if column.type == TEXT]
         floats = [at for at, column in enumerate(self.columns) if column.type == pa.float64()]
-        for _, *values in self._database.slices(select, "rowid", self._last):
+        for found in self._database.rows(names, TABLE, self._rowid):
+            if isinstance(found, str):
+                yield Row([None] * len(self.columns), None, found)
+                continue
+            values = list(found[1:])
             for at in texts:
                 if values[at] is not None and not isinstance(values[at], str):
                     values[at] = as_text(values[at])
@@ -84,7 +85,10 @@ class TableReader:
     def _typed(self, declared: dict[str, str]) -> list[Column]:
         """The declared type of each column, unless values of another kind are in it."""
         kinds = ", ".join(f"group_concat(DISTINCT typeof({quoted(name)}))" for name in declared)
-        found = self._database.one(f"SELECT {kinds} FROM {TABLE}")  # noqa: S608 - quoted
+        try:
+            found = self._database.one(f"SELECT {kinds} FROM {TABLE}")  # noqa: S608 - quoted
+        except UnreadableArchive:  # damaged, somewhere: its rows are read as far as they go, as text
+            return [Column(name) for name in declared]
         columns = []
         for (name, kind), values in zip(declared.items(), found, strict=True):
             known, fitting = TYPES.get(kind.upper(), (TEXT, set()))

@@ -14,7 +14,7 @@ from tasks.errors import SluiceError, UnreadableArchive
 
 #: What reading and unpacking raises when the bytes are not what they should be. RuntimeError and NotImplementedError
 #: are zipfile's, for members that are encrypted or packed in a way that it does not know.
-DAMAGE: tuple[type[Exception], ...] = (
+DAMAGE = (
     OSError,
     EOFError,
     zlib.error,

@@ -147,6 +147,6 @@ def test_a_stop_ends_the_wait_for_a_row_that_does_not_come(tmp_path: Path) -> No
     with open_source(plan(tmp_path, path), stop) as source:
         rows = source.rows()
         assert next(rows).text == "one"
-        stop._status = 143
+        stop._ask(signal.SIGTERM, None)
         with pytest.raises(Stopped):
             next(rows)

@@ -142,7 +142,7 @@ def test_messages_that_are_still_in_the_log_are_read(make: Any, read: Any) -> No
 
 
 def test_other_databases_are_refused_with_their_tables(make: Any, read: Any) -> None:
-    with pytest.raises(UnreadableArchive, match=r"no chat\.db.*\(contacts\)"):
+    with pytest.raises(UnreadableArchive, match=r"no chat\.db.*\('contacts'\)"):
         read(make("CREATE TABLE contacts (name TEXT);", []))
 
 
@@ -150,3 +150,9 @@ def test_other_databases_are_refused_with_their_tables(make: Any, read: Any) -> 
 def test_what_is_no_database_is_refused(origin: Any, content: bytes) -> None:
     with pytest.raises(UnreadableArchive, match="archive"):
         imessage.open_reader(origin(content), ReadOptions())
+
+
+def test_chats_that_cannot_be_looked_up_quickly_are_left_out_and_noted(make: Any, read: Any) -> None:
+    reader = read(make(SCHEMA.replace("PRIMARY KEY (message_id, chat_id)", "PRIMARY KEY (chat_id, message_id)")))
+    assert "chat" not in [column.name for column in reader.columns]
+    assert reader.notes == ["its table chat_message_join has no index by message: the column chat is left out"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pytest
 
 from backfill.columns import Column, Roles
-from backfill.formats import sqlite
+from backfill.formats import database, sqlite
 from backfill.formats.base import ReadOptions
 from backfill.outputs.opening import open_writer
+from backfill.source import open_source
+from backfill.stop import Stop, Stopped
 from tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import plan, read
 
 
 @pytest.fixture
@@ -71,10 +75,68 @@ def test_an_empty_table_has_no_rows(make: Any) -> None:
 
 
 def test_other_databases_are_refused_with_their_tables(make: Any) -> None:
-    with pytest.raises(UnreadableArchive, match="its tables are calls, contacts"):
+    with pytest.raises(UnreadableArchive, match="its tables are 'calls', 'contacts'"):
         sqlite.open_reader(make("CREATE TABLE calls (a); CREATE TABLE contacts (b);"), ReadOptions())
 
 
 def test_a_table_without_a_column_of_texts_is_refused(make: Any) -> None:
     with pytest.raises(UnreadableArchive, match="--text-column"):
         sqlite.open_reader(make("CREATE TABLE messages (a TEXT, b TEXT)"), ReadOptions())
+
+
+def test_a_column_may_be_called_like_the_number_of_a_row(make: Any) -> None:
+    reader = sqlite.open_reader(
+        make("CREATE TABLE messages (rowid TEXT, text TEXT); INSERT INTO messages VALUES ('b', 'tea'), ('a', 'milk')"),
+        ReadOptions(),
+    )
+    assert [list(row.values) for row in reader.rows()] == [["b", "tea"], ["a", "milk"]]
+    reader.close()
+
+
+def test_a_table_without_row_numbers_is_refused(make: Any) -> None:
+    with pytest.raises(UnreadableArchive, match="no such column"):
+        sqlite.open_reader(make("CREATE TABLE messages (text TEXT PRIMARY KEY) WITHOUT ROWID"), ReadOptions())
+
+
+def test_what_lies_before_a_damaged_page_is_read_and_then_the_problem(make: Any, tmp_path: Path) -> None:
+    make("""
+        CREATE TABLE messages (text TEXT, n INTEGER);
+        WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
+        INSERT INTO messages SELECT 'tea at four, or at five? ' || n, n FROM numbers;
+    """)
+    path = tmp_path / "out.sqlite"
+    content = bytearray(path.read_bytes())
+    half = len(content) // 8192 * 4096
+    content[half : half + 4096] = b"\xaa" * 4096
+    path.write_bytes(content)
+    *rows, last = read(tmp_path, path)
+    assert len(rows) > 1_000
+    assert [row.text for row in rows] == [f"tea at four, or at five? {number + 1}" for number in range(len(rows))]
+    assert last.text is None
+    assert "malformed" in str(last.problem)
+
+
+def test_a_value_beyond_the_limit_is_one_row_with_a_problem(make: Any) -> None:
+    reader = sqlite.open_reader(
+        make("""
+            CREATE TABLE messages (text TEXT, raw BLOB);
+            INSERT INTO messages VALUES ('one', NULL), ('two', zeroblob(9000000)), ('three', NULL);
+        """),
+        ReadOptions(),
+    )
+    assert [(row.text, row.problem) for row in reader.rows()] == [
+        ("one", None),
+        (None, "a value is longer than 8,000,000 bytes"),
+        ("three", None),
+    ]
+    reader.close()
+
+
+def test_a_stop_ends_a_question_that_takes_long(tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    make("CREATE TABLE messages (text TEXT); INSERT INTO messages VALUES ('tea')")
+    monkeypatch.setattr(database, "LOOK_EVERY", 1)
+    stop = Stop()
+    with open_source(plan(tmp_path, tmp_path / "out.sqlite"), stop) as source:
+        stop._ask(signal.SIGINT, None)
+        with pytest.raises(Stopped):
+            list(source.rows())
