@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,9 +38,8 @@ class RunFolder:
         if self._target.exists() and not self._target.is_file():
             raise UnwritableOutput(f"{self._target} is not a regular file, which the output would replace")
         try:
-            self.path.mkdir(exist_ok=True)
-            self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not self._locked():
+                self._unlock()
         except BlockingIOError as exc:
             self._unlock()
             raise UnwritableOutput(f"another backfill is writing {self._target}") from exc
@@ -132,6 +132,16 @@ class RunFolder:
 
     def problem(self, exc: OSError) -> UnwritableOutput:
         return UnwritableOutput(f"{self._target} cannot be written ({exc.strerror or type(exc).__name__})")
+
+    def _locked(self) -> bool:
+        """Whether the lock is this process's; not if the run that had it took it away together with the folder."""
+        self.path.mkdir(exist_ok=True)
+        lock = self.path / LOCK
+        with suppress(FileNotFoundError):
+            self._lock = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return os.path.samestat(os.fstat(self._lock), lock.stat())
+        return False
 
     def _unlock(self) -> None:
         if self._lock >= 0:

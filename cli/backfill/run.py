@@ -67,15 +67,21 @@ def run(
         with _carrier(settings, local, lane, scores, display, stop) as carrier, display:
             outcome = engine.run(plan, carrier, display, stop)
     except Stopped as stopped:
-        console.print(
-            f"sluice: stopped after {display.rows:,} rows; the same command carries on (its state: {plan.folder})",
-            soft_wrap=True,
-        )
+        console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
     print_summary(outcome.tally, str(target))
     if report is not None:
         _write_report(report, plan, outcome, include_text)
     return 0
+
+
+def stopped_sentence(plan: Plan, rows: int) -> str:
+    """What a stop leaves; ``rows`` are written, 0 if the run was stopped before it knew."""
+    after = f" after {rows:,} rows" if rows else ""
+    if not plan.folder.exists():
+        return f"stopped{after}; nothing is left behind"
+    command = "the same command without --restart" if plan.restart else "the same command"
+    return f"stopped{after}; {command} carries on (its state: {plan.folder})"
 
 
 def _carrier(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
+from backfill import folder as folder_module
 from backfill.checkpoint import AHEAD, Checkpoint
 from backfill.folder import CHECKPOINT, RunFolder
 from tasks.errors import ChangedRun, UnwritableOutput
@@ -48,6 +50,20 @@ def test_only_one_process_writes_an_output(path: Path, target: Path) -> None:
         RunFolder(path, target).__enter__()
     with RunFolder(path, target):
         pass
+
+
+def test_a_lock_that_went_with_its_folder_is_none(path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(lock: int, operation: int) -> None:
+        monkeypatch.undo()
+        with RunFolder(path, target) as other:
+            other.publish()
+        fcntl.flock(lock, operation)
+
+    monkeypatch.setattr(folder_module.fcntl, "flock", late)
+    with RunFolder(path, target):
+        assert path.is_dir()
+        with pytest.raises(UnwritableOutput, match="another backfill"):
+            RunFolder(path, target).__enter__()
 
 
 def test_the_output_appears_and_the_folder_goes(path: Path, target: Path) -> None:

@@ -6,10 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from backfill.plan import Plan
 from backfill.stop import Stop, Stopped
+from cli.backfill.run import stopped_sentence
 
 
 @pytest.fixture
@@ -44,3 +48,13 @@ def test_a_sleep_ends_early(stop: Stop) -> None:
     with pytest.raises(Stopped):
         stop.sleep(60)
     assert time.monotonic() - started < 30
+
+
+def test_what_a_stop_leaves_is_said(tmp_path: Path) -> None:
+    plan = Plan(("in.csv",), tmp_path / "out.csv", "csv")
+    assert stopped_sentence(plan, 0) == "stopped; nothing is left behind"
+    plan.folder.mkdir()
+    assert stopped_sentence(plan, 0).startswith("stopped; the same command carries on")
+    assert stopped_sentence(replace(plan, restart=True), 1_000).startswith(
+        "stopped after 1,000 rows; the same command without --restart carries on"
+    )
