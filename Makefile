@@ -43,7 +43,8 @@ run: redis
 test: setup
 	@$(BIN)/python -m pytest
 
-chaos-backfill: setup
+chaos-backfill: $(INSTALLED)
+	@scripts/servers.sh redis rabbitmq
 	@$(BIN)/python -m bench.chaos
 
 lint: $(INSTALLED)
