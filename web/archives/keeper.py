@@ -19,6 +19,7 @@ from web.archives.shelf import Shelf
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 2.0
+POLL_S = 0.1
 #: Runners that may die in a row without getting further; then the archive has failed.
 MAX_STARTS = 5
 #: Seconds that a runner has to write its checkpoint when this process stops.
@@ -76,9 +77,16 @@ class Keeper:
                 self.look()
             except Exception as exc:
                 log.error("looking after the archives: %s", type(exc).__name__)
-            self._wake.wait(LOOK_EVERY_S)
-            self._wake.clear()
+            self._pause()
         self._stop_runners()
+
+    def _pause(self) -> None:
+        """Until the next look is due, something is to be done, or a runner ends and leaves its slot."""
+        ends = time.monotonic() + LOOK_EVERY_S
+        while time.monotonic() < ends and not self._wake.wait(POLL_S):
+            if any(runner.process.poll() is not None for runner in self._runners):
+                break
+        self._wake.clear()
 
     def look(self) -> None:
         """One look at everything."""
