@@ -6,12 +6,13 @@ Celery's task consumer takes the interactive queue only, and this step consumes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
 from celery.utils.log import get_logger
 from celery.worker.control import inspect_command
-from kombu import Consumer
+from kombu import Consumer, Queue
 from kombu.common import QoS, ignore_errors
 
 from tasks.app import prefetch_envelopes, settings_of
@@ -41,26 +42,59 @@ class Lanes(bootsteps.StartStopStep):
         c.windows = {}  # by lane: bulk or not
         self._bulk_qos: QoS | None = None
         c.create_task_handler = unharmed(c, direct(c, c.create_task_handler))
+        c.cancel_task_queue = self._cancelling(c, c.cancel_task_queue)
+        c.add_task_queue = self._adding(c, c.add_task_queue)
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Any) -> None:
         cancelled.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
         self._set_interactive_window(c)
+        # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
+        c.task_consumer.cancel_by_queue(QUEUES["bulk"])
         if self._queue is not None:
-            # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
-            c.task_consumer.cancel_by_queue(self._queue.name)
-            channel = c.connection.channel()
-            self._set_bulk_window(c, channel)
-            c.bulk_consumer = Consumer(
-                channel,
-                queues=[self._queue],
-                accept=["json"],
-                on_decode_error=c.on_decode_error,
-                on_message=c.create_task_handler(),
-            )
-            c.bulk_consumer.consume()
+            self._consume(c, self._queue)
         c.timer.call_repeatedly(settings_of(c.app).visibility_timeout_s / 4, self._renew, (c,))
         c.controller.sluice.consuming(True)
+
+    def _consume(self, c: Any, queue: Queue) -> None:
+        channel = c.connection.channel()
+        self._set_bulk_window(c, channel)
+        c.bulk_consumer = Consumer(
+            channel,
+            queues=[queue],
+            accept=["json"],
+            on_decode_error=c.on_decode_error,
+            on_message=c.create_task_handler(),
+        )
+        c.bulk_consumer.consume()
+
+    def _cancelling(self, c: Any, others: Callable[[str], None]) -> Callable[[str], None]:
+        """Celery's ``cancel_task_queue`` (``control.cancel_consumer``) for the bulk queue too."""
+
+        def cancel_task_queue(queue: str) -> None:
+            others(queue)
+            if queue == QUEUES["bulk"]:
+                self._queue = None  # not after a reconnect either
+                if c.bulk_consumer:
+                    c.bulk_consumer.cancel_by_queue(queue)
+
+        return cancel_task_queue
+
+    def _adding(self, c: Any, others: Callable[..., None]) -> Callable[..., None]:
+        """Celery's ``add_task_queue`` (``control.add_consumer``), with the bulk queue on its own channel."""
+
+        def add_task_queue(queue: str, *options: Any, **more: Any) -> None:
+            if queue != QUEUES["bulk"]:
+                others(queue, *options, **more)
+            elif self._queue is None:
+                self._queue = c.app.amqp.queues[queue]
+                if c.bulk_consumer:
+                    c.bulk_consumer.add_queue(self._queue)
+                    c.bulk_consumer.consume()
+                else:
+                    self._consume(c, self._queue)
+
+        return add_task_queue
 
     def stop(self, c: Any) -> None:
         if c.controller.sluice:
