@@ -20,6 +20,8 @@ from tasks.errors import UnreadableArchive
 
 #: Rows that are Python values at a time.
 SLICE_ROWS = 4_096
+#: Most bytes that the texts of a slice have when a dictionary is decoded: one entry may stand for thousands of rows.
+SLICE_BYTES = 1 << 26
 #: What is read of a column of a row group at a time.
 BUFFER_BYTES = 1 << 20
 
@@ -61,7 +63,7 @@ class ColumnarReader:
                 self._batches = self._stream
                 with origin.open() as stream:
                     schema = pa.ipc.open_stream(stream).schema
-        names = unique(schema.names)
+            names = unique(schema.names)
         self.columns: Sequence[Column] = [
             Column(name, plain_type(kind)) for name, kind in zip(names, schema.types, strict=True)
         ]
@@ -76,12 +78,21 @@ class ColumnarReader:
             )
 
     def rows(self) -> Iterator[Row]:
-        with self._faults():
-            for batch, share in self._batches():
-                for start in range(0, batch.num_rows, SLICE_ROWS):
-                    yield from self._slice(batch.slice(start, SLICE_ROWS))
-                if share is not None:
-                    self._origin.report(share)
+        count = 0
+        try:
+            with self._faults():
+                for batch, share in self._batches():
+                    for part in _slices(batch):
+                        self._origin.check()
+                        yield from self._slice(part)
+                        count += part.num_rows
+                    if share is not None:
+                        self._origin.report(share)
+        except UnreadableArchive as exc:
+            # An error without a cause is a limit's; one with a number is the system's: the bytes may be there next time.
+            if not count or exc.__cause__ is None or getattr(exc.__cause__, "errno", None):
+                raise
+            yield Row([None] * len(self.columns), None, exc.message)
 
     def close(self) -> None:
         """Nothing is open between two calls of ``rows``."""
@@ -125,9 +136,32 @@ class ColumnarReader:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, ValueError, KeyError) as exc:
+        except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as exc:
             reason = str(exc).partition("\n")[0][:200]
+            if isinstance(exc, UnicodeError):
+                reason = "a name of a column is no UTF-8"  # the library's own words show it
             raise UnreadableArchive(f"{self._origin.name} is no Parquet or Arrow, or is damaged: {reason}") from exc
+
+
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Pieces of few enough rows that their values fit into memory."""
+    rows = SLICE_ROWS
+    for array in batch.columns:
+        while isinstance(array, pa.ExtensionArray):
+            array = array.storage
+        if isinstance(array, pa.DictionaryArray) and len(array.dictionary):
+            rows = min(rows, SLICE_BYTES // max(1, _largest(array.dictionary)))
+    rows = max(1, rows)
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
+
+
+def _largest(array: pa.Array) -> int:
+    """Bytes of the largest value, or of all of them if they have no simple length."""
+    kind = array.type
+    if _is_text(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pc.max(pc.binary_length(array)).as_py() or 0
+    return int(array.nbytes)
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

@@ -93,20 +93,28 @@ class Database:
             tables: what stands behind FROM, with one row for each row of its first table.
             rowid: what the number of the first table's row is called.
         """
-        question = f"SELECT {rowid}, {terms} FROM {tables} WHERE {rowid} > ? ORDER BY {rowid} LIMIT {SLICE_ROWS}"  # noqa: S608
-        after = FIRST_ROWID
+        question = f"SELECT {rowid}, {terms} FROM {tables} WHERE {rowid} > ? ORDER BY {rowid} LIMIT ?"  # noqa: S608
+        after, limit, found = FIRST_ROWID, SLICE_ROWS, True
         try:
-            last, found = self._following("max", tables, rowid, after), True
+            last = self._following("max", tables, rowid, after)
             while found:
                 found = False
                 try:
                     with self._faults():
-                        for row in self._connection.execute(question, (after,)):
+                        for row in self._connection.execute(question, (after, limit)):
                             yield row
                             after, found = row[0], True
-                except _TooLarge as exc:
-                    yield exc.message
-                    after, found = self._following("min", tables, rowid, after), True
+                    limit = SLICE_ROWS
+                except UnreadableArchive as exc:
+                    if limit > 1:
+                        # The library looks one row ahead, and a good row would be lost to the error of the next one.
+                        limit, found = 1, True
+                    elif isinstance(exc, _TooLarge):
+                        yield exc.message
+                        before, after = after, self._following("min", tables, rowid, after)
+                        limit, found = SLICE_ROWS, after > before
+                    else:
+                        raise
                 self._origin.report(min(1.0, max(0, after) / max(1, last)))
         except UnreadableArchive as exc:
             if _code(exc.__cause__) in NOT_DAMAGE:

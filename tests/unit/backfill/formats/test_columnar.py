@@ -155,3 +155,40 @@ def test_progress_is_told(tmp_path: Path, origin: Any) -> None:
     assert one.position < one.size
     assert len(list(rows)) == 2
     assert one.position == one.size
+
+
+def test_what_lies_before_the_damage_is_read_and_then_the_problem(tmp_path: Path, origin: Any) -> None:
+    table = pa.table({"text": [f"tea at {number * number}" for number in range(3_000)]})
+    with pa.ipc.new_stream(tmp_path / "stream", table.schema) as writer:
+        writer.write_table(table, max_chunksize=1_000)
+    pa.parquet.write_table(table, tmp_path / "parquet", row_group_size=1_000, compression="zstd")
+    stream, packed = (tmp_path / "stream").read_bytes(), bytearray((tmp_path / "parquet").read_bytes())
+    middle = len(packed) * 6 // 10
+    packed[middle : middle + 500] = b"\x55" * 500
+    for content, good in (stream[: len(stream) * 9 // 10], 2_000), (bytes(packed), 1_000):
+        *rows, last = columnar.open_reader(origin(content), ReadOptions()).rows()
+        assert [row.text for row in rows] == table["text"].to_pylist()[:good]
+        assert (last.values, last.text) == ([None], None)
+        assert "damaged" in str(last.problem)
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path, origin: Any) -> None:
+    arrow_file(pa.table({"text": ["a"], "named": ["b"]}), tmp_path / "whole")
+    content = (tmp_path / "whole").read_bytes().replace(b"named", b"na\xffed")
+    with pytest.raises(UnreadableArchive, match=r"a name of a column is no UTF-8$"):
+        columnar.open_reader(origin(content), ReadOptions())
+
+
+def test_a_dictionary_of_long_texts_is_decoded_few_rows_at_a_time(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    plain = columnar.plain
+
+    def noted(array: pa.Array) -> pa.Array:
+        sizes.append(len(array))
+        return plain(array)
+
+    monkeypatch.setattr(columnar, "plain", noted)
+    monkeypatch.setattr(columnar, "SLICE_BYTES", 10_000)
+    texts = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 50, pa.int8()), ["x" * 1_000, "short"])
+    assert [row.text for row in read(pa.table({"text": texts}), arrow_file).rows()] == ["x" * 1_000, "short"] * 50
+    assert sizes == [10] * 10
