@@ -89,7 +89,7 @@ class ColumnarReader:
                     if share is not None:
                         self._origin.report(share)
         except UnreadableArchive as exc:
-            # An error without a cause is a limit's; one with a number is the system's: the bytes may be there next time.
+            # Without a cause it is a limit's; with a number the system's, and the bytes may be there the next time.
             if not count or exc.__cause__ is None or getattr(exc.__cause__, "errno", None):
                 raise
             yield Row([None] * len(self.columns), None, exc.message)
