@@ -25,7 +25,7 @@ from tasks.replies import Answers, ReplyListener
 from tasks.results import ResultReader, Stored
 
 #: Seconds that a command waits for one answer of Redis.
-REDIS_TIMEOUT_S = 10.0
+REDIS_TIMEOUT_S = 5.0
 #: Seconds that a command waits for a connection to the broker.
 BROKER_TIMEOUT_S = 5.0
 

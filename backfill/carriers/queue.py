@@ -121,7 +121,8 @@ class QueueCarrier:
             sent = self._sent.get(identity)
             if sent is not None:
                 self._answered_order = max(self._answered_order, sent.order)
-        if now - self._asked > ASK_EVERY_S:
+        # Who does not wait shall not wait for a frozen backend either.
+        if timeout_s > 0 and now - self._asked > ASK_EVERY_S:
             self._asked = now
             overdue = self._overdue(now)
             if overdue:
@@ -159,16 +160,17 @@ class QueueCarrier:
                 self._published = True
                 return
 
-    def _look(self) -> None:
-        """Ask for the workers' statuses; an absent backend leaves what was known."""
+    def _look(self) -> bool:
+        """Ask for the workers' statuses; False, and what was known, if the backend is absent."""
         self._looked = time.monotonic()
         try:
             self._workers = self._client.workers()
         except BackendUnavailable as exc:
             self._note(f"{exc.message}; waiting for it")
-            return
+            return False
         if self._workers:
             self._shape = shape_for(self._workers)
+        return True
 
     def _overdue(self, now: float) -> list[str]:
         patience = max(OVERDUE_S, OVERDUE_TIMES * self._takes_s)
@@ -180,7 +182,9 @@ class QueueCarrier:
 
     def _look_up(self, overdue: Sequence[str]) -> list[tuple[str, Answers]]:
         """Results whose reply was lost; says what is being waited for; sends again what got lost."""
-        self._look()
+        if not self._look():
+            return []
+        self._stop.check()
         try:
             stored = self._client.fetch(overdue)
         except BackendUnavailable as exc:

@@ -130,7 +130,7 @@ def test_replies_are_handed_on(carrier: QueueCarrier, client: FakeClient) -> Non
     carrier.send("e1", ["a"])
     assert client.published == [("e1", ["a"])]
     client.coming.append([("e1", [(0, label("a"))])])
-    assert carrier.receive(0) == [("e1", [(0, label("a"))])]
+    assert carrier.receive(0.1) == [("e1", [(0, label("a"))])]
     carrier.done(["e1"])
     assert client.forgotten == ["e1"]
 
@@ -138,9 +138,9 @@ def test_replies_are_handed_on(carrier: QueueCarrier, client: FakeClient) -> Non
 def test_a_lost_reply_is_looked_up(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
     carrier.send("e1", ["a", "b"])
     client.stored["e1"] = Stored("SUCCESS", [label("a"), label("b")])
-    assert carrier.receive(0) == []
+    assert carrier.receive(0.1) == []
     overdue(clock)
-    assert carrier.receive(0) == [("e1", [(0, label("a")), (1, label("b"))])]
+    assert carrier.receive(0.1) == [("e1", [(0, label("a")), (1, label("b"))])]
     assert len(client.published) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_failed_envelope_gives_each_text_its_error(carrier: QueueCarrier, clie
     carrier.send("e1", ["a", "b"])
     client.stored["e1"] = Stored("FAILURE", {"exc_message": "given up"})
     overdue(clock)
-    ((_, answers),) = carrier.receive(0)
+    ((_, answers),) = carrier.receive(0.1)
     assert [entry["error"]["message"] for _, entry in answers] == ["given up", "given up"]
 
 
@@ -176,7 +176,7 @@ def test_an_absent_backend_is_waited_for(
     carrier.send("e1", ["a"])
     client.backend_error = True
     overdue(clock)
-    assert carrier.receive(0) == []
+    assert carrier.receive(0.1) == []
     assert "waiting for it" in notes[0]
 
 
@@ -186,7 +186,7 @@ def test_the_operator_hears_that_no_worker_is_there(
     carrier.send("e1", ["a"])
     client.serving = []
     overdue(clock)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert "sluice worker" in notes[0]
     assert len(client.published) == 1
 
@@ -195,13 +195,13 @@ def test_what_nobody_holds_is_sent_again_under_its_id(carrier: QueueCarrier, cli
     carrier.send("e1", ["a"])
     carrier.send("e2", ["b"])
     overdue(clock)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert client.published == 2 * [("e1", ["a"]), ("e2", ["b"])]
     overdue(clock)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert len(client.published) == 4  # each time after twice the time
     overdue(clock, 2)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert len(client.published) == 6
 
 
@@ -212,7 +212,7 @@ def test_what_may_be_queued_is_not_sent_again(
     carrier.send("e1", ["a"])
     client.queued = queued
     overdue(clock)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert len(client.published) == 1
 
 
@@ -223,10 +223,10 @@ def test_what_later_envelopes_have_overtaken_is_sent_again(
         carrier.send(f"e{number}", [str(number)])
     client.queued = 7
     client.coming.append([("e2", [(0, label("2"))])])
-    carrier.receive(0)
+    carrier.receive(0.1)
     carrier.done(["e2"])
     overdue(clock)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert [identity for identity, _ in client.published] == ["e1", "e2", "e3", "e1"]
 
 
@@ -234,17 +234,17 @@ def test_slow_workers_are_given_their_time(carrier: QueueCarrier, client: FakeCl
     carrier.send("e1", ["a"])
     client.serving = [status("1", 64, 30, buffered=1)]
     clock.now += 100
-    assert carrier.receive(0) == []
+    assert carrier.receive(0.1) == []
     client.serving = [FAST]
     client.coming.append([("e1", [(0, label("a"))])])
-    carrier.receive(0)
+    carrier.receive(0.1)
     carrier.done(["e1"])
     carrier.send("e2", ["b"])
     clock.now += module.OVERDUE_TIMES * 100 - 1
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert len(client.published) == 2
     clock.now += 2
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert len(client.published) == 3
 
 
@@ -256,7 +256,7 @@ def test_what_is_lost_after_a_long_absence_is_missed_within_bounds(
     carrier.done(["slow"])
     carrier.send("lost", ["b"])
     clock.now += module.MAX_OVERDUE_S + module.ASK_EVERY_S
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert [one for one, _ in client.published] == ["slow", "lost", "lost"]
 
 
@@ -265,8 +265,20 @@ def test_giving_up_revokes_and_forgets(carrier: QueueCarrier, client: FakeClient
     carrier.give_up(["e1", "of an earlier run"])
     assert client.revoked == ["e1", "of an earlier run"]
     overdue(clock)
-    carrier.receive(0)
+    carrier.receive(0.1)
     assert len(client.published) == 1
+
+
+def test_who_does_not_wait_for_answers_does_not_wait_for_the_backend(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock, notes: list[str]
+) -> None:
+    carrier.send("e", ["a"])
+    clock.now += module.OVERDUE_S + module.ASK_EVERY_S
+    client.backend_error = True
+    assert carrier.receive(0) == []
+    assert not notes
+    assert carrier.receive(0.1) == []
+    assert len(notes) == 1
 
 
 def test_a_stop_ends_every_wait(carrier: QueueCarrier, client: FakeClient, stop: Stop) -> None:
@@ -276,7 +288,7 @@ def test_a_stop_ends_every_wait(carrier: QueueCarrier, client: FakeClient, stop:
         carrier.labels()
     stop._status = 130
     with pytest.raises(Stopped):
-        carrier.receive(0)
+        carrier.receive(0.1)
 
 
 def test_one_version_serves_or_none_is_named(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
