@@ -142,6 +142,9 @@ def print_summary(tally: Tally, target: str) -> None:
         console.print(
             f"duplicates saved {tally.saved:,} of {tally.rows:,} rows: {tally.sent:,} went to a model", soft_wrap=True
         )
+    if len(tally.versions) > 1:
+        found = ", ".join(f"{name} {count:,}" for name, count in sorted(tally.versions.items()))
+        console.print(f"note: more than one model answered (columns model and version): {found}", soft_wrap=True)
     for note in tally.notes:
         console.print(f"note: {note}", soft_wrap=True)
     runs = f" in {tally.runs} runs" if tally.runs > 1 else ""
