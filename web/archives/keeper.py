@@ -114,7 +114,8 @@ class Keeper:
     def _put_away(self, folder: Folder, progress: Progress) -> None:
         lock = folder.lock()
         if lock is None:
-            return  # its runner has been told, and will be gone soon
+            folder.cancel()  # its runner will be gone soon
+            return
         with lock:
             if folder.cancelled:
                 folder.finish(progress.end("cancelled"))

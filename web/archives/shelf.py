@@ -29,7 +29,7 @@ class Shelf:
 
     Args:
         most: folders that it holds; more are refused.
-        ttl_s: seconds that an archive is kept after its end, or after its upload if it never ran.
+        ttl_s: seconds that an archive is kept after its end, or after its upload if it never ran or was cancelled.
     """
 
     def __init__(self, root: Path, most: int, ttl_s: float) -> None:
@@ -111,7 +111,8 @@ class Shelf:
         """Whether its time is over. One that runs stays until it has come to an end."""
         if progress.state == "running":
             return False
-        return time.time() > (progress.finished_at or description.created_at) + self._ttl_s
+        ended = progress.finished_at if progress.state in ("done", "failed") else None
+        return time.time() > (ended or description.created_at) + self._ttl_s
 
     def sweep(self) -> None:
         """Delete what uploads and deletions left behind when their process died."""

@@ -30,9 +30,10 @@ def run(folder: Folder, word: bytes) -> None:
     if word == b"fail":
         folder.finish(progress.end("failed", {"code": "unreadable_archive", "message": "cut off in the middle"}))
         return
-    if word == b"wait":
-        progress.state, progress.done = "running", 7
-        folder.note_progress(progress)
+    if word in (b"wait", b"idle"):
+        if word == b"wait":
+            progress.state, progress.done = "running", 7
+            folder.note_progress(progress)
         while not folder.cancelled:
             time.sleep(0.02)
         folder.finish(progress.end("cancelled"))

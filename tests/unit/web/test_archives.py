@@ -327,6 +327,14 @@ def test_an_archive_that_never_ran_goes_too(make_app: MakeApp, root: Path) -> No
     http.delete(f"/jobs/{first['id']}")
 
 
+def test_a_runner_that_only_waits_ends_with_the_time_of_its_archive(http: FlaskClient, root: Path) -> None:
+    folder = Folder(root / upload(http, b"idle").get_json()["id"])
+    wait_for(lambda: folder.starts().count, "the runner")
+    folder.describe(replace(folder.description(), created_at=time.time() - 86_401))
+    assert http.get(f"/jobs/{folder.id}").status_code == 404
+    wait_for(lambda: left(root) == [], "the folder's end")
+
+
 def test_the_same_key_with_the_same_body_is_the_same_archive(http: FlaskClient) -> None:
     first = upload(http, key="k", output="jsonl")
     assert upload(http, key="k", output="jsonl").headers["Location"] == first.headers["Location"]
