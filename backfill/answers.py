@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS answers (
     label TEXT NOT NULL, probability REAL NOT NULL, scores BLOB
 ) WITHOUT ROWID;
 """
+#: What SQLite says of a file that is not such a database; a full disk or a locked file is no reason to forget it.
+BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 MARKS = ", ".join("?" * LOOKUP)
 FIND = f"SELECT digest, first, label, probability, scores FROM answers WHERE digest IN ({MARKS}) AND model = ?"  # noqa: S608
 
@@ -52,7 +54,9 @@ class Answers:
         with faults_of(path):
             try:
                 self._db = self._open()
-            except sqlite3.DatabaseError:
+            except sqlite3.DatabaseError as exc:
+                if exc.sqlite_errorcode & 0xFF not in BROKEN:
+                    raise
                 for one in path.parent.glob(f"{path.name}*"):
                     one.unlink()
                 self._db = self._open()

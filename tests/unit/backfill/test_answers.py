@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
 
 from backfill.answers import LOOKUP, Answers, digest_of
+from tasks.errors import UnwritableOutput
 from tests.unit.backfill.fakes import entry_for
 
 
@@ -62,3 +64,21 @@ def test_the_store_holds_no_text(path: Path) -> None:
     store.commit()
     store.close()
     assert all(b"like no other" not in one.read_bytes() for one in path.parent.iterdir())
+
+
+def test_a_full_disk_is_no_reason_to_forget_answers(path: Path) -> None:
+    answers = Answers(path)
+    answers.keep([(digest_of("a"), 0, entry_for("a"))])
+    answers.commit()
+    answers.close()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(UnwritableOutput):
+            Answers(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    answers = Answers(path)
+    answers.serve("fake", "1")
+    assert digest_of("a") in answers.find([digest_of("a")])
+    answers.close()
