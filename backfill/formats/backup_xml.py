@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 from xml.parsers import expat
 
@@ -19,8 +21,10 @@ from tasks.errors import UnreadableArchive
 CHUNK_BYTES = 1 << 18
 #: Longest element: an unclosed quote would otherwise pull the rest of the file into memory. Holds any attachment.
 MAX_ELEMENT_BYTES = 1 << 26
-#: Most attributes that are columns; others make the file something else than a backup.
-MAX_ATTRIBUTES = 1_000
+#: Most names of attributes, or of elements: the parser remembers them all, and no backup has so many.
+MAX_NAMES = 1_000
+#: Deepest nesting: the parser remembers every open element. A backup has four levels.
+MAX_DEPTH = 100
 #: What every file has, even if no message carries it.
 ALWAYS = ("address", "date", "body")
 #: The sender among the ``addr`` of an ``mms``, and what stands there for the phone's own number.
@@ -30,7 +34,29 @@ NO_TEXT = "the message has no text"
 _ENCODING = re.compile(rb"""\A[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 Attributes = dict[str, str]
-Mms = tuple[Attributes, list[Attributes], list[Attributes]]
+
+
+@dataclass(slots=True)
+class Mms:
+    """An ``mms`` of which no more is kept than its row needs: its text parts, ``(seq, text)``, and who sent it."""
+
+    attributes: Attributes
+    texts: list[tuple[int, str]] = field(default_factory=list)
+    chars: int = 0
+    sender: str | None = None
+
+    def part(self, part: Attributes) -> None:
+        """Keeps a text until the limit of a row is passed; other parts may hold megabytes."""
+        text = part.get("text", "null")
+        if text == "null" or not part.get("ct", "").startswith("text/plain") or self.chars > MAX_FIELD_CHARS:
+            return
+        self.chars += len(text) + 1
+        self.texts.append((_sequence(part), text[: MAX_FIELD_CHARS + 1]))
+
+    def address(self, one: Attributes) -> None:
+        found = one.get("address", "null")
+        if self.sender is None and one.get("type") == FROM and found not in ("null", OWN_NUMBER):
+            self.sender = found
 
 
 def open_reader(origin: Origin, options: ReadOptions) -> BackupReader:
@@ -77,15 +103,11 @@ class BackupReader:
         return self._row(attributes, "sms")
 
     def _mms(self, message: Mms) -> Row:
-        attributes, parts, addresses = message
-        texts = [part for part in parts if part.get("ct", "").startswith("text/plain")]
-        texts.sort(key=_sequence)
-        lines = [part["text"] for part in texts if part.get("text", "null") != "null"]
-        if lines:
-            attributes["body"] = "\n".join(lines)
+        attributes = message.attributes
+        if message.texts:
+            attributes["body"] = "\n".join(text for _, text in sorted(message.texts, key=itemgetter(0)))
         if attributes.get("address", "null") == "null":
-            found = (one.get("address", "null") for one in addresses if one.get("type") == FROM)
-            attributes["address"] = next((one for one in found if one != OWN_NUMBER), "null")
+            attributes["address"] = message.sender or "null"
         return self._row(attributes, "mms")
 
     def _row(self, attributes: Attributes, kind: str) -> Row:
@@ -107,6 +129,7 @@ class _Survey:
     def __init__(self, name: str) -> None:
         self.root: str | None = None
         self.names: dict[str, None] = {}
+        self._other_names: set[str] = set()
         self._name = name
         self._claimed: str | None = None
         self._depth = 0
@@ -122,9 +145,12 @@ class _Survey:
                     self._learn(attributes)
             else:
                 self._others += 1
+                self._look(tag, attributes)
         elif self._depth == 1:
             self._check_root(tag)
             self._claimed = attributes.get("count")
+        else:
+            self._look(tag, attributes)
 
     def end(self, tag: str) -> None:
         self._depth -= 1
@@ -133,14 +159,30 @@ class _Survey:
         """Whether the file holds what its root element says."""
         if self._claimed is not None and self._claimed.strip() != str(self._messages):
             claimed = self._claimed if self._claimed.isdecimal() and len(self._claimed) < 20 else "another number of"
-            notes.append(f"{self._name} says that it holds {claimed} messages; it holds {self._messages}")
+            notes.append(f"it says that it holds {claimed} messages; it holds {self._messages}")
         if self._others:
-            notes.append(f"{self._name} holds {self._others} elements that are neither sms nor mms: they are left out")
+            notes.append(f"it holds {self._others} elements that are neither sms nor mms: they are left out")
 
     def _learn(self, attributes: Attributes) -> None:
         self.names.update(dict.fromkeys(attributes))
-        if len(self.names) > MAX_ATTRIBUTES:
-            raise UnreadableArchive(f"{self._name} has more than {MAX_ATTRIBUTES:,} different attributes")
+        if len(self.names) > MAX_NAMES:
+            raise UnreadableArchive(
+                f"{self._name} has more than {MAX_NAMES:,} different attributes", {"limit": MAX_NAMES}
+            )
+
+    def _look(self, tag: str, attributes: Attributes) -> None:
+        """At what is no message, only whether it would fill the memory."""
+        if self._depth > MAX_DEPTH:
+            raise UnreadableArchive(
+                f"{self._name} has elements nested deeper than {MAX_DEPTH} levels", {"limit": MAX_DEPTH}
+            )
+        seen = self._other_names
+        if tag not in seen or not attributes.keys() <= seen:
+            seen.update((tag, *attributes))
+            if len(seen) > MAX_NAMES:
+                raise UnreadableArchive(
+                    f"{self._name} has more than {MAX_NAMES:,} different elements and attributes", {"limit": MAX_NAMES}
+                )
 
     def _check_root(self, tag: str) -> None:
         if tag == "calls":
@@ -166,12 +208,12 @@ class _Messages:
             if tag == "sms":
                 self._rows.append(self._sms(attributes))
             elif tag == "mms":
-                self._open = (attributes, [], [])
+                self._open = Mms(attributes)
         elif self._open is not None:
             if tag == "part":
-                self._open[1].append(attributes if "data" not in attributes else _without_data(attributes))
+                self._open.part(attributes)
             elif tag == "addr":
-                self._open[2].append(attributes)
+                self._open.address(attributes)
 
     def end(self, tag: str) -> None:
         if self._depth == 2 and self._open is not None:
@@ -191,15 +233,17 @@ def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> It
     def refuse(*_: object) -> None:
         raise UnreadableArchive(f"{origin.name} declares XML entities, which no backup does: it is not read")
 
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = handler.start
-    parser.EndElementHandler = handler.end
-    parser.EntityDeclHandler = refuse
     fed, pending, ended = 0, bytearray(), False
     try:
         with origin.open() as stream:
-            for data in _clean(stream.read, origin.name, notes):
+            head = stream.read(CHUNK_BYTES)
+            codec = _codec(head)
+            parser = expat.ParserCreate("utf-8" if codec else None)
+            parser.buffer_text = True
+            parser.StartElementHandler = handler.start
+            parser.EndElementHandler = handler.end
+            parser.EntityDeclHandler = refuse
+            for data in _clean(head, stream.read, codec, notes):
                 pending += data
                 incomplete = fed - max(0, parser.CurrentByteIndex)
                 if len(pending) < incomplete:  # the parser begins a long element anew with every call
@@ -226,31 +270,36 @@ def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> It
         yield None
 
 
-def _clean(read: Callable[[int], bytes], name: str, notes: list[str]) -> Iterator[bytes]:
-    """The file's bytes as a parser takes them."""
-    head = read(CHUNK_BYTES)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:4]:  # UTF-16: the parser knows it, the repair does not
-        while head:
-            yield head
-            head = read(CHUNK_BYTES)
-        return
+def _codec(head: bytes) -> str | None:
+    """The encoding of a file that begins with ``head``, if it is one of Unicode's; the parser knows the others."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in head[:2]:
+        return "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
     declared = _ENCODING.match(head[:200])
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    is_utf8 = declared is None or declared[1].lower() in (b"utf-8", b"utf8")
+    return "utf-8" if declared is None or declared[1].lower() in (b"utf-8", b"utf8") else None
+
+
+def _clean(head: bytes, read: Callable[[int], bytes], codec: str | None, notes: list[str]) -> Iterator[bytes]:
+    """The file's bytes as a parser takes them: in UTF-8, if they are in ``codec``."""
+    decoder = codecs.getincrementaldecoder(codec or "utf-8")("strict")
     repair = Repair()
+    data = head
     while True:
-        data = head
-        if is_utf8:
+        clean = data
+        if codec:
+            state = decoder.getstate()
             try:
-                data = decoder.decode(head, not head).encode()
+                clean = decoder.decode(data, not data).encode()
             except UnicodeDecodeError:
+                decoder.setstate(state)
                 decoder.errors = "replace"
-                notes.append(f"{name} has bytes that are no UTF-8: they are read as U+FFFD")
-                data = decoder.decode(head, not head).encode()
-        yield repair.feed(data)
-        if not head:
+                notes.append(f"it has bytes that are no {codec.upper()}: they are read as U+FFFD")
+                clean = decoder.decode(data, not data).encode()
+        yield repair.feed(clean)
+        if not data:
             break
-        head = read(CHUNK_BYTES)
+        data = read(CHUNK_BYTES)
     yield repair.finish()
 
 
@@ -267,8 +316,3 @@ def _sequence(part: Attributes) -> int:
         return int(part.get("seq", "0"))
     except ValueError:
         return 0
-
-
-def _without_data(attributes: Attributes) -> Attributes:
-    """An attachment's content is nobody's: it goes before the message is complete."""
-    return {name: value for name, value in attributes.items() if name != "data"}

@@ -70,13 +70,17 @@ class DelimitedReader:
             self._origin.open() as raw,
             io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline="") as text,
         ):
+            if self._dialect.said:
+                text.readline()
             rows = self._read(text)
             next(rows, None)
             yield from rows if self._encoding.is_utf8 else map(whole, rows)
 
     def _read(self, text: io.TextIOWrapper) -> Iterator[Row]:
         """All rows, the header too."""
-        fields_of = csv.reader(_lines(text), **self._dialect.arguments())
+        lines = map(self._dialect.doubled, _lines(text)) if self._dialect.escaped else _lines(text)
+        fields_of = csv.reader(lines, **self._dialect.arguments())
+        before = int(self._dialect.said)
         width, at = len(self._header), self._header.index(self.roles.text or "")
         while True:
             try:
@@ -84,10 +88,10 @@ class DelimitedReader:
                     if len(fields) == width:
                         yield Row(fields, fields[at])
                     elif fields:
-                        yield self._uneven(fields, at, fields_of.line_num)
+                        yield self._uneven(fields, at, before + fields_of.line_num)
                 return
             except csv.Error as exc:
-                yield Row([""] * width, None, f"line {fields_of.line_num}: {exc}")
+                yield Row([""] * width, None, f"line {before + fields_of.line_num}: {exc}")
 
     def _uneven(self, fields: list[str], at: int, line: int) -> Row:
         width = len(self._header)

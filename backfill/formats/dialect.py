@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
@@ -18,6 +18,8 @@ QUOTES = ('"', "'", None)
 SAMPLE_ROWS = 1_000
 #: Most lines of a row that the end of the sample cuts off.
 MAX_CUT_LINES = 50
+_ESCAPE = re.compile(r'\\(["\\])')
+_SAID = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)
 _WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 _NAMES = {";": "semicolons", "|": "vertical bars"}
 
@@ -29,22 +31,32 @@ class Dialect:
     Attributes:
         quote: None where quotes are characters like any other.
         spaced: a space follows each delimiter and belongs to no field.
+        escaped: within quotes, a quote has a backslash before it.
+        said: the first line is ``sep=`` and the delimiter, as spreadsheets write it, and no row.
     """
 
     delimiter: str = ","
     quote: str | None = '"'
     spaced: bool = False
+    escaped: bool = False
+    said: bool = False
 
     def arguments(self) -> dict[str, Any]:
         """What ``csv.reader`` takes."""
         quoting = {"quoting": csv.QUOTE_NONE} if self.quote is None else {"quotechar": self.quote}
         return {"delimiter": self.delimiter, "skipinitialspace": self.spaced, **quoting}
 
+    def doubled(self, line: str) -> str:
+        """A line with quotes doubled where it has backslashes before them; ``csv`` would take every backslash away."""
+        return _ESCAPE.sub(_doubled, line) if self.escaped else line
+
     def note(self) -> str | None:
         """A sentence where it is not what CSV or TSV mostly is."""
         parts = [] if self.delimiter in ",\t" else [f"separated by {_NAMES.get(self.delimiter, repr(self.delimiter))}"]
         if self.quote != '"':
             parts.append("not quoted" if self.quote is None else f"quoted by {self.quote}")
+        if self.escaped:
+            parts.append("quoted with backslashes before quotes inside")
         return f"its fields are {' and '.join(parts)}" if parts else None
 
 
@@ -90,8 +102,12 @@ def dialect_of(sample: str, complete: bool, names: Collection[str], delimiter: s
         delimiter: the only one to try.
     """
     best: Match | None = None
+    said = _SAID.match(sample)
+    if said is not None:
+        sample = sample[said.end() :]
+        delimiter = delimiter or said[1]
     for candidate in _candidates(sample, delimiter):
-        match = _match(sample, complete, names, candidate)
+        match = _match(sample, complete, names, replace(candidate, said=said is not None))
         if match is not None and (best is None or match.rank > best.rank):
             best = match
     return best
@@ -104,7 +120,14 @@ def _candidates(sample: str, delimiter: str | None) -> Iterator[Dialect]:
             continue
         for character in (delimiter,) if delimiter else DELIMITERS:
             after = re.findall(re.escape(character) + "(.?)", first)
-            yield Dialect(character, quote, bool(after) and set(after) == {" "})
+            spaced = bool(after) and set(after) == {" "}
+            yield Dialect(character, quote, spaced)
+            if quote == '"' and '\\"' in sample:
+                yield Dialect(character, quote, spaced, escaped=True)
+
+
+def _doubled(escape: re.Match[str]) -> str:
+    return '""' if escape[1] == '"' else escape[1]
 
 
 def _match(sample: str, complete: bool, names: Collection[str], dialect: Dialect) -> Match | None:
@@ -118,7 +141,7 @@ def _match(sample: str, complete: bool, names: Collection[str], dialect: Dialect
 
 def _rows(sample: str, complete: bool, dialect: Dialect) -> list[list[str]]:
     """The first rows that are not blank; an empty list for one that breaks the rules of quoting."""
-    reader = csv.reader(StringIO(sample, newline=""), strict=True, **dialect.arguments())
+    reader = csv.reader(StringIO(dialect.doubled(sample), newline=""), strict=True, **dialect.arguments())
     rows: list[list[str]] = []
     height = 0
     while len(rows) < SAMPLE_ROWS:

@@ -82,7 +82,8 @@ def _known(wanted: str, sample: bytes) -> str:
     try:
         name = codecs.lookup(wanted).name
         "".encode(name)  # refuses codecs that are no text encodings
-    except LookupError as exc:
+        codecs.getincrementaldecoder(name)("replace").decode(b"\xff")  # refuses those that allow no broken bytes
+    except (LookupError, ValueError) as exc:
         raise UnreadableArchive(
             f"there is no text encoding {wanted!r}: --encoding takes such as utf-8, cp1252"
         ) from exc

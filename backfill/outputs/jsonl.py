@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backfill.columns import Column
+from backfill.columns import Column, unique
 from backfill.outputs.appended import AppendedFile
 from backfill.outputs.base import State
 from backfill.outputs.values import as_json, unicode
@@ -22,7 +22,7 @@ class JsonlWriter:
     """
 
     def __init__(self, partial: Path, columns: Sequence[Column], state: State | None) -> None:
-        self._names = [unicode(column.name) for column in columns]
+        self._names = unique([unicode(column.name) for column in columns])
         self._file = AppendedFile(partial, state["bytes"] if state else None)
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backfill.columns import Column
+from backfill.columns import Column, unique
 from backfill.outputs.appended import AppendedFile
 from backfill.outputs.arrow_types import array, stored
 from backfill.outputs.base import State
@@ -40,7 +40,9 @@ class ParquetWriter:
     def __init__(self, partial: Path, columns: Sequence[Column], state: State | None) -> None:
         self._partial = partial
         self._spool = partial.with_name(f"{partial.name}.rows")
-        self._schema = pa.schema([(unicode(column.name), stored(column.type)) for column in columns])
+        names = unique([unicode(column.name) for column in columns])
+        kinds = [stored(column.type) for column in columns]
+        self._schema = pa.schema(list(zip(names, kinds, strict=True)))
         self._rows = AppendedFile(self._spool, state["bytes"] if state else None)
         if state is None:
             self._rows.append(self._schema.serialize())

@@ -125,7 +125,7 @@ def test_the_given_encoding_is_taken(read: Read) -> None:
     assert read(b"\xef\xbb\xbftext\nhi\n", encoding="utf-8")[0].text == "hi"
 
 
-@pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
+@pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13", "undefined", "idna", "a\0b"])
 def test_an_encoding_that_is_none_is_refused(reader: Open, encoding: str) -> None:
     with pytest.raises(UnreadableArchive, match="--encoding"):
         reader("text\na\n", encoding=encoding)
@@ -307,3 +307,21 @@ def test_what_the_csv_module_writes_is_read_back(
     assert names(found) == ["id", "text", "note"]
     assert [tuple(row.values) for row in found.rows()] == rows
     assert [row.text for row in found.rows()] == [text for _, text, _ in rows]
+
+
+@pytest.mark.parametrize("start", ["sep=;\r\n", "\ufeffSEP=;\n"])
+def test_the_line_that_tells_spreadsheets_the_delimiter_is_no_header(reader: Open, start: str) -> None:
+    found = reader(f"{start}id;text\r\n1;a, b\r\n2;c\r\n")
+    assert names(found) == ["id", "text"]
+    assert [row.text for row in found.rows()] == ["a, b", "c"]
+    assert [row.text for row in found.rows()] == ["a, b", "c"]
+
+
+def test_quotes_with_backslashes_before_them_are_found(reader: Open) -> None:
+    found = reader('id,text\n1,"say \\"hi\\", now"\n2,"C:\\dir\\\\"\n3,x\n')
+    assert [row.text for row in found.rows()] == ['say "hi", now', "C:\\dir\\", "x"]
+    assert found.notes == ["its fields are quoted with backslashes before quotes inside"]
+
+
+def test_backslashes_in_a_file_that_doubles_quotes_are_backslashes(read: Read) -> None:
+    assert [row.text for row in read('id,text\n1,"C:\\dir\\"\n2,"a ""b"" \\"\n')] == ["C:\\dir\\", 'a "b" \\']

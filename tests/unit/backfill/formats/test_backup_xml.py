@@ -130,3 +130,31 @@ def test_another_column_can_hold_the_texts(read: Any) -> None:
     assert [(row.text, row.problem) for row in reader.rows()] == [("s", None), (None, "the message has no text")]
     with pytest.raises(UnreadableArchive, match="no column 'nothing'"):
         read(content, text_column="nothing")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_repaired_too(read: Any, encoding: str) -> None:
+    content = '<?xml version="1.0" encoding="UTF-16"?>' + document(sms("tea &#55357;&#56832;"), sms("é")).decode()
+    assert [(row.text, row.problem) for row in read(content.encode(encoding)).rows()] == [("tea 😀", None), ("é", None)]
+
+
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        (b"<a>" * 101 + b"</a>" * 101, "deeper than 100 levels"),
+        (b"".join(b"<a%d/>" % number for number in range(1_100)), "1,000 different elements"),
+        (b"<mms " + b" ".join(b'a%d="1"' % number for number in range(1_100)) + b"/>", "1,000 different attributes"),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused(read: Any, inside: bytes, message: str) -> None:
+    with pytest.raises(UnreadableArchive, match=message):
+        read(document(sms("tea"), inside))
+
+
+def test_texts_of_a_message_without_end_are_kept_to_the_limit(read: Any) -> None:
+    parts = b'<part ct="text/plain" text="%s"/>' % (b"x" * 1_000) * 1_500
+    reader = read(document(b"<mms><parts>" + parts + b"</parts></mms>", sms("tea")))
+    assert [(row.text, row.problem) for row in reader.rows()] == [
+        (None, "the text is longer than 1,000,000 characters"),
+        ("tea", None),
+    ]
