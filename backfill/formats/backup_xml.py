@@ -266,6 +266,8 @@ def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> It
             yield f"the XML ends in the middle, at line {exc.lineno} ({reason})"
         else:
             yield f"the XML is broken at line {exc.lineno} ({reason}); nothing after it could be read"
+    except (LookupError, ValueError) as exc:  # of encodings that the parser does not know
+        raise UnreadableArchive(f"{origin.name} declares an encoding of texts that is not known") from exc
     else:
         yield None
 

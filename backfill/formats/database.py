@@ -102,6 +102,8 @@ class Database:
                 try:
                     with self._faults():
                         for row in self._connection.execute(question, (after, limit)):
+                            if row[0] <= after:  # pages that point at one another in a circle
+                                raise sqlite3.DatabaseError("the numbers of its rows do not rise")
                             yield row
                             after, found = row[0], True
                     limit = SLICE_ROWS

@@ -158,3 +158,9 @@ def test_texts_of_a_message_without_end_are_kept_to_the_limit(read: Any) -> None
         (None, "the text is longer than 1,000,000 characters"),
         ("tea", None),
     ]
+
+
+@pytest.mark.parametrize("encoding", [b"klingon", b"shift_jis"])
+def test_an_encoding_that_the_parser_does_not_know_is_refused(read: Any, encoding: bytes) -> None:
+    with pytest.raises(UnreadableArchive, match="encoding of texts that is not known"):
+        read(b'<?xml version="1.0" encoding="' + encoding + b'"?>' + document(sms("tea")))

@@ -98,12 +98,28 @@ def test_a_table_without_row_numbers_is_refused(make: Any) -> None:
         sqlite.open_reader(make("CREATE TABLE messages (text TEXT PRIMARY KEY) WITHOUT ROWID"), ReadOptions())
 
 
+MANY = """
+    CREATE TABLE messages (text TEXT, n INTEGER);
+    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
+    INSERT INTO messages SELECT 'tea at four, or at five? ' || n, n FROM numbers;
+"""
+
+
+def test_pages_that_lead_back_to_the_first_one_do_not_keep_it_for_ever(make: Any, tmp_path: Path) -> None:
+    make(MANY)
+    path = tmp_path / "out.sqlite"
+    content = bytearray(path.read_bytes())
+    root = 4096  # of the table: a page of branches, whose last one follows its header, and the others lie in cells
+    assert content[root] == 5
+    cell = root + int.from_bytes(content[root + 12 : root + 14])
+    content[root + 8 : root + 12] = content[cell : cell + 4]
+    path.write_bytes(content)
+    texts = [row.text for row in read(tmp_path, path)]
+    assert 1_000 < len(texts) <= 5_001
+
+
 def test_what_lies_before_a_damaged_page_is_read_and_then_the_problem(make: Any, tmp_path: Path) -> None:
-    make("""
-        CREATE TABLE messages (text TEXT, n INTEGER);
-        WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
-        INSERT INTO messages SELECT 'tea at four, or at five? ' || n, n FROM numbers;
-    """)
+    make(MANY)
     path = tmp_path / "out.sqlite"
     content = bytearray(path.read_bytes())
     half = len(content) // 8192 * 4096
