@@ -85,3 +85,11 @@ def test_no_value_stops_the_run(tmp_path_factory: pytest.TempPathFactory, values
         _, rows = written(output_format, path, COLUMNS, [["before", "x"], *(["1", v] for v in values), ["after", "y"]])
         assert [row[0] for row in rows] == ["before", *["1"] * len(values), "after"]
         assert [rows[0][1], rows[-1][1]] == ["x", "y"]
+
+
+@pytest.mark.parametrize("output_format", ["jsonl", "parquet", "sqlite"])
+def test_names_that_differ_in_broken_bytes_only_stay_two_columns(tmp_path: Path, output_format: str) -> None:
+    columns = [Column("caf\udce9"), Column("caf\udce8")]
+    names, rows = written(output_format, tmp_path / "out", columns, [["a", "b"]])
+    assert names == ["caf\ufffd", "caf\ufffd_2"]
+    assert rows == [["a", "b"]]
