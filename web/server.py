@@ -48,17 +48,23 @@ def serve(settings: Settings) -> None:
         workers_kill_timeout=KILL_S,
         respawn_failed_workers=True,
     )
-    server.serve(target_loader=_Loader(settings), wrap_loader=False)
+    server.serve(target_loader=_Loader(settings, os.getpid()), wrap_loader=False)
 
 
 class _Loader:
-    """Makes the app in the process that serves."""
+    """Makes the app in the process that serves.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        parent: the process that starts those that serve; it may be dead by the time they look.
+    """
+
+    def __init__(self, settings: Settings, parent: int) -> None:
         self._settings = settings
+        self._parent = parent
 
     def __call__(self, *args: Any) -> Any:
-        end_with(os.getppid())  # otherwise kill -9 leaves this process behind, with the port
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server has its own: the parent's would swallow it
+        end_with(self._parent)  # otherwise kill -9 leaves this process behind, with the port
         app = create_app(self._settings)
         gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
         archives.start()
