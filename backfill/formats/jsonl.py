@@ -124,13 +124,33 @@ def _parsed(lines: Iterator[str | bytes | None]) -> Iterator[Object | str]:
 
 
 def _parsed_leniently(line: str | bytes) -> Any:
-    """As the standard library has it, which lets broken characters through: the row then fails by its text alone."""
+    return _leniently(line if isinstance(line, str) else line.decode("utf-8", "surrogateescape"))
+
+
+def _leniently(text: str) -> Any:
+    """As the standard library has it, which lets broken characters through: the row then fails by its text alone.
+
+    None for what is broken otherwise, and for names of columns that cannot be written.
+    """
     try:
-        found = json.loads(line if isinstance(line, str) else line.decode("utf-8", "surrogateescape"))
-        "".join(found).encode() if isinstance(found, dict) else None
+        found = json.loads(text)
+        for one in found if isinstance(found, list) else [found]:
+            "".join(one).encode() if isinstance(one, dict) else None
     except (ValueError, RecursionError):
         return None
     return found
+
+
+def _array(data: bytes, encoding: str) -> Any:
+    try:
+        text = data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = _leniently(text)
+        return found if isinstance(found, list) else None
 
 
 def _elements(name: str, stream: BinaryIO, encoding: str) -> Iterator[Object | str]:
@@ -140,9 +160,8 @@ def _elements(name: str, stream: BinaryIO, encoding: str) -> Iterator[Object | s
             f"{name} is one JSON array of more than {MAX_ARRAY_BYTES:,} bytes: write one object a line instead",
             {"limit": MAX_ARRAY_BYTES},
         )
-    try:
-        found = orjson.loads(data.decode(encoding).removeprefix("\ufeff"))
-    except ValueError as exc:
-        raise UnreadableArchive(f"{name} is a broken JSON array") from exc
+    found = _array(data, encoding)
+    if found is None:
+        raise UnreadableArchive(f"{name} is a broken JSON array")
     for number, element in enumerate(found, 1):
         yield element if isinstance(element, dict) else f"element {number} is no JSON object"

@@ -15,6 +15,8 @@ MAX_KEYS = 1_000
 #: Shapes of objects that are remembered; then they are learnt anew.
 MAX_SHAPES = 10_000
 _INT64 = range(-(1 << 63), 1 << 63)
+#: Integers that a floating-point number holds, all of them.
+_EXACT = range(-(1 << 53), (1 << 53) + 1)
 
 _Shape = tuple[Any, ...]
 
@@ -30,6 +32,7 @@ class Keys:
         self._name = name
         self._types: dict[str, set[type]] = {}
         self._wide: set[str] = set()
+        self._inexact: set[str] = set()
         # Most objects have a shape seen before: keys and types. The values are the keys of its integers.
         self._shapes: dict[_Shape, list[str]] = {}
 
@@ -44,14 +47,19 @@ class Keys:
         if integers is None:
             integers = self._learn(shape, found)
         for key in integers:
-            if found[key] not in _INT64:
-                self._wide.add(key)
+            if found[key] not in _EXACT:
+                self._inexact.add(key)
+                if found[key] not in _INT64:
+                    self._wide.add(key)
 
     def names(self) -> list[str]:
         return list(self._types)
 
     def types(self) -> list[pa.DataType]:
-        """The type of each key's column: text where values disagree or are nested, or where integers exceed 64 bits."""
+        """The type of each key's column: text where values disagree or are nested, or where no type holds all of them.
+
+        So it is with integers beyond 64 bits, and, beside real numbers, with those beyond 53 bits.
+        """
         return [self._type(key) for key in self._types]
 
     def mixed_numbers(self) -> list[int]:
@@ -83,4 +91,6 @@ class Keys:
             return pa.bool_()
         if not types or not types <= {int, float} or key in self._wide:
             return TEXT
-        return pa.float64() if float in types else pa.int64()
+        if float not in types:
+            return pa.int64()
+        return TEXT if key in self._inexact else pa.float64()

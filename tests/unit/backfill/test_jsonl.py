@@ -198,3 +198,20 @@ def test_typed_columns_hold_values_of_their_type(
         assert values == [expected.get(column.name) for expected in objects]
         if column.type != pa.string():
             assert pa.array(values, column.type).to_pylist() == values
+
+
+def test_half_an_emoji_in_an_array_spoils_its_own_row_only(reader: Open) -> None:
+    found = reader('[{"text":"a\\ud83d"},{"text":"b"}]')
+    assert [row.text for row in found.rows()] == ["a\ud83d", "b"]
+
+
+@pytest.mark.parametrize("broken", ['{"text":"a"},', '{"text\\ud83d":"a"}', "[" * 100_000])
+def test_an_array_of_which_nothing_can_be_made_is_refused(reader: Open, broken: str) -> None:
+    with pytest.raises(UnreadableArchive, match="broken JSON array"):
+        reader(f"[{broken}]")
+
+
+def test_an_integer_that_a_real_number_cannot_hold_stays_as_it_is(reader: Open) -> None:
+    found = reader('{"text":"a","n":9007199254740993}\n{"text":"b","n":0.5}\n')
+    assert types(found)["n"] == "string"
+    assert [row.values[1] for row in found.rows()] == [9007199254740993, 0.5]
