@@ -28,6 +28,8 @@ from tasks.errors import ChangedRun
 
 #: Seconds between two checkpoints: the rows that a crash repeats, and an fsync each.
 CHECKPOINT_S = 2.0
+#: Bytes of input after which rows are let go before they fill a chunk, and rows between two looks at that.
+CHUNK_BYTES, FEW_ROWS = 1 << 23, 16
 #: Seconds between two points of the throughput curve, and between two updates of the display.
 SAMPLE_S, SHOW_S = 0.5, 0.1
 
@@ -160,7 +162,7 @@ class _Run:
         line, source = self._line, self._source
         rows = source.rows()
         self._pass_over(rows)
-        while chunk := list(itertools.islice(rows, line.chunk_rows)):
+        while chunk := self._chunk(rows):
             line.add(chunk, source.position)
             line.receive(0)
             yield line.take()
@@ -171,6 +173,16 @@ class _Run:
         while not line.empty:
             line.wait()
             yield line.take()
+
+    def _chunk(self, rows: Iterator[Row]) -> list[Row]:
+        """The next rows; fewer than usual where they are large."""
+        chunk: list[Row] = []
+        begin = self._source.position
+        while few := list(itertools.islice(rows, min(FEW_ROWS, self._line.chunk_rows - len(chunk)))):
+            chunk += few
+            if self._source.position - begin >= CHUNK_BYTES:
+                break
+        return chunk
 
     def _pass_over(self, rows: Iterator[Row]) -> None:
         """Skip what an earlier run has written, but not a stop."""

@@ -15,6 +15,8 @@ from tasks.envelope import Entry, failed
 
 #: Most rows that are read and let go together.
 CHUNK_ROWS = LOOKUP
+#: Bytes of input, as it lies on the disk, between the oldest unanswered row and the newest one: rows may be large.
+MOST_BYTES = 1 << 26
 #: Seconds that one wait for answers may take.
 POLL_S = 0.25
 
@@ -25,13 +27,14 @@ class Chunk:
 
     Attributes:
         start: the number of the first of them.
-        position: where in the input the reader was after them, bytes.
+        begin, position: where in the input the reader was before and after them, bytes.
         sent: rows whose text was sent because of them.
         saved: rows that share the answer of an equal text.
     """
 
     rows: Sequence[Row]
     start: int
+    begin: int
     position: int
     sent: int = 0
     saved: int = 0
@@ -93,6 +96,7 @@ class Line:
         self._name = name
         self.number = number
         self._row = row
+        self._position = 0
         self._window = Window(most, time.monotonic())
         self._chunks: deque[Chunk] = deque()
         self._held = 0
@@ -105,7 +109,9 @@ class Line:
     @property
     def full(self) -> bool:
         """Whether the next rows have to wait."""
-        return self._held + self.chunk_rows > self._most or self._under_way >= self._window.limit(self._carrier.shape())
+        if self._held + self.chunk_rows > self._most or self._under_way >= self._window.limit(self._carrier.shape()):
+            return True
+        return bool(self._chunks) and self._position - self._chunks[0].begin >= MOST_BYTES
 
     @property
     def empty(self) -> bool:
@@ -123,7 +129,8 @@ class Line:
 
     def add(self, rows: Sequence[Row], position: int) -> None:
         """Take up to ``chunk_rows`` rows; full envelopes leave at once."""
-        chunk = Chunk(rows, self._row, position)
+        chunk = Chunk(rows, self._row, self._position, position)
+        self._position = position
         self._row += len(rows)
         self._chunks.append(chunk)
         self._held += len(rows)

@@ -274,6 +274,21 @@ def test_a_window_of_one_message_is_enough(plan: Plan, source: Path) -> None:
     assert [row["id"] for row in rows_of(plan.target)] == [str(number) for number in range(49)]
 
 
+def test_large_rows_are_let_go_before_they_fill_a_chunk(plan: Plan, source: Path) -> None:
+    large = "x" * 900_000
+    source.write_text("text,other\n" + "".join(f"{number},{large}\n" for number in range(100)))
+    seen: list[int] = []
+
+    class Watching(FakeCarrier):
+        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+            seen.append(len(self.texts))
+            return super().receive(timeout_s)
+
+    backfill(plan, Watching())
+    assert seen[0] <= 32
+    assert len(rows_of(plan.target)) == 100
+
+
 def test_an_unreadable_archive_leaves_nothing(plan: Plan, source: Path) -> None:
     source.write_bytes(b"")
     with pytest.raises(UnreadableArchive):

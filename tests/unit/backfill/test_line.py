@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from backfill.answers import Answers
-from backfill.line import Chunk, Line
+from backfill.line import MOST_BYTES, Chunk, Line
 from backfill.row import Row
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 
@@ -148,6 +148,19 @@ def test_the_first_answer_counts(line: Line, carrier: FakeCarrier) -> None:
     carrier.let_go(0)
     line.receive(0)
     assert written(line.take()) == expected("a")
+
+
+def test_the_line_is_full_when_its_rows_are_large(line: Line, carrier: FakeCarrier) -> None:
+    carrier.hold = True
+    line.add(rows("a", "b"), MOST_BYTES - 1)
+    assert not line.full
+    line.add(rows("c"), MOST_BYTES + 9)
+    assert line.full
+    line.wait()  # which sends what there is, for nothing is under way
+    carrier.let_go(0)
+    line.receive(0)
+    assert written(line.take()) == expected("a", "b", "c")
+    assert not line.full
 
 
 def test_envelopes_are_full_however_many_rows_are_known(line: Line, carrier: FakeCarrier) -> None:
