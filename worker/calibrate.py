@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from worker.model.base import Classifier
 
-#: Seconds that the measurement may take; a slow device is measured on fewer, smaller shapes.
-BUDGET_S = 1.0
+#: Seconds that the measurement may take; a slow device is measured on fewer, smaller shapes. With one second mBERT's
+#: shape on a CPU gets three shapes, and one that is disturbed bends the line.
+BUDGET_S = 3.0
 REPEATS = 3  # the best one counts: noise only ever adds, and the first may build kernels for its size
 GROWTH = 4  # from one number of messages to the next
 TEXT = "Your parcel 4711 waits at the depot, please bring this code with you. "
