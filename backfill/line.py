@@ -63,7 +63,6 @@ class Line:
     """Rows under way. Each text is sent once: equal ones that wait share it, answered ones are looked up.
 
     Attributes:
-        chunk_rows: rows that are read and let go together.
         number: the next envelope's.
 
     Args:
@@ -90,8 +89,6 @@ class Line:
         self._carrier = carrier
         self._answers = answers
         self._most = most
-        # A few chunks fit into the smallest window, so that reading goes on while others are answered.
-        self.chunk_rows = max(1, min(CHUNK_ROWS, most // 4))
         self._max_text_chars = max_text_chars
         self._name = name
         self.number = number
@@ -105,6 +102,11 @@ class Line:
         self._open: dict[str, list[Text | None]] = {}
         self._numbers: dict[str, int] = {}
         self._under_way = 0
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows that are read and let go together: an envelope's, and a few chunks fit into the smallest window."""
+        return max(1, min(CHUNK_ROWS, self._most // 4, self._carrier.shape().messages))
 
     @property
     def full(self) -> bool:
