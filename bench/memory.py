@@ -227,7 +227,7 @@ def report(rows: Sequence[Row], results: Results) -> None:
     """Write and print the runs, their medians and how memory grows, and draw it."""
     lines: list[Row] = [{**line, "window": DEFAULT_WINDOW} for line in summarise(rows, ("rows",), FIGURES)]
     results.table("memory", lines)
-    results.table("memory_runs", rows)
+    results.table("memory_runs", [{name: row[name] for name in row if name != "watched"} for row in rows])
     print_table("A backfill's memory: the most of each, medians of the runs", lines, ["rows", *FIGURES, "window"])
     grown: list[Row] = [
         {"process": name, "growth": growth(lines, f"{name}_mib"), "less_than": GROWTH} for name in ("client", "worker")

@@ -103,7 +103,7 @@ def cdf(axes: Any, series: Mapping[str, np.ndarray]) -> None:
     axes.set_ylim(0, 101)
     few_log_ticks(axes.xaxis)
     if len(series) > 1:
-        axes.legend(loc="lower right")
+        axes.legend(fontsize=9)
 
 
 def few_log_ticks(axis: Any) -> None:
