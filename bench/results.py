@@ -101,7 +101,7 @@ class Results:
     def _write_manifest(self) -> None:
         seconds = (datetime.now(UTC) - self._began).total_seconds()
         manifest = {**self._manifest, "took_s": round(seconds, 1), "files": self.files}
-        text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
+        text = json.dumps(manifest, indent=2, ensure_ascii=False, default=_plain)
         (self.folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -195,6 +195,11 @@ def in_force(given: Mapping[str, Any]) -> dict[str, str]:
         settings = read(**given)
     fields = [name for name in Settings.model_fields if name not in PLACES]
     return {name: without_paths(shown(getattr(settings, name))) for name in fields}
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no type for; of a path, what ``without_paths`` leaves."""
+    return without_paths(str(value))
 
 
 def without_paths(text: str) -> str:
