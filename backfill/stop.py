@@ -32,6 +32,11 @@ class Stop:
         signal.signal(signal.SIGINT, self._ask)
         signal.signal(signal.SIGTERM, self._ask)
 
+    def remove(self) -> None:
+        """From now on a signal ends the process at once."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def check(self) -> None:
         """Nothing, until a stop is asked for.
 
@@ -54,6 +59,5 @@ class Stop:
             time.sleep(min(left, SLICE_S))
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.remove()
         self._status = 128 + number

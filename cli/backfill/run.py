@@ -69,6 +69,7 @@ def run(
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
+    stop.remove()  # what is left to do can be stopped anywhere
     print_summary(outcome.tally, str(target))
     if report is not None:
         _write_report(report, plan, outcome, include_text)

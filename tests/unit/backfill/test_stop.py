@@ -42,6 +42,12 @@ def test_a_second_signal_is_left_to_the_system(stop: Stop) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
+def test_a_stop_that_is_removed_leaves_signals_to_the_system(stop: Stop) -> None:
+    stop.remove()
+    assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    stop.check()
+
+
 def test_a_sleep_ends_early(stop: Stop) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     started = time.monotonic()
