@@ -186,7 +186,7 @@ def test_a_stop_is_heard_while_rows_are_passed_over(plan: Plan, monkeypatch: pyt
 
 def test_progress_begins_where_the_run_before_was(plan: Plan) -> None:
     with pytest.raises(Crash):
-        run(plan, Service(looks=35))
+        run(plan, Service(looks=400))
     display = Quiet()
     engine.run(plan, Late(), display, Stop())
     assert display.shares[0] > 0.3
