@@ -69,9 +69,9 @@ def run(
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
-    stop.remove()  # what is left to do can be stopped anywhere
     print_summary(outcome.tally, str(target))
     if report is not None:
+        stop.remove()  # the output is there, and half a report is none
         _write_report(report, plan, outcome, include_text)
     return 0
 
