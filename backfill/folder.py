@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from backfill.checkpoint import Checkpoint
+from backfill.whole import replace_whole
 from tasks.errors import ChangedRun, UnwritableOutput
 
 LOCK, CHECKPOINT, ANSWERS, PARTIAL = "lock", "checkpoint.json", "answers.sqlite", "output"
@@ -92,13 +93,8 @@ class RunFolder:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; after this it survives a crash of the machine."""
-        beside = self.path / f"{CHECKPOINT}.new"
         try:
-            with beside.open("wb") as file:
-                file.write(checkpoint.dump())
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path / CHECKPOINT)
+            replace_whole(self.path / CHECKPOINT, checkpoint.dump())
             sync_folder(self.path)
         except OSError as exc:
             raise self.problem(exc) from exc

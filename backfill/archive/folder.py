@@ -17,7 +17,6 @@ Files are replaced as a whole, so a reader sees the old one or the new one.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, field, fields
@@ -28,6 +27,7 @@ from uuid import uuid4
 import orjson
 
 from backfill.archive.lock import Lock
+from backfill.whole import replace_whole
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "sqlite": ".sqlite"}
@@ -204,16 +204,7 @@ class Folder:
         shutil.rmtree(trash, ignore_errors=True)
 
     def _replace(self, name: str, value: dict[str, Any]) -> None:
-        temporary = self.path / f"{name}.{uuid4().hex}"
-        try:
-            with temporary.open("wb") as file:
-                file.write(orjson.dumps(value))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path / name)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_whole(self.path / name, orjson.dumps(value))
 
 
 def _delete(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from importlib.resources import files
@@ -16,6 +15,7 @@ from backfill.report.read import batches
 from backfill.report.sections import Labels
 from backfill.report.words import duration, minute, percent, plural, rate, rows, span
 from backfill.tally import Tally
+from backfill.whole import replace_whole
 from tasks.errors import UnwritableOutput
 
 #: Labels that get a tile each; with more of them, only so many.
@@ -145,15 +145,7 @@ def _swatches() -> Iterable[str]:
 
 
 def _write(report: Path, page: str) -> None:
-    partial = report.with_name(f".{report.name}.{os.getpid()}.part")
     try:
-        try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(page)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(report)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_whole(report, page.encode())
     except OSError as exc:
         raise UnwritableOutput(f"{report}: the report cannot be written ({exc.strerror})") from exc
