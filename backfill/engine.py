@@ -16,10 +16,11 @@ from backfill.checkpoint import AHEAD, Checkpoint
 from backfill.display import Display
 from backfill.folder import RunFolder
 from backfill.line import CHUNK_ROWS, Chunk, Line
-from backfill.outputs.added import Added, added
+from backfill.outputs.added import added
 from backfill.outputs.base import Writer
 from backfill.outputs.opening import open_writer
 from backfill.plan import Plan
+from backfill.report.names import ReportNames
 from backfill.row import Row
 from backfill.source import Source, open_source
 from backfill.stop import Stop, Stopped
@@ -39,10 +40,7 @@ class Outcome:
     """A complete backfill: its counts, and the columns of its output that a report reads."""
 
     tally: Tally
-    added: Added
-    text: str | None
-    sender: str | None
-    time: str | None
+    names: ReportNames
 
 
 def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
@@ -56,12 +54,13 @@ def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
     """
     began = time.monotonic()
     with RunFolder(plan.folder, plan.target) as folder:
-        if plan.restart or folder.load() is None:
+        kept = None if plan.restart else folder.load()
+        if kept is None:
             # What a run left that died before its first checkpoint was begun with nobody knows which options.
             folder.clear()
         try:
             with open_source(plan, stop) as source, closing(Answers(folder.answers)) as answers:
-                outcome = _Run(plan, carrier, display, stop, folder, source, answers, began).run()
+                outcome = _Run(plan, carrier, display, stop, folder, kept, source, answers, began).run()
             folder.publish()
         except BaseException:
             folder.remove_if_unused()
@@ -79,6 +78,7 @@ class _Run:
         display: Display,
         stop: Stop,
         folder: RunFolder,
+        kept: Checkpoint | None,
         source: Source,
         answers: Answers,
         began: float,
@@ -89,7 +89,6 @@ class _Run:
         self._folder = folder
         self._source = source
         self._answers = answers
-        kept = folder.load()
         fresh = Checkpoint(source.fingerprint, _options(plan, source))
         if kept is not None:
             _refuse_changes(kept, fresh, folder.path)
@@ -120,8 +119,9 @@ class _Run:
             self._finish()
         finally:
             self._writer.close()
-        roles = self._source.roles
-        return Outcome(self._tally, self._added, roles.text, roles.sender, roles.time)
+        roles, ours = self._source.roles, self._added
+        names = ReportNames(roles.text, roles.sender, roles.time, ours.label, ours.probability, ours.error)
+        return Outcome(self._tally, names)
 
     def _labels(self, plan: Plan) -> list[str] | None:
         """The labels that get a column each: those of the first run, of the model that is there now otherwise."""

@@ -20,9 +20,7 @@ class Ending:
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        added = outcome.added
-        columns = (outcome.text, outcome.sender, outcome.time, added.label, added.probability, added.error)
-        return cls(outcome.tally, ReportNames(*columns))
+        return cls(outcome.tally, outcome.names)
 
     @classmethod
     def load(cls, folder: Folder) -> Self | None:

@@ -115,22 +115,13 @@ def _check_report(report: Path, target: Path) -> None:
 
 
 def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool) -> None:
-    from backfill.report.names import ReportNames
     from backfill.report.page import write_report
 
-    names = ReportNames(
-        text=outcome.text,
-        sender=outcome.sender,
-        time=outcome.time,
-        label=outcome.added.label,
-        probability=outcome.added.probability,
-        error=outcome.added.error,
-    )
     write_report(
         report,
         plan.target,
         plan.output_format,
-        names,
+        outcome.names,
         outcome.tally,
         title=_title(plan.inputs),
         include_text=include_text,

@@ -165,7 +165,7 @@ def test_rows_survive_in_order_with_their_texts_and_types(tmp_path: Path, name: 
     assert [[told(value) for value in row.values[: len(names)]] for row in written] == [
         [told(value) for value in row.values] for row in rows
     ]
-    text = names.index(outcome.text or "")
+    text = names.index(outcome.names.text or "")
     for row, result in zip(rows, written, strict=True):
         label, error = result.values[len(names)], result.values[-1]
         if row.problem is None and row.text and row.text.strip():
