@@ -13,7 +13,7 @@ import click
 import orjson
 
 from cli.embedded import require_running
-from cli.output import screen
+from cli.output import LABEL_COLOURS, screen
 from config.settings import Settings
 from tasks.client import Client
 from tasks.envelope import ENVELOPE_MESSAGES, Entry
@@ -21,7 +21,6 @@ from tasks.errors import SluiceError
 
 #: Seconds without a reply after which the stored result is asked for.
 ASK_AFTER_S = 1.0
-COLOURS = {"ham": "green", "spam": "yellow", "phishing": "red"}
 
 
 class NoAnswer(SluiceError):
@@ -120,7 +119,7 @@ def _print_lines(texts: Sequence[str], entries: Sequence[Entry], ms: float) -> N
         if "error" in entry:
             answer, style, number = entry["error"]["code"], "bold red", "     -"
         else:
-            answer, style = entry["label"], COLOURS.get(entry["label"], "cyan")
+            answer, style = entry["label"], LABEL_COLOURS.get(entry["label"], "cyan")
             number = f"{entry['probability']:6.3f}"
         line = Text.assemble((f"{answer:<9}", style), f" {number} ", (f"{ms:7.1f} ms  ", "dim"))
         note = entry["error"]["message"] if "error" in entry else " ".join(text.split())

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Labels of the shipped model, and how a terminal shows them.
+LABEL_COLOURS = {"ham": "green", "spam": "yellow", "phishing": "red"}
 #: Columns of a table that goes into a file or a pipe, where the terminal's width is unknown.
 PLAIN_WIDTH = 140
 #: A warning is not repeated within this time.

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backfill.tally import Tally
-from cli.output import screen
+from cli.output import LABEL_COLOURS, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,6 @@ LINE_EVERY_S = 5.0
 SAME_NOTE_EVERY_S = 30.0
 #: The rate that is shown is that of the last seconds.
 RATE_OVER_S = 10.0
-COLOURS = {"ham": "green", "spam": "yellow", "phishing": "red"}
 
 
 class Progress:
@@ -109,7 +108,7 @@ class Progress:
 def _counts(tally: Tally) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
     for label, count in sorted(tally.labels.items()):
-        line.append(f"{label} ", style=COLOURS.get(label, "cyan")).append(f"{count:,}   ")
+        line.append(f"{label} ", style=LABEL_COLOURS.get(label, "cyan")).append(f"{count:,}   ")
     if tally.errors:
         line.append("errors ", style="bold red").append(f"{tally.errors.total():,}   ")
     if tally.saved:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from cli.demo.http import Http
 from cli.demo.service import DemoFailed, Service
+from cli.output import LABEL_COLOURS
 from cli.processes import ROOT, sluice
 
 ARCHIVE = ROOT / "samples" / "archive.csv"
@@ -22,7 +23,6 @@ JOB_MESSAGES = 200
 JOB_TIMEOUT_S = 60.0
 BACKFILL_TIMEOUT_S = 300.0
 LABELS = ("ham", "spam", "phishing")
-COLOURS = {"ham": "green", "spam": "yellow", "phishing": "red"}
 
 TEXTS = (
     ("English", "Dinner at eight? I'll bring the dessert"),
@@ -132,4 +132,4 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _label(label: str, width: int = 0) -> Text:
-    return Text(f"{label:<{width}}", style=COLOURS.get(label, ""))
+    return Text(f"{label:<{width}}", style=LABEL_COLOURS.get(label, ""))
