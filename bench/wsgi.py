@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.process import free_port
+
 ROOT = Path(__file__).resolve().parents[1]
 CONNECTIONS = (1, 64, 256)
 MODEL = "simulated:?batch_ms=3&message_us=20"
@@ -112,7 +114,7 @@ def _service(folder: Path) -> Iterator[dict[str, str]]:
         **os.environ,
         "SLUICE_BROKER_URL": f"redis+socket://{socket}",
         "SLUICE_MODEL": MODEL,
-        "SLUICE_PORT": str(_free_port()),
+        "SLUICE_PORT": str(free_port()),
     }
     server = [shutil.which("redis-server") or "redis-server", "--port", "0", "--unixsocket", str(socket), "--save", ""]
     with (
@@ -169,14 +171,6 @@ def _number(pattern: str, out: str) -> float:
     found = re.search(pattern, out)
     assert found is not None, out
     return float(found[1])
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _options() -> argparse.Namespace:
