@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.sluice-installed
 
+# Tests wait for servers most of the time: files of tests run this many at once, each run with servers of its own.
+PROCESSES := 2
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -41,7 +44,7 @@ run: redis
 	@$(BIN)/sluice up
 
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 chaos-backfill: $(INSTALLED)
 	@scripts/servers.sh redis rabbitmq

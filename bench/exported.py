@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,8 +50,7 @@ def export(model: Any, target: Path, limit: int) -> Path:
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     shape = {0: torch.export.Dim("messages"), 1: torch.export.Dim("tokens", max=limit)}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.inference_mode():
+    with _errors_only("torch.onnx"), warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Logits().eval(),
@@ -71,9 +71,21 @@ def quantise(source: Path, target: Path) -> Path:
     tools: Any = import_module("onnxruntime.quantization")
     graph = onnx.load(source)
     del graph.graph.value_info[:]  # the exporter's shapes, which the quantiser would find contradicted
-    logging.getLogger().setLevel(logging.ERROR)
-    tools.quantize_dynamic(graph, target, per_channel=True, weight_type=tools.QuantType.QInt8)
+    with _errors_only(None):
+        tools.quantize_dynamic(graph, target, per_channel=True, weight_type=tools.QuantType.QInt8)
     return target
+
+
+@contextmanager
+def _errors_only(logger: str | None) -> Iterator[None]:
+    """What these libraries warn of is measured, or of no matter here."""
+    found = logging.getLogger(logger)
+    level = found.level
+    found.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        found.setLevel(level)
 
 
 class Session:

@@ -41,7 +41,7 @@ def run(state_dir: Path, tmp_path: Path) -> Run:
         return subprocess.run(
             sluice(*arguments),
             cwd=tmp_path,
-            env=environment(SLUICE_STATE_DIR=str(state_dir), SLUICE_MODEL=MODEL) | env,
+            env=environment(SLUICE_STATE_DIR=str(state_dir), SLUICE_MODEL=MODEL, COLUMNS="200") | env,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
