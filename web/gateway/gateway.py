@@ -237,6 +237,7 @@ class _Parts:
 
     def stop(self) -> None:
         self.commit.stop()
+        self.desk.stop()
         self.patience.stop()
         self.sampler.stop()
         self.replies.stop()

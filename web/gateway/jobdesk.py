@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,19 +14,18 @@ from celery import Celery, states
 
 from tasks.envelope import ENVELOPE_MESSAGES, Entry
 from tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
-from tasks.publisher import Publisher
 from tasks.results import ResultReader, Stored
 from web.gateway.jobstatus import JobStatus, finished, job_status, queued, single_entry, single_status
 from web.gateway.jobstore import Claim, Job, JobStore
 from web.gateway.patience import Patience
+from web.gateway.publishers import Publishers
 from web.gateway.sampler import Sampler
 from web.gateway.waiting import JobCollector, Registry
 
 log = logging.getLogger(__name__)
 
-#: Jobs that are published at the same moment; each holds one connection of Celery's producer pool.
+#: Jobs that are published at the same moment.
 PUBLISHING_AT_ONCE = 4
-PUBLISHING_WAIT_S = 10
 #: Seconds after which a job that is described and not published was left by a process that ended.
 PUBLISHING_TAKES_S = 60.0
 #: Seconds that a request waits for an earlier one with the same Idempotency-Key to publish the job.
@@ -81,7 +79,6 @@ class JobDesk:
         sampler: Sampler,
         revoke: Callable[[list[str]], None],
     ) -> None:
-        self._app = app
         self._backend = app.backend
         self._store = store
         self._reader = reader
@@ -90,7 +87,7 @@ class JobDesk:
         self._reply_to = reply_to
         self._sampler = sampler
         self._tell = revoke
-        self._publishing = threading.BoundedSemaphore(PUBLISHING_AT_ONCE)
+        self._publishers = Publishers(app, PUBLISHING_AT_ONCE)
 
     def submit(
         self,
@@ -185,29 +182,28 @@ class JobDesk:
         self._revoke(job, [one for one in job.envelopes if one[0] not in progress.envelopes and one[1]])
         return self.status(job_id)
 
+    def stop(self) -> None:
+        """Give back what is kept for the next job."""
+        self._publishers.close()
+
     # -- publishing
 
     def _publish(self, job: Job, cuts: list[Any], wants_reply: bool, claim: Claim | None) -> None:
         sent = 0
         try:
-            if not self._publishing.acquire(timeout=PUBLISHING_WAIT_S):
-                raise BrokerUnavailable("too many jobs are being submitted at once", retry_after_s=2)
-            try:
-                with Publisher(self._app) as publisher:
-                    for index, ((envelope_id, count), cut) in enumerate(zip(job.envelopes, cuts, strict=True)):
-                        publisher.publish(
-                            cut,
-                            lane=job.lane,
-                            envelope_id=envelope_id,
-                            reply_to=self._reply_to if wants_reply else None,
-                            more=job.total - sent - count,
-                            group_id=job.id,
-                            group_index=index,
-                        )
-                        sent += count
-                        self._sampler.published(job.lane, count)
-            finally:
-                self._publishing.release()
+            with self._publishers.lent() as publisher:
+                for index, ((envelope_id, count), cut) in enumerate(zip(job.envelopes, cuts, strict=True)):
+                    publisher.publish(
+                        cut,
+                        lane=job.lane,
+                        envelope_id=envelope_id,
+                        reply_to=self._reply_to if wants_reply else None,
+                        more=job.total - sent - count,
+                        group_id=job.id,
+                        group_index=index,
+                    )
+                    sent += count
+                    self._sampler.published(job.lane, count)
         except Exception as exc:
             self._undo(job, claim)
             if isinstance(exc, SluiceError):

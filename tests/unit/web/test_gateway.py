@@ -21,6 +21,7 @@ from tests.unit.web.fake_worker import FakeWorker, label_of
 from web.gateway import Gateway, Pending
 from web.gateway.jobdesk import JobDesk
 from web.gateway.jobstore import Claim, JobStore
+from web.gateway.publishers import Publishers
 from web.gateway.sampler import Sampler
 
 
@@ -315,6 +316,42 @@ def test_a_key_of_a_refused_job_can_be_used_again(
         with pytest.raises(BrokerUnavailable):
             gateway.submit_job(["hello"], "interactive", claim=claim)
     assert gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim).entries
+
+
+def test_jobs_share_the_channel_of_the_one_before(
+    gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquired: list[Publisher] = []
+    acquire = Publisher._acquire
+
+    def noted(self: Publisher) -> object:
+        if self._producer is None:
+            acquired.append(self)
+        return acquire(self)
+
+    assert gateway.submit_job(["hello"], "interactive", wait_s=5).entries
+    monkeypatch.setattr(Publisher, "_acquire", noted)
+    for _ in range(3):
+        assert gateway.submit_job(["hello"], "interactive", wait_s=5).entries
+    assert not acquired
+
+
+def test_a_publisher_whose_block_fails_is_lent_again_with_a_new_channel(gateway: Gateway) -> None:
+    publishers = Publishers(gateway._app, 1)
+    with pytest.raises(ZeroDivisionError), publishers.lent() as first:
+        first.publish(["hello"])
+        1 / 0  # noqa: B018
+    assert first._producer is None
+    with publishers.lent() as second:
+        assert second is first
+    publishers.close()
+
+
+def test_who_waits_too_long_for_a_publisher_is_told(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.gateway.publishers.WAIT_S", 0.05)
+    publishers = Publishers(gateway._app, 1)
+    with publishers.lent(), pytest.raises(BrokerUnavailable, match="too many jobs"), publishers.lent():
+        pass
 
 
 def test_a_forked_process_gets_threads_of_its_own(lone: Callable[..., Gateway]) -> None:

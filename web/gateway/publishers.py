@@ -1,0 +1,52 @@
+"""The publishers of jobs: as many as may publish at the same moment, each kept open for the next job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, LifoQueue
+
+from celery import Celery
+
+from tasks.errors import BrokerUnavailable
+from tasks.publisher import Publisher
+
+WAIT_S = 10.0
+
+
+class Publishers:
+    """Lent to request threads, the one used last first. Thread-safe.
+
+    Args:
+        most: publishers that are lent at once; each holds one connection of Celery's producer pool from its first
+            job on, so that a job costs no new channel.
+    """
+
+    def __init__(self, app: Celery, most: int) -> None:
+        self._idle: LifoQueue[Publisher] = LifoQueue()
+        for _ in range(most):
+            self._idle.put(Publisher(app))
+
+    @contextmanager
+    def lent(self) -> Iterator[Publisher]:
+        """A publisher for the length of the block.
+
+        Raises:
+            BrokerUnavailable: all of them were busy for ``WAIT_S``.
+        """
+        try:
+            publisher = self._idle.get(timeout=WAIT_S)
+        except Empty:
+            raise BrokerUnavailable("too many jobs are being submitted at once", retry_after_s=2) from None
+        try:
+            yield publisher
+        except BaseException:
+            publisher.close()  # whatever state its connection is in
+            raise
+        finally:
+            self._idle.put(publisher)
+
+    def close(self) -> None:
+        """Give the connections of those that are not lent back to Celery's pool."""
+        for publisher in list(self._idle.queue):
+            publisher.close()
