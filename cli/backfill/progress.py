@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from backfill.report.words import percent
 from backfill.tally import Tally
 from cli.output import LABEL_COLOURS, screen
 
@@ -23,6 +24,10 @@ LINE_EVERY_S = 5.0
 SAME_NOTE_EVERY_S = 30.0
 #: The rate that is shown is that of the last seconds.
 RATE_OVER_S = 10.0
+#: Columns to the right that stay free: the ``^C`` that a terminal writes there must not begin a line of its own.
+FREE_COLUMNS = 2
+#: Below so many columns the bar has a line for itself.
+NARROW = 60
 
 
 class Progress:
@@ -43,11 +48,14 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._live.start()
+            # Large inputs are gone through once, or passed over, before there is anything to count.
+            self._live.update(Text("looking through the input", style="dim"))
+            self._live.start(refresh=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         if self._console.is_terminal:
+            self._live.transient = self._began is None
             self._live.stop()
 
     def update(self, share: float, tally: Tally) -> None:
@@ -87,33 +95,55 @@ class Progress:
         began, first = self._began
         done = share - first
         if done <= 0:
-            return "–"
+            return "-"
         return _clock((time.monotonic() - began) * (1 - share) / done)
 
     def _picture(self, share: float, tally: Tally) -> Group:
-        head = Table.grid(padding=(0, 2), expand=True)
-        head.add_column(ratio=1)
-        for _ in range(4):
-            head.add_column(justify="right", no_wrap=True)
-        head.add_row(
-            ProgressBar(total=1.0, completed=share),
+        width = max(1, self._console.width - FREE_COLUMNS)
+        bar = ProgressBar(total=1.0, completed=share)
+        figures = [
             f"{share:4.0%}",
             f"{tally.rows:,} rows",
             f"{self._rate(tally):,.0f}/s",
             f"ETA {self._eta(share)}" if share < 1 else f"took {_clock(tally.run_s)}",
-        )
-        return Group(head, _counts(tally))
+        ]
+        if width < NARROW:
+            return Group(_row(width, bar, figures[0]), Text("  ".join(figures[1:])), *_lines(width, _counts(tally)))
+        return Group(_row(width, bar, *figures), *_lines(width, _counts(tally)))
 
 
-def _counts(tally: Tally) -> Text:
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for label, count in sorted(tally.labels.items()):
-        line.append(f"{label} ", style=LABEL_COLOURS.get(label, "cyan")).append(f"{count:,}   ")
+def _row(width: int, bar: ProgressBar, *figures: str) -> Table:
+    """``bar`` with ``figures`` to its right."""
+    row = Table.grid(padding=(0, 2), expand=True)
+    row.width = width
+    row.add_column(ratio=1)
+    for _ in figures:
+        row.add_column(justify="right", no_wrap=True)
+    row.add_row(bar, *figures)
+    return row
+
+
+def _counts(tally: Tally) -> list[Text]:
+    found = [
+        Text.assemble((label, LABEL_COLOURS.get(label, "cyan")), f" {count:,}")
+        for label, count in sorted(tally.labels.items())
+    ]
     if tally.errors:
-        line.append("errors ", style="bold red").append(f"{tally.errors.total():,}   ")
+        found.append(Text.assemble(("errors", "bold red"), f" {tally.errors.total():,}"))
     if tally.saved:
-        line.append(f"duplicates saved {tally.saved:,}", style="dim")
-    return line
+        found.append(Text(f"duplicates saved {tally.saved:,}", style="dim"))
+    return found
+
+
+def _lines(width: int, counts: list[Text]) -> list[Text]:
+    """``counts`` side by side, as many as fit a line."""
+    lines: list[Text] = []
+    for one in counts:
+        if lines and lines[-1].cell_len + 3 + one.cell_len <= width:
+            lines[-1].append("   ").append_text(one)
+        else:
+            lines.append(Text(no_wrap=True, overflow="ellipsis").append_text(one))
+    return lines
 
 
 def _clock(seconds: float) -> str:
@@ -131,9 +161,9 @@ def print_summary(tally: Tally, target: str) -> None:
     table.add_column("rows", justify="right")
     table.add_column("share", justify="right")
     for label, count in sorted(tally.labels.items()):
-        table.add_row(label, f"{count:,}", f"{count / tally.rows:.1%}")
+        table.add_row(label, f"{count:,}", percent(count, tally.rows))
     for code, count in sorted(tally.errors.items()):
-        table.add_row(f"error: {code}", f"{count:,}", f"{count / tally.rows:.1%}", style="red")
+        table.add_row(f"error: {code}", f"{count:,}", percent(count, tally.rows), style="red")
     table.add_row("all", f"{tally.rows:,}", "", style="bold")
     console = screen()
     console.print(table)

@@ -1,0 +1,57 @@
+"""What an operator sees of a backfill on terminals of several widths, and at its end."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from backfill.tally import Tally
+from cli.backfill.progress import FREE_COLUMNS, Progress, print_summary
+
+
+def millions() -> Tally:
+    labels = Counter(ham=1_444_000, phishing=16_000, spam=40_000)
+    began = time.monotonic() - 600
+    return Tally(labels, Counter(invalid_input=12), sent=1_000_000, saved=499_988, started=began)
+
+
+def terminal(width: int) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, height=20, color_system=None)
+
+
+def lines_of(console: Console) -> list[str]:
+    """What was written, without what moves the cursor."""
+    assert isinstance(console.file, io.StringIO)
+    written = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    return [line.rstrip() for line in written.splitlines()]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_every_count_is_seen_at_every_width(width: int) -> None:
+    console = terminal(width)
+    with Progress(console) as progress:
+        progress.update(0.99, millions())
+    lines = lines_of(console)
+    for part in ("99%", "1,500,012 rows", "ETA", "ham 1,444,000", "phishing 16,000", "errors 12", "saved 499,988"):
+        assert any(part in line for line in lines), part
+    # A terminal writes ^C behind the last line: where that is full, it would tear the display.
+    assert max(map(len, lines)) <= width - FREE_COLUMNS
+    assert any(line.count("━") >= 20 for line in lines)
+
+
+def test_something_is_seen_before_the_first_row() -> None:
+    console = terminal(80)
+    with Progress(console):
+        assert "looking through the input" in lines_of(console)
+
+
+def test_shares_in_the_summary_are_never_rounded_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(millions(), "out.csv")
+    found = capsys.readouterr().out
+    assert re.search(r"error: invalid_input +12 +<0\.1%", found)
+    assert re.search(r"ham +1,444,000 +96\.3%", found)
