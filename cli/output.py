@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,14 @@ SAME_LINE_EVERY_S = 30.0
 
 
 def screen(*, stderr: bool = False) -> Console:
-    """A console on stdout or stderr; no markup is read from what is printed, and no SMS is ever highlighted."""
+    """A console on stdout or stderr; no markup is read from what is printed, and no SMS is ever highlighted.
+
+    Characters that the stream cannot hold, such as those of a file's name, are escaped, as Python does on stderr.
+    """
     from rich.console import Console
 
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal and shutil.get_terminal_size((0, 0)).columns == 0:
         console.width = PLAIN_WIDTH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import time
 from collections import Counter
 
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from backfill.tally import Tally
 from cli.backfill.progress import FREE_COLUMNS, Progress, print_summary
+from cli.output import screen
 
 
 def millions() -> Tally:
@@ -55,3 +57,13 @@ def test_shares_in_the_summary_are_never_rounded_to_nothing(capsys: pytest.Captu
     found = capsys.readouterr().out
     assert re.search(r"error: invalid_input +12 +<0\.1%", found)
     assert re.search(r"ham +1,444,000 +96\.3%", found)
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(sink, encoding="ascii", errors="strict"))
+    print_summary(Tally(), "gr\u00fc\udce9e.csv")
+    screen().print("done")
+    sys.stdout.flush()
+    assert b"written to gr\\xfc\\udce9e.csv" in sink.getvalue()
+    assert sink.getvalue().endswith(b"done\n")
