@@ -31,6 +31,9 @@ def masked(sender: str) -> str:
     their first character and their host, anything else its first two characters.
     """
     sender = sender.strip()
+    # WhatsApp puts marks of direction around the numbers of those who are no contacts.
+    bare = sender.strip("".join(_HIDDEN)).strip()
+    sender = bare if _NUMBER.fullmatch(bare) else sender
     digits = sum(map(str.isdigit, sender))
     if _NUMBER.fullmatch(sender) and digits >= PHONE_DIGITS:
         plus = "+" if sender.startswith("+") else ""

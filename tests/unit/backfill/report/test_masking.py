@@ -16,7 +16,7 @@ from backfill.report.masking import masked, visible
         ("VM-HDFCBK", "VM-HDFCBK"),
         ("60777", "60777"), ("116123", "116123"), ("anna.smith@example.org", "a•••@example.org"),
         ("John Longname Smith", "Jo•••"), ("Anna 07700900123", "•••123"), ("tel:+447700900123", "•••123"),
-        ("a@b", "a•••@b"),
+        ("a@b", "a•••@b"), ("\u202a+44\u00a07700\u00a0900123\u202c", "+•••123"), ("\u202eknaB", "⟨U+202E⟩knaB"),
         ("07700900123@example.org", "0•••@example.org"), ("x@07700900123", "•••123"), ("", ""),
     ],
 )  # fmt: skip
