@@ -97,7 +97,7 @@ def over_time(look: Look, bars: Bars) -> bytes:
             fill = look.fill(label) | ({"linewidth": 0} if len(counts) > 45 else {})
             axes.bar(range(len(counts)), values[:, label], bottom=base, width=0.9, label=look.names[label], **fill)
             base += values[:, label]
-    top.set_ylabel(f"rows a {bars.unit.name}" if bars.unit.name[0].isalpha() else f"rows in {bars.unit.name}")
+    top.set_ylabel(_rows_each(bars.unit.name))
     bottom.set_ylabel("share (%)")
     bottom.set_ylim(0, 100)
     _whole_numbers(top.yaxis)
@@ -109,6 +109,13 @@ def over_time(look: Look, bars: Bars) -> bytes:
     bottom.set_xlim(-beside, len(names) - 1 + beside)
     _legend(figure, look, top)
     return _png(figure)
+
+
+def _rows_each(unit: str) -> str:
+    """``rows a day``, ``rows an hour``, ``rows in 6 hours``."""
+    if unit[0].isdigit():
+        return f"rows in {unit}"
+    return f"rows {'an' if unit == 'hour' else 'a'} {unit}"
 
 
 def by_script(look: Look, names: Sequence[str], counts: np.ndarray) -> bytes:
@@ -277,13 +284,14 @@ def _whole_numbers(axis: Any) -> None:
     from matplotlib import ticker
 
     axis.set_major_locator(ticker.MaxNLocator(nbins=5, integer=True))
-    axis.set_major_formatter(ticker.FuncFormatter(_short))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: _short(value, axis.get_view_interval()[1])))
 
 
-def _short(value: float, _: int) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):,.4g}{letter}"
+def _short(value: float, most: float) -> str:
+    """``value`` on an axis up to ``most``, in the unit of the whole axis: 4k before 12k."""
+    for size, unit, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if most >= size and value:
+            return f"{value / unit:,.4g}{letter}"
     return f"{value:,.0f}"
 
 

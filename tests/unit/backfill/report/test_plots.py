@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from backfill.report.plots import _ticks, drawable, moment, on_one_day
+from backfill.report.plots import _rows_each, _short, _ticks, drawable, moment, on_one_day
 from backfill.report.timeline import Bars, Timeline
 
 
@@ -47,6 +47,20 @@ def test_the_day_is_told_where_bars_have_only_the_clock() -> None:
     assert on_one_day(bars(start, timedelta(hours=2))) == "5 Feb 2026"
     assert on_one_day(bars(start, timedelta(hours=20))) == ""
     assert on_one_day(bars(start, timedelta(days=60))) == ""
+
+
+def test_numbers_of_an_axis_have_one_unit() -> None:
+    assert [_short(value, 17_000) for value in (0, 4_000, 12_000)] == ["0", "4k", "12k"]
+    assert [_short(value, 9_999) for value in (0, 4_000)] == ["0", "4,000"]
+    assert [_short(value, 1.6e6) for value in (500_000, 1_500_000)] == ["0.5M", "1.5M"]
+
+
+def test_an_hour_is_no_a_hour() -> None:
+    assert [_rows_each(unit) for unit in ("hour", "day", "6 hours")] == [
+        "rows an hour",
+        "rows a day",
+        "rows in 6 hours",
+    ]
 
 
 def test_names_that_the_font_lacks_are_numbered_and_long_ones_cut() -> None:
