@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backfill.report import palette, sections
 from backfill.report.findings import Findings
-from backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, text, tile
+from backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, section, text, tile
 from backfill.report.names import ReportNames
 from backfill.report.read import batches
 from backfill.report.sections import Labels
@@ -61,14 +61,7 @@ def _page(found: Findings, tally: Tally, seconds: float, title: str, output: str
         [
             _header(found, tally, seconds, title, labels),
             _about(tally, seconds, output),
-            sections.by_label(found, labels),
-            sections.over_time(found, labels),
-            sections.by_script(found, labels),
-            sections.top_senders(found, labels, include_text=include_text),
-            sections.certainty(found, labels),
-            sections.throughput(tally, labels),
-            sections.errors(found),
-            sections.examples(found, labels),
+            _sections(found, tally, labels, include_text=include_text),
             sections.notes(tally),
             _footer(include_text=include_text),
         ]
@@ -82,23 +75,45 @@ def _page(found: Findings, tally: Tally, seconds: float, title: str, output: str
     )
 
 
+def _sections(found: Findings, tally: Tally, labels: Labels, *, include_text: bool) -> Markup:
+    if not found.rows:
+        return section("No rows", paragraph("The archive has no rows, so there is nothing to show."))
+    return join(
+        [
+            sections.by_label(found, labels),
+            sections.over_time(found, labels),
+            sections.by_script(found, labels),
+            sections.top_senders(found, labels, include_text=include_text),
+            sections.certainty(found, labels),
+            sections.throughput(tally, labels),
+            sections.errors(found),
+            sections.examples(found, labels),
+        ]
+    )
+
+
 def _header(found: Findings, tally: Tally, seconds: float, title: str, labels: Labels) -> Markup:
     when = [rows(found.rows)]
     bars = found.timeline.bars(len(found.labels))
     if bars is not None:
-        when.append(f"messages from {span(*bars.span)}")
+        when.append(f"dated {span(*bars.span)}")
     when.append(f"made {minute(time.time())} UTC")
-    tiles = [tile(f"{found.rows:,}", "rows")]
+    tiles = [_count(found.rows, "row")]
     good = int(found.counts.sum())
     for number, name in list(zip(labels.order, labels.swatches, strict=True))[:TILES]:
         tiles.append(tile(percent(int(found.counts[number]), good), name))
     if tally.saved:
         tiles.append(tile(percent(tally.saved, tally.sent + tally.saved), "duplicates saved"))
-    tiles.append(tile(f"{found.errors.total():,}", "errors"))
+    tiles.append(_count(found.errors.total(), "error"))
     tiles.append(tile(rate(tally.rows, seconds), "rows/s"))
     return Markup(
         f'<header><h1>{text(title)}</h1>{paragraph(" · ".join(when))}</header>\n<div class="tiles">{join(tiles)}</div>'
     )
+
+
+def _count(count: int, noun: str) -> Markup:
+    number, noun = plural(count, noun).split()
+    return tile(number, noun)
 
 
 def _about(tally: Tally, seconds: float, output: str) -> Markup:
@@ -123,7 +138,10 @@ def _footer(*, include_text: bool) -> Markup:
     if include_text:
         sentence = "This page shows texts of messages and their senders as they are: it is for those who may read them."
     else:
-        sentence = "This page holds no text of any message. Of telephone numbers it shows the last three digits."
+        sentence = (
+            "This page holds no text of any message. Of telephone numbers it shows the last three digits; "
+            "senders with names of up to 11 characters are shown by name."
+        )
     return Markup(f"<footer>{paragraph(sentence)}{paragraph('Made by Sluice.')}</footer>")
 
 

@@ -91,11 +91,12 @@ def over_time(found: Findings, labels: Labels) -> Markup:
     """Rows and shares by label in the course of time."""
     title = "Over time"
     if found.times is None:
-        return section(title, paragraph("The archive has no column with the time of messages."))
+        return section(title, paragraph("No column is known to hold the times; --time-column names one."))
     bars = found.timeline.bars(len(found.labels))
-    remarks = _time_remarks(found.times, bars.outside if bars else 0)
     if bars is None:
+        remarks = _unread_times(found.times)
         return section(title, paragraph("No labelled row has a time that could be read."), *map(paragraph, remarks))
+    remarks = [*_unread_times(found.times), *_time_remarks(found.times, bars.outside)]
     counts = bars.counts[:, labels.order]
     shown = replace(bars, counts=counts)
     names = [plots.moment(start, bars) for start in bars.starts.tolist()]
@@ -119,8 +120,8 @@ def _from_to(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def _time_remarks(times: Times, outside: int) -> list[str]:
-    """Sentences on what could not be read or shown, and on zones."""
+def _unread_times(times: Times) -> list[str]:
+    """Sentences on what could not be read."""
     remarks = []
     if times.missing:
         remarks.append(f"{rows(times.missing)} had no time.")
@@ -129,6 +130,12 @@ def _time_remarks(times: Times, outside: int) -> list[str]:
             f"{rows(times.unreadable)} had a time that could not be read, or one outside of 1990 to 2099; "
             "they are in all other sections."
         )
+    return remarks
+
+
+def _time_remarks(times: Times, outside: int) -> list[str]:
+    """Sentences on what is not shown, and on zones."""
+    remarks = []
     if outside:
         remarks.append(f"{rows(outside)} lie far outside this span and are left out of it here.")
     if times.zoned:
@@ -155,10 +162,11 @@ def by_script(found: Findings, labels: Labels) -> Markup:
     names = [scripts.NAMES[at] for at in order]
     parts = [f"{name} {percent(count, int(total.sum()))}" for name, count in _zipped(names, total[order])]
     drawn = order[:DRAWN_SCRIPTS]
+    most = f"; the picture has the {DRAWN_SCRIPTS} most frequent" if len(order) > DRAWN_SCRIPTS else ""
     picture = labels.picture(
         lambda look: plots.by_script(look, names[:DRAWN_SCRIPTS], counts[drawn]),
         f"Stacked bar chart of the share of each label by script. Rows by script: {_listed(parts)}.",
-        f"Shares of labels by the script of most letters of a text. Rows by script: {_listed(parts)}.",
+        f"Shares of labels by the script of most letters of a text{most}. Rows by script: {_listed(parts)}.",
     )
     heads = ["Script", "Rows", *labels.swatches]
     lines: list[list[Cell]] = [[scripts.NAMES[at], int(total[at]), *counts[at].tolist()] for at in order]
@@ -170,7 +178,7 @@ def top_senders(found: Findings, labels: Labels, *, include_text: bool) -> Marku
     title = "Senders"
     senders = found.senders
     if senders is None:
-        return section(title, paragraph("The archive has no column with the sender of messages."))
+        return section(title, paragraph("No column is known to hold the senders; --sender-column names one."))
     if not senders.distinct:
         return section(title, paragraph("No labelled row has a sender."))
     show = (lambda name: visible(name, MAX_SENDER_CHARS)) if include_text else masked
@@ -246,6 +254,8 @@ def certainty(found: Findings, labels: Labels) -> Markup:
         f"Rows by the probability of the label that they got, in steps of 0.05. Share of all rows {_listed(limits)}; "
         f"the dashed line is at {UNSURE[-1]:g}."
     )
+    if len(labels.order) > 1:
+        caption += " Each label has a scale of its own."
     bins = found.bins[labels.order]
     picture = labels.picture(lambda look: plots.probabilities(look, bins), f"Histograms. {caption}", caption)
     heads = ["Label", "Rows", *(head for limit in UNSURE for head in (f"Below {limit:g}", "Share"))]

@@ -66,6 +66,6 @@ def span(first: int, last: int) -> str:
         return f"{day(first)} to {day(last)}"
     if first == last:
         return f"{minute(first)}:{first % 60:02}"
-    if last - first < 600:
-        return f"{minute(first)}:{first % 60:02} to {minute(last)}:{last % 60:02}"
-    return f"{minute(first)} to {minute(last)}"
+    clock = "%H:%M:%S" if last - first < 600 else "%H:%M"
+    begin, end = (f"{datetime.fromtimestamp(at, UTC):{clock}}" for at in (first, last))
+    return f"{day(first)} {begin} to " + (end if day(first) == day(last) else f"{day(last)} {end}")

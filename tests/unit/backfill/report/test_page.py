@@ -70,7 +70,7 @@ def test_one_page_has_pictures_and_figures_of_everything(tmp_path: Path) -> None
     assert len(page.alts) == 5
     assert all(len(alt) > 40 for alt in page.alts)
     for told in (
-        "91 rows", "messages from 1 Nov 2026 to 4 Nov 2026", "ham 33.3% (30)", "one bar per hour", "Latin 100.0%",
+        "91 rows", "dated 1 Nov 2026 to 4 Nov 2026", "ham 33.3% (30)", "one bar per hour", "Latin 100.0%",
         "30 rows (33.3%) with the text of another one", "sms-mini 3", "2 stops, carried on each time",
         "All times are in UTC.", "stopped and carried on 2 times", "1 row got no label", "invalid_input",
         "b.mp4", "90 senders in all.",
@@ -141,7 +141,8 @@ def test_labels_of_any_model_are_shown_escaped_and_drawn_or_numbered(tmp_path: P
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([], "No row got a label."),
+        ([], "The archive has no rows"),
+        ([failure()], "No row got a label."),
         ([failure(), failure("model_failed")], "2 rows got no label"),
         ([row(1)], "Every row got a label."),
         ([row(1, received_at="soon")], "No labelled row has a time that could be read."),
@@ -156,11 +157,29 @@ def test_archives_that_lack_something_say_so(tmp_path: Path, rows: list[Line], t
     assert told in Page(report_on(tmp_path, rows, include_text=True)).text
 
 
+def test_nothing_is_said_of_rows_that_are_not_there(tmp_path: Path) -> None:
+    empty = Page(report_on(tmp_path, [])).text
+    assert "Every row got a label" not in empty
+    assert "Over time" not in empty
+    failed = Page(report_on(tmp_path, [(*row(1)[:3], None, None, "invalid_input: empty")])).text
+    assert "Times are shown as they were written" not in failed
+
+
+def test_one_is_no_plural_and_pictures_say_what_they_leave_out(tmp_path: Path) -> None:
+    one = Page(report_on(tmp_path, [row(1), failure()])).text
+    assert "1error" in one
+    assert "scale of its own" not in one
+    letters = "aαаաאاअবਅઅଅதఅ"
+    many = Page(report_on(tmp_path, [row(at, LABELS[at % 3], text=letters[at % 13]) for at in range(39)])).text
+    assert "the picture has the 12 most frequent" in many
+    assert "Each label has a scale of its own" in many
+
+
 def test_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
     names = ReportNames(None, None, None, "label", "probability", "error")
     page = Page(report_on(tmp_path, rows_of(), names))
-    assert "no column with the time" in page.text
-    assert "no column with the sender" in page.text
+    assert "--time-column names one" in page.text
+    assert "--sender-column names one" in page.text
     assert "No labelled row has a text to look at." in page.text
 
 
