@@ -72,7 +72,7 @@ class Progress:
         elif now - self._last_line > LINE_EVERY_S:
             self._last_line = now
             self._console.print(
-                f"{share:4.0%}  {tally.rows:,} rows  {self._rate(tally):,.0f}/s  ETA {self._eta(share)}"
+                f"{share:4.0%}  {tally.rows:,} rows  {self._rate(tally):,.0f}/s  {self._left(share, tally)}"
                 f"  {tally.summary()}",
                 soft_wrap=True,
             )
@@ -88,6 +88,9 @@ class Progress:
         """Rows a second of the last seconds; of the whole run at its start."""
         (since, rows), (now, latest) = self._recent[0], self._recent[-1]
         return (latest - rows) / (now - since) if now - since > 1 else tally.rate
+
+    def _left(self, share: float, tally: Tally) -> str:
+        return f"ETA {self._eta(share)}" if share < 1 else f"took {_clock(tally.run_s)}"
 
     def _eta(self, share: float) -> str:
         """Time left if the rest goes like what this run has done; a dash while that is unknown."""
@@ -105,7 +108,7 @@ class Progress:
             f"{share:4.0%}",
             f"{tally.rows:,} rows",
             f"{self._rate(tally):,.0f}/s",
-            f"ETA {self._eta(share)}" if share < 1 else f"took {_clock(tally.run_s)}",
+            self._left(share, tally),
         ]
         if width < NARROW:
             return Group(_row(width, bar, figures[0]), Text("  ".join(figures[1:])), *_lines(width, _counts(tally)))

@@ -46,6 +46,14 @@ def test_every_count_is_seen_at_every_width(width: int) -> None:
     assert any(line.count("━") >= 20 for line in lines)
 
 
+def test_a_line_at_the_end_says_how_long_it_took() -> None:
+    console = Console(file=io.StringIO(), width=140)
+    progress = Progress(console)
+    progress._last_line -= 60  # such as after a model that loads slowly
+    progress.update(1.0, millions())
+    assert "  took 10:00  ham" in lines_of(console)[0]
+
+
 def test_something_is_seen_before_the_first_row() -> None:
     console = terminal(80)
     with Progress(console):
