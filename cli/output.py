@@ -30,6 +30,8 @@ def screen(*, stderr: bool = False) -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.file.isatty():  # FORCE_COLOR asks for colours in a file, not for a bar that is redrawn there
+        console.is_interactive = False
     if not console.is_terminal and shutil.get_terminal_size((0, 0)).columns == 0:
         console.width = PLAIN_WIDTH
     return console

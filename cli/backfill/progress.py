@@ -34,7 +34,7 @@ class Progress:
     """Shows how far the input is read and answered.
 
     Args:
-        console: where to show; a bar only if it is a terminal.
+        console: where to show; a bar only if it is a terminal that can redraw it.
     """
 
     def __init__(self, console: Console) -> None:
@@ -47,14 +47,14 @@ class Progress:
         self.rows = 0
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             # Large inputs are gone through once, or passed over, before there is anything to count.
             self._live.update(Text("looking through the input", style="dim"))
             self._live.start(refresh=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.transient = self._began is None
             self._live.stop()
 
@@ -67,7 +67,7 @@ class Progress:
             self._recent.pop(0)
         if self._began is None:
             self._began = (now, share)
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.update(self._picture(share, tally), refresh=True)
         elif now - self._last_line > LINE_EVERY_S:
             self._last_line = now

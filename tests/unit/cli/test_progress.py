@@ -54,6 +54,25 @@ def test_a_line_at_the_end_says_how_long_it_took() -> None:
     assert "  took 10:00  ham" in lines_of(console)[0]
 
 
+def test_a_file_gets_lines_even_if_it_gets_colours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Progress(screen(stderr=True)) as progress:
+        progress.update(0.5, millions())
+        progress.note("the same command carries on")
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_terminal_that_cannot_redraw_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    console = terminal(120)
+    with Progress(console) as progress:
+        progress._last_line -= 60
+        progress.update(0.5, millions())
+        assert " 50%  1,500,012 rows" in lines_of(console)[0]
+
+
 def test_something_is_seen_before_the_first_row() -> None:
     console = terminal(80)
     with Progress(console):
