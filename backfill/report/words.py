@@ -62,8 +62,9 @@ def minute(seconds: float) -> str:
 
 def span(first: int, last: int) -> str:
     """From one time to another, with as much of the clock as it takes to tell them apart."""
-    if last - first >= 2 * 86_400:
-        return f"{day(first)} to {day(last)}"
+    dates_only = first % 86_400 == last % 86_400 == 0
+    if last - first >= 2 * 86_400 or dates_only:
+        return day(first) if first == last else f"{day(first)} to {day(last)}"
     if first == last:
         return f"{minute(first)}:{first % 60:02}"
     clock = "%H:%M:%S" if last - first < 600 else "%H:%M"

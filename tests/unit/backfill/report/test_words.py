@@ -48,3 +48,9 @@ def test_one_row_is_no_plural() -> None:
 )
 def test_spans_show_as_much_of_the_clock_as_they_need(seconds: int, written: str) -> None:
     assert span(START, START + seconds) == written
+
+
+def test_dates_without_a_clock_get_none() -> None:
+    midnight = START // 86_400 * 86_400
+    assert span(midnight, midnight) == "5 Nov 2026"
+    assert span(midnight, midnight + 86_400) == "5 Nov 2026 to 6 Nov 2026"
