@@ -120,7 +120,9 @@ class _Run:
         finally:
             self._writer.close()
         roles, ours = self._source.roles, self._added
-        names = ReportNames(roles.text, roles.sender, roles.time, ours.label, ours.probability, ours.error)
+        names = ReportNames(
+            roles.text, roles.sender, roles.time, ours.label, ours.probability, ours.error, self._source.elsewhere
+        )
         return Outcome(self._tally, names)
 
     def _labels(self, plan: Plan) -> list[str] | None:

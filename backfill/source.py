@@ -58,6 +58,7 @@ class Source:
     Attributes:
         columns: of all inputs, in order of first appearance; a column whose type differs between inputs is text.
         roles: the columns of the texts, senders and times; of the first input that has such a one.
+        elsewhere: the columns that have these roles in other inputs, by role.
         size: bytes on disk of what is read, the unit of ``position``.
         fingerprint: ``{"name", "size", "sha256"}`` of each file, packed as it is.
         format: names of the formats, for a summary.
@@ -69,6 +70,7 @@ class Source:
             openings = self._inputs.openings
             self.columns = _union([opening.reader for opening in openings])
             self.roles = _roles([opening.reader.roles for opening in openings])
+            self.elsewhere = _elsewhere(self.roles, [opening.reader.roles for opening in openings])
             self._parts = [Part(opening, _layout(opening.reader, self.columns)) for opening in openings]
             self.size = sum(opening.origin.size for opening in openings)
             self.format = ", ".join(dict.fromkeys(opening.format for opening in openings))
@@ -140,6 +142,14 @@ def _layout(reader: Reader, columns: Sequence[Column]) -> list[int | None] | Non
     at = {column.name: index for index, column in enumerate(reader.columns)}
     layout = [at.get(column.name) for column in columns]
     return None if layout == list(range(len(reader.columns))) else layout
+
+
+def _elsewhere(first: Roles, found: Sequence[Roles]) -> dict[str, list[str]]:
+    names = {role: dict.fromkeys(getattr(roles, role) for roles in found) for role in ("text", "sender", "time")}
+    return {
+        role: [name for name in known if name is not None and name != getattr(first, role)]
+        for role, known in names.items()
+    }
 
 
 def _roles(found: Sequence[Roles]) -> Roles:

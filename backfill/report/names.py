@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class ReportNames:
-    """Names of columns of the output; None where the archive has no such column."""
+    """Names of columns of the output; None where the archive has no such column.
+
+    Attributes:
+        elsewhere: by ``text``, ``sender``, ``time``: the columns in which other inputs of the archive have them.
+    """
 
     text: str | None
     sender: str | None
@@ -15,8 +20,14 @@ class ReportNames:
     label: str
     probability: str
     error: str
+    elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def columns(self, role: str) -> list[str]:
+        """Where ``role`` (``text``, ``sender`` or ``time``) may be; the first one that has a value counts."""
+        first: str | None = getattr(self, role)
+        return [] if first is None else [first, *self.elsewhere.get(role, ())]
 
     def wanted(self) -> list[str]:
-        """The columns that there are, in the order of the fields, each once."""
-        names = (self.text, self.sender, self.time, self.label, self.probability, self.error)
-        return list(dict.fromkeys(name for name in names if name is not None))
+        """All columns, in the order of the fields, each once."""
+        found = [name for role in ("text", "sender", "time") for name in self.columns(role)]
+        return list(dict.fromkeys([*found, self.label, self.probability, self.error]))

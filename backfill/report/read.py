@@ -99,16 +99,18 @@ def _strings(column: Iterable[Any]) -> pa.Array:
 
 
 def _batch(names: ReportNames, column: Callable[[str], pa.Array]) -> Batch:
-    def strings(name: str | None) -> pa.Array | None:
-        if name is None:
-            return None
+    def strings(name: str) -> pa.Array:
         values = column(name)
         return values if values.type == pa.large_string() else _as_strings(values)
 
+    def first(role: str) -> pa.Array | None:
+        found = names.columns(role)
+        return pc.coalesce(*map(strings, found)) if found else None
+
     return Batch(
-        text=strings(names.text),
-        sender=strings(names.sender),
-        time=None if names.time is None else column(names.time),
+        text=first("text"),
+        sender=first("sender"),
+        time=column(names.time) if names.time is not None and len(names.columns("time")) == 1 else first("time"),
         label=strings(names.label),
         probability=column(names.probability).cast(pa.float64()),
         error=strings(names.error),
@@ -126,13 +128,12 @@ def _as_strings(values: pa.Array) -> pa.Array:
 
 def _sliced(rows: Iterator[Values], names: ReportNames) -> Iterator[list[Values]]:
     """``rows`` in slices whose texts together stay in bounds, however long the single ones are."""
-    at = names.wanted().index(names.text) if names.text is not None else None
+    places = [names.wanted().index(name) for name in names.columns("text")]
     slice_: list[Values] = []
     chars = 0
     for row in rows:
         slice_.append(row)
-        if at is not None and isinstance(row[at], str):
-            chars += len(row[at])
+        chars += sum(len(row[at]) for at in places if isinstance(row[at], str))
         if len(slice_) >= BATCH_ROWS or chars >= BATCH_CHARS:
             yield slice_
             slice_, chars = [], 0

@@ -48,6 +48,7 @@ def test_inputs_share_one_table(tmp_path: Path) -> None:
         ]
         assert [row.text for row in rows] == ["one", "two", "three"]
         assert (source.roles.text, source.roles.sender, source.roles.time) == ("text", "sender", None)
+        assert source.elsewhere == {"text": ["body"], "sender": [], "time": []}
         assert source.format == "csv, jsonl"
 
 

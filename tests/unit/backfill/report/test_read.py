@@ -53,6 +53,28 @@ def test_columns_that_an_archive_lacks_are_left_out(tmp_path: Path, output_forma
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
+def test_inputs_may_have_their_values_in_different_columns(tmp_path: Path, output_format: str) -> None:
+    columns = [*map(Column, ("body", "from", "at", "label")), Column("probability", pa.float64()), Column("error")]
+    columns += [Column("text"), Column("sender"), Column("sent", pa.int64())]
+    target = tmp_path / "out"
+    writer = open_writer(output_format, target, columns, None)
+    writer.write(
+        [
+            ("one", "A", "2026-01-01", "ham", 0.5, None, None, None, None),
+            (None, None, None, "spam", 0.75, None, "two", "B", 1_767_225_600),
+        ]
+    )
+    writer.finish()
+    writer.close()
+    elsewhere = {"text": ["text"], "sender": ["sender"], "time": ["sent"]}
+    names = ReportNames("body", "from", "at", "label", "probability", "error", elsewhere)
+    assert read(target, output_format, names) == [
+        ("2026-01-01", "A", "one", "ham", 0.5, None),
+        ("1767225600", "B", "two", "spam", 0.75, None),
+    ]
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
 def test_an_output_without_rows_has_no_batches(tmp_path: Path, output_format: str) -> None:
     assert read(written(tmp_path, output_format, []), output_format) == []
 
