@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from backfill.display import Display
 from backfill.folder import RunFolder
 from backfill.line import CHUNK_ROWS, Chunk, Line
 from backfill.outputs.added import added
-from backfill.outputs.base import Writer
 from backfill.outputs.opening import open_writer
 from backfill.plan import Plan
 from backfill.report.names import ReportNames
@@ -43,8 +42,14 @@ class Outcome:
     names: ReportNames
 
 
-def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
+def run(
+    plan: Plan, carrier: Carrier, display: Display, stop: Stop, afterwards: Callable[[Outcome], None] | None = None
+) -> Outcome:
     """Classify everything that ``plan`` names, or carry on where an earlier run of it was stopped.
+
+    Args:
+        afterwards: what else is to be made of the output, once it is in its place. If that fails, or the process dies
+            in it, the same plan comes to it again without classifying anything.
 
     Raises:
         UnreadableArchive, UnwritableOutput: what cannot be read or written.
@@ -62,6 +67,9 @@ def run(plan: Plan, carrier: Carrier, display: Display, stop: Stop) -> Outcome:
             with open_source(plan, stop) as source, closing(Answers(folder.answers)) as answers:
                 outcome = _Run(plan, carrier, display, stop, folder, kept, source, answers, began).run()
             folder.publish()
+            if afterwards is not None:
+                afterwards(outcome)
+            folder.remove()
         except BaseException:
             folder.remove_if_unused()
             raise
@@ -106,19 +114,20 @@ class _Run:
             row=self._checkpoint.rows,
         )
         columns = [*source.columns, *self._added.columns]
-        folder.take_back(self._checkpoint.output)
-        self._writer: Writer = open_writer(plan.output_format, folder.partial, columns, self._checkpoint.writer)
+        self._published = folder.published(self._checkpoint.output)
+        if not self._published:
+            self._writer = open_writer(plan.output_format, folder.partial, columns, self._checkpoint.writer)
         self._position = 0
         self._saved_at = self._sampled_at = self._shown_at = time.monotonic()
 
     def run(self) -> Outcome:
-        try:
-            if not self._checkpoint.complete:
-                self._carry_on()
-                self._classify()
-            self._finish()
-        finally:
-            self._writer.close()
+        if not self._published:
+            with closing(self._writer):
+                if not self._checkpoint.complete:
+                    self._carry_on()
+                    self._classify()
+                self._finish()
+        self._display.update(1.0, self._tally)
         roles, ours = self._source.roles, self._added
         names = ReportNames(
             roles.text, roles.sender, roles.time, ours.label, ours.probability, ours.error, self._source.elsewhere
@@ -252,7 +261,6 @@ class _Run:
         self._writer.finish()
         self._checkpoint.output = self._folder.identity()
         self._folder.save(self._checkpoint)
-        self._display.update(1.0, self._tally)
 
 
 def _options(plan: Plan, source: Source) -> dict[str, Any]:

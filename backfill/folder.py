@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -64,9 +65,8 @@ class RunFolder:
     def clear(self) -> None:
         """Forget everything that earlier runs left."""
         try:
-            for one in self.path.iterdir():
-                if one.name != LOCK:
-                    shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+            # The checkpoint first: it speaks of the others.
+            self._empty(lambda one: one.name != CHECKPOINT)
         except OSError as exc:
             raise self.problem(exc) from exc
 
@@ -103,22 +103,24 @@ class RunFolder:
         """Which file the partial output is, whatever its name."""
         return _identity(self.partial)
 
-    def take_back(self, output: list[int] | None) -> None:
-        """If a run died between giving the output its name and removing this folder, it has yet to be published."""
-        if output is not None and not self.partial.exists() and _identity(self._target) == output:
-            try:
-                self._target.replace(self.partial)
-            except OSError as exc:
-                raise self.problem(exc) from exc
+    def published(self, output: list[int] | None) -> bool:
+        """Whether a run that died since has given the output its name."""
+        return output is not None and not self.partial.exists() and _identity(self._target) == output
 
     def publish(self) -> None:
-        """The partial output becomes the target, and the folder goes."""
+        """The partial output becomes the target."""
         try:
             if self.partial.exists():
                 self.partial.replace(self._target)
                 sync_folder(self._target.parent)
         except OSError as exc:
             raise self.problem(exc) from exc
+
+    def remove(self) -> None:
+        """Nothing is to be carried on any more."""
+        with suppress(OSError):
+            # The checkpoint last: it says that the others are not needed. Until then nobody else gets the lock.
+            self._empty(lambda one: one.name == CHECKPOINT)
         shutil.rmtree(self.path, ignore_errors=True)
 
     def remove_if_unused(self) -> None:
@@ -128,6 +130,11 @@ class RunFolder:
 
     def problem(self, exc: OSError) -> UnwritableOutput:
         return UnwritableOutput(f"{self._target} cannot be written ({exc.strerror or type(exc).__name__})")
+
+    def _empty(self, order: Callable[[Path], bool]) -> None:
+        for one in sorted(self.path.iterdir(), key=order):
+            if one.name != LOCK:
+                shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
 
     def _locked(self) -> bool:
         """Whether the lock is this process's; not if the run that had it took it away together with the folder."""

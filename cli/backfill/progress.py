@@ -54,6 +54,10 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The bar stays as it is; may be called again."""
         if self._console.is_interactive:
             self._live.transient = self._began is None
             self._live.stop()

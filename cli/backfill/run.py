@@ -63,16 +63,22 @@ def run(
     stop = Stop()
     stop.install()
     display = Progress(console)
+
+    def afterwards(outcome: Outcome) -> None:
+        if report is not None:
+            display.close()
+            stop.remove()  # the output is there, half a report is none, and the same command makes a whole one
+            _write_report(report, plan, outcome, include_text)
+
     try:
         with _carrier(settings, local, lane, scores, display, stop) as carrier, display:
-            outcome = engine.run(plan, carrier, display, stop)
+            outcome = engine.run(plan, carrier, display, stop, afterwards)
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
     print_summary(outcome.tally, str(target))
     if report is not None:
-        stop.remove()  # the output is there, and half a report is none
-        _write_report(report, plan, outcome, include_text)
+        screen().print(f"report: {report}", soft_wrap=True)
     return 0
 
 
@@ -126,7 +132,6 @@ def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool
         title=_title(plan.inputs),
         include_text=include_text,
     )
-    screen().print(f"report: {report}", soft_wrap=True)
 
 
 def _title(inputs: tuple[str, ...]) -> str:

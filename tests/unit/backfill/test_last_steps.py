@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from backfill import engine, folder
+from backfill import engine
 from backfill.answers import LOOKUP, Answers, digest_of
+from backfill.folder import LOCK, RunFolder
 from backfill.plan import Plan
 from backfill.stop import Stop
 from tasks.errors import UnwritableOutput
@@ -30,34 +33,65 @@ def run(plan: Plan) -> FakeCarrier:
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_crash_between_the_output_s_name_and_the_folder_s_end_costs_nothing(
+def test_a_crash_wherever_in_the_folder_s_end_costs_nothing(
     source: Path, tmp_path: Path, output_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = Plan((str(source),), tmp_path / f"plain.{output_format}", output_format)
     plan = Plan((str(source),), tmp_path / f"out.{output_format}", output_format)
     run(plain)
+    wanted = read_rows(plain.target)
+    for steps in itertools.count():
+        with monkeypatch.context() as patched:
+            dies_in_its_end(patched, steps)
+            with pytest.raises(Crash):
+                run(plan)
+        assert differences(wanted, read_rows(plan.target)) == []
+        if not plan.folder.exists():
+            break  # everything but the lock was gone: there is nothing to carry on
+        assert run(plan).sent == []
+        assert differences(wanted, read_rows(plan.target)) == []
+        assert not plan.folder.exists()
+    assert steps > 1
 
-    def die(*_: object, **__: object) -> None:
+
+def dies_in_its_end(patched: pytest.MonkeyPatch, steps: int) -> None:
+    """The run dies after so many files of its folder are gone, once the output has its name."""
+
+    def empty(self: RunFolder, order: Callable[[Path], bool]) -> None:
+        left = [one for one in sorted(self.path.iterdir(), key=order) if one.name != LOCK]
+        for one in left[:steps]:
+            one.unlink()
         raise Crash
 
-    with monkeypatch.context() as patched:
-        patched.setattr(folder.shutil, "rmtree", die)
-        with pytest.raises(Crash):
-            run(plan)
-    assert plan.target.exists()
-    assert plan.folder.exists()
-    assert run(plan).sent == []
-    assert differences(read_rows(plain.target), read_rows(plan.target)) == []
+    original = RunFolder.publish
+    patched.setattr(RunFolder, "publish", lambda self: (original(self), patched.setattr(RunFolder, "_empty", empty)))
+
+
+def test_what_comes_after_the_output_is_come_to_again(source: Path, tmp_path: Path) -> None:
+    plan = Plan((str(source),), tmp_path / "out.parquet", "parquet")
+    seen: list[engine.Outcome] = []
+
+    def fails(outcome: engine.Outcome) -> None:
+        assert plan.target.exists()
+        raise UnwritableOutput("page.html cannot be written (No space left on device)")
+
+    with pytest.raises(UnwritableOutput):
+        engine.run(plan, FakeCarrier(), Quiet(), Stop(), fails)
+    rows, made = read_rows(plan.target), plan.target.stat()
+    carrier, display = FakeCarrier(), Quiet()
+    engine.run(plan, carrier, display, Stop(), seen.append)
+    assert not carrier.sent
+    assert [outcome.tally.rows for outcome in seen] == [100]
+    assert (read_rows(plan.target), plan.target.stat().st_ino) == (rows, made.st_ino)
+    assert display.shares[-1] == 1.0
     assert not plan.folder.exists()
 
 
 def test_an_older_output_is_not_taken_for_the_one_that_is_missing(source: Path, tmp_path: Path) -> None:
     plan = Plan((str(source),), tmp_path / "out.csv", "csv")
     run(plan)
-    with folder.RunFolder(plan.folder, plan.target) as place:
-        place.take_back([0, 0])
-        assert plan.target.exists()
-        assert not place.partial.exists()
+    with RunFolder(plan.folder, plan.target) as place:
+        assert not place.published([0, 0])
 
 
 def test_a_full_disk_under_the_answers_is_said_in_a_sentence(tmp_path: Path) -> None:
