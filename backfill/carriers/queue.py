@@ -78,6 +78,7 @@ class QueueCarrier:
         self._workers: list[dict[str, Any]] = []
         self._shape = Shape()
         self._looked = self._asked = float("-inf")
+        self._answered_at = time.monotonic()
 
     def __enter__(self) -> Self:
         self._client.__enter__()
@@ -117,6 +118,8 @@ class QueueCarrier:
         self._stop.check()
         replies = self._client.replies(timeout_s)
         now = time.monotonic()
+        if replies:
+            self._answered_at = now
         for identity, _ in replies:
             sent = self._sent.get(identity)
             if sent is not None:
@@ -216,6 +219,10 @@ class QueueCarrier:
             return
         held = queued or any(worker["queue"]["buffered"] for worker in self._workers)
         lost = [one for one in missing if not held or self._sent[one].order < self._answered_order]
+        if not lost and time.monotonic() - self._answered_at > OVERDUE_S:
+            self._note(
+                f"no answers come; waiting for workers that are busy, or take nothing from the {self._lane} lane"
+            )
         if lost:
             log.info("%d envelopes are neither queued nor answered: sent again", len(lost))
         for identity in lost:

@@ -216,6 +216,20 @@ def test_what_may_be_queued_is_not_sent_again(
     assert len(client.published) == 1
 
 
+def test_the_operator_hears_that_nobody_takes_what_is_queued(
+    carrier: QueueCarrier, client: FakeClient, clock: Clock, notes: list[str]
+) -> None:
+    client.queued = 2
+    carrier.send("e1", ["a"])
+    overdue(clock)
+    client.coming.append([("another one", [])])
+    carrier.receive(0.1)
+    assert notes == []  # it only takes long
+    overdue(clock)
+    carrier.receive(0.1)
+    assert "take nothing from the bulk lane" in notes[0]
+
+
 def test_what_later_envelopes_have_overtaken_is_sent_again(
     carrier: QueueCarrier, client: FakeClient, clock: Clock
 ) -> None:
