@@ -233,6 +233,7 @@ class _Run:
 
     def _save(self, *, complete: bool = False) -> None:
         """Everything that is written survives from here on."""
+        self._refuse_altered()
         self._answers.commit()
         if complete:
             self._tally.sample()
@@ -253,11 +254,23 @@ class _Run:
         finally:
             self._carrier.give_up(self._line.open)
 
-    def _finish(self) -> None:
-        if not self._source.unchanged():
+    def _refuse_altered(self) -> None:
+        """Rows that may be of two versions of a file are not carried on either, should the first one come back."""
+        at = self._source.altered()
+        if at is not None:
+            changed = self._checkpoint.inputs[at]
+            changed["sha256"] = ""
+            self._folder.save(self._checkpoint)
             raise ChangedRun(
-                "an input was changed while it was being read: its output would be of no use; --restart begins anew"
+                f"{changed['name']} was changed while it was being read: the output would be of no use;"
+                " --restart begins anew",
+                {"field": changed["name"]},
             )
+
+    def _finish(self) -> None:
+        self._refuse_altered()
+        if not self._source.unchanged():
+            raise ChangedRun("an input is gone: nobody knows whether it was changed while it was being read")
         self._writer.finish()
         self._checkpoint.output = self._folder.identity()
         self._folder.save(self._checkpoint)

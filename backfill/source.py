@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -65,6 +65,7 @@ class Source:
     """
 
     def __init__(self, plan: Plan, stop: Stop) -> None:
+        self._check = stop.check
         self._inputs = open_inputs(plan, stop)
         try:
             openings = self._inputs.openings
@@ -122,6 +123,32 @@ class Source:
     def unchanged(self) -> bool:
         """Whether the files still are what they were when they were opened, by size and time of change."""
         return all(file.unchanged() for file in self._inputs.files)
+
+    def altered(self) -> int | None:
+        """Which of the files holds something else than when it was opened; None for none, as far as can be seen.
+
+        One whose time of change is another is read again: it may have been touched only.
+
+        Raises:
+            Stopped: a stop was asked for meanwhile.
+        """
+        return next((number for number in range(len(self._inputs.files)) if self._altered(number)), None)
+
+    def _altered(self, number: int) -> bool:
+        file = self._inputs.files[number]
+        if file.unchanged():
+            return False
+        try:
+            info = file.path.stat()
+            if (
+                info.st_size == file.size
+                and _sha256(file.path, file.name, self._check) == self.fingerprint[number]["sha256"]
+            ):
+                self._inputs.files[number] = replace(file, changed_ns=info.st_mtime_ns)
+                return False
+        except (OSError, UnreadableArchive):
+            return False  # out of reach: nobody knows
+        return True
 
     def close(self) -> None:
         """Let go of all inputs."""

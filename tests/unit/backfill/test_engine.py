@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -230,6 +231,38 @@ def test_an_input_that_changes_while_it_is_read_is_refused(plan: Plan, source: P
     with pytest.raises(ChangedRun, match="changed while it was being read"):
         backfill(plan, Meddling())
     assert not plan.target.exists()
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_rows_of_a_file_that_was_changed_meanwhile_are_never_carried_on(plan: Plan, source: Path, size: int) -> None:
+    content = source.read_text()
+
+    class Meddling(FakeCarrier):
+        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+            if len(self.sent) == 3:
+                source.write_text(content.replace("message 1", "message X") + size * "\n")
+            return super().receive(timeout_s)
+
+    carrier = Meddling()
+    with pytest.raises(ChangedRun, match="changed while it was being read"):
+        backfill(plan, carrier)
+    assert len(carrier.sent) < 10
+    source.write_text(content)
+    with pytest.raises(ChangedRun, match=r"in\.csv is not what it was"):
+        backfill(plan)
+    assert not plan.target.exists()
+    backfill(replace(plan, restart=True))
+    assert len(rows_of(plan.target)) == ROWS
+
+
+def test_an_input_that_is_touched_while_it_is_read_is_the_same(plan: Plan, source: Path) -> None:
+    class Touching(FakeCarrier):
+        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+            os.utime(source, ns=(len(self.sent), len(self.sent)))
+            return super().receive(timeout_s)
+
+    backfill(plan, Touching())
+    assert len(rows_of(plan.target)) == ROWS
 
 
 def test_an_absent_broker_leaves_nothing(plan: Plan) -> None:

@@ -83,6 +83,18 @@ def test_the_fingerprint_names_each_file(tmp_path: Path) -> None:
         ]
 
 
+def test_a_file_that_was_touched_is_not_altered(tmp_path: Path) -> None:
+    paths = write(tmp_path, a_csv="text\none\n", b_csv="text\ntwo\n")
+    with opened(tmp_path, *paths) as source:
+        os.utime(paths[1], ns=(1, 1))
+        assert source.altered() is None
+        assert source.unchanged()
+        paths[1].write_text("text\nTWO\n")
+        assert source.altered() == 1
+        paths[1].unlink()
+        assert source.altered() is None
+
+
 def test_a_change_is_noticed(tmp_path: Path) -> None:
     (path,) = write(tmp_path, a_csv="text\none\n")
     with opened(tmp_path, path) as source:
