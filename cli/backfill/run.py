@@ -42,11 +42,9 @@ def run(
         UnreadableArchive, UnwritableOutput, ChangedRun: see ``engine.run``.
         ServiceNotRunning, BrokerUnavailable: there is nobody to ask.
     """
-    if target.is_dir():
-        raise UnwritableOutput(f"{target} is a folder: name a file in it")
     plan = Plan(
         inputs=inputs,
-        target=target,
+        target=_file(target),
         output_format=output_format or _format(target),
         read=ReadOptions(**read),
         scores=scores,
@@ -112,12 +110,31 @@ def _format(target: Path) -> str:
     return found
 
 
+def _file(target: Path) -> Path:
+    """The file that ``target`` stands for: a link to one shall not be replaced by another."""
+    if str(target) == "-":
+        raise UnwritableOutput(
+            "the output cannot go to standard output, for it appears when it is complete: name a file"
+        )
+    try:
+        if target.is_dir():
+            raise UnwritableOutput(f"{target} is a folder: name a file in it")
+        return target.resolve() if target.is_symlink() and target.is_file() else target
+    except OSError as exc:
+        raise UnwritableOutput(f"{target} cannot be written ({exc.strerror})") from exc
+
+
 def _check_report(report: Path, target: Path) -> None:
     """An hour of work must not end in a report that cannot be written."""
-    if report.absolute() == target.absolute():
-        raise UnwritableOutput(f"{report} is the output: choose another name for the report")
-    if report.is_dir() or not report.absolute().parent.is_dir() or not os.access(report.absolute().parent, os.W_OK):
-        raise UnwritableOutput(f"{report} cannot be written: it must be a file in a folder that can be written to")
+    try:
+        if report.resolve() == target.resolve():
+            raise UnwritableOutput(f"{report} is the output: choose another name for the report")
+        folder = report.absolute().parent
+        if not report.is_dir() and folder.is_dir() and os.access(folder, os.W_OK):
+            return
+    except OSError as exc:
+        raise UnwritableOutput(f"{report} cannot be written ({exc.strerror})") from exc
+    raise UnwritableOutput(f"{report} cannot be written: it must be a file in a folder that can be written to")
 
 
 def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool) -> None:

@@ -93,12 +93,30 @@ def test_backfill_refuses_to_overwrite_its_input(run: Run, env: dict[str, str], 
     assert source.read_bytes() == before
 
 
+def test_backfill_writes_into_the_file_behind_a_link(
+    run: Run, env: dict[str, str], source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real = tmp_path / "elsewhere" / "real.csv"
+    real.write_text("before")
+    (tmp_path / "out.csv").symlink_to(real)
+    done = run("backfill", "in.csv", "-o", "out.csv", **env)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.csv").is_symlink()
+    assert len(table(real)) == ROWS
+    assert [one.name for one in real.parent.iterdir()] == ["real.csv"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["absent.csv", "-o", "out.csv"], "absent.csv cannot be read (No such file or directory)"),
         (["in.csv", "-o", "no/out.csv"], "no/out.csv cannot be written (No such file or directory)"),
         (["in.csv", "-o", "."], "is a folder"),
+        (["in.csv", "-o", "-", "--to", "csv"], "name a file"),
+        (["in.csv", "-o", f"{300 * 'o'}.csv"], "cannot be written (File name too long)"),
+        (["in.csv", "-o", "out.csv", "--report", 300 * "r"], "cannot be written (File name too long)"),
+        (["in.csv", "-o", "out.csv", "--report", "./out.csv"], "is the output"),
         (["in.csv", "-o", "out.csv", "--text-column", "x"], "no column 'x'"),
     ],
 )
