@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from backfill.checkpoint import Checkpoint
+from backfill.lock import Lock
 from backfill.whole import replace_whole
 from tasks.errors import ChangedRun, UnwritableOutput
 
@@ -32,26 +32,19 @@ class RunFolder:
     def __init__(self, path: Path, target: Path) -> None:
         self.path = path
         self._target = target
-        self._lock = -1
 
     def __enter__(self) -> Self:
-        if self._target.is_dir():
-            raise UnwritableOutput(f"{self._target} is a folder: name a file in it")
-        if self._target.exists() and not self._target.is_file():
-            raise UnwritableOutput(f"{self._target} is not a regular file, which the output would replace")
         try:
-            while not self._locked():
-                self._unlock()
+            self._refuse_target()
+            self._lock = self._locked()
         except BlockingIOError as exc:
-            self._unlock()
             raise UnwritableOutput(f"another backfill is writing {self._target}") from exc
         except OSError as exc:
-            self._unlock()
             raise self.problem(exc) from exc
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._unlock()
+        self._lock.close()
 
     @property
     def answers(self) -> Path:
@@ -136,20 +129,18 @@ class RunFolder:
             if one.name != LOCK:
                 shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
 
-    def _locked(self) -> bool:
-        """Whether the lock is this process's; not if the run that had it took it away together with the folder."""
-        self.path.mkdir(exist_ok=True)
-        lock = self.path / LOCK
-        with suppress(FileNotFoundError):
-            self._lock = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return os.path.samestat(os.fstat(self._lock), lock.stat())
-        return False
+    def _refuse_target(self) -> None:
+        if self._target.is_dir():
+            raise UnwritableOutput(f"{self._target} is a folder: name a file in it")
+        if self._target.exists() and not self._target.is_file():
+            raise UnwritableOutput(f"{self._target} is not a regular file, which the output would replace")
 
-    def _unlock(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+    def _locked(self) -> Lock:
+        while True:
+            self.path.mkdir(exist_ok=True)
+            # The run that had the lock may take it away, together with the folder.
+            with suppress(FileNotFoundError):
+                return Lock.take(self.path / LOCK)
 
 
 def _identity(path: Path) -> list[int] | None:

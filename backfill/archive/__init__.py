@@ -1,5 +1,5 @@
 """An archive that came over HTTP: its folder, and the process that classifies it.
 
-``folder`` and ``lock`` are what the web process and the runner share; they load nothing heavy. ``python -m
+``folder`` is what the web process and the runner share; it loads nothing heavy. ``python -m
 backfill.archive FOLDER`` is the runner, ``--check`` looks at an upload before it is accepted.
 """

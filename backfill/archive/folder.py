@@ -26,7 +26,7 @@ from uuid import uuid4
 
 import orjson
 
-from backfill.archive.lock import Lock
+from backfill.lock import Lock
 from backfill.whole import replace_whole
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
@@ -139,7 +139,7 @@ class Folder:
 
     def lock(self) -> Lock | None:
         """The right to work on the folder; None when another process has it."""
-        return Lock.take(self.path / "lock")
+        return Lock.try_take(self.path / "lock")
 
     def cancel(self) -> None:
         """Ask whoever works on it to stop; FileNotFoundError when the folder is gone."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backfill.archive.folder import Description, Folder, Progress, Starts
-from backfill.archive.lock import Lock
+from backfill.lock import Lock
 from config.settings import Settings
 from web.archives.child import Command, start
 from web.archives.shelf import Shelf
@@ -151,7 +151,7 @@ class Keeper:
         return True
 
     def _slot(self) -> Lock | None:
-        taken = (Lock.take(self._shelf.root / f".slot-{n}") for n in range(self._settings.archives_at_once))
+        taken = (Lock.try_take(self._shelf.root / f".slot-{n}") for n in range(self._settings.archives_at_once))
         return next((lock for lock in taken if lock is not None), None)
 
     def _stop_runners(self) -> None:

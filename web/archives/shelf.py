@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from backfill.archive.folder import TRASH, Description, Folder, Progress
-from backfill.archive.lock import Lock
+from backfill.lock import Lock
 from tasks.errors import Conflict, NotFound, QueueFull, UnwritableOutput
 
 PREFIX = "archive-"
@@ -160,7 +160,7 @@ class Shelf:
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         ends = time.monotonic() + ACCEPT_WAIT_S
-        while (lock := Lock.take(self.root / ".accept")) is None:
+        while (lock := Lock.try_take(self.root / ".accept")) is None:
             if time.monotonic() > ends:
                 raise UnwritableOutput("the server cannot keep archives now")
             time.sleep(POLL_S)

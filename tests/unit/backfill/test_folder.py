@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill import folder as folder_module
+from backfill import lock
 from backfill.checkpoint import AHEAD, Checkpoint
 from backfill.folder import CHECKPOINT, RunFolder
 from tasks.errors import ChangedRun, UnwritableOutput
@@ -53,13 +53,13 @@ def test_only_one_process_writes_an_output(path: Path, target: Path) -> None:
 
 
 def test_a_lock_that_went_with_its_folder_is_none(path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def late(lock: int, operation: int) -> None:
+    def late(descriptor: int, operation: int) -> None:
         monkeypatch.undo()
         with RunFolder(path, target) as other:
             other.remove()
-        fcntl.flock(lock, operation)
+        fcntl.flock(descriptor, operation)
 
-    monkeypatch.setattr(folder_module.fcntl, "flock", late)
+    monkeypatch.setattr(lock.fcntl, "flock", late)
     with RunFolder(path, target):
         assert path.is_dir()
         with pytest.raises(UnwritableOutput, match="another backfill"):
@@ -102,7 +102,7 @@ def test_a_folder_without_a_checkpoint_leaves_nothing(path: Path, target: Path) 
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["absent/out.csv", "."])
+@pytest.mark.parametrize("name", ["absent/out.csv", ".", f"{300 * 'o'}.csv"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
     target = tmp_path / name
     with pytest.raises(UnwritableOutput, match=str(tmp_path)), RunFolder(tmp_path / f"{name}.sluice", target):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backfill.archive.folder import Description, Folder, Progress, Starts
-from backfill.archive.lock import Lock
+from backfill.lock import Lock
 from tests.harness.process import wait_for
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -93,10 +93,10 @@ def test_a_child_holds_a_lock_until_it_dies(folder: Folder) -> None:
     assert lock is not None
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=(lock.fileno(),))
     lock.close()
-    assert Lock.take(folder.path / "lock") is None
+    assert Lock.try_take(folder.path / "lock") is None
     child.send_signal(signal.SIGKILL)
     child.wait()
-    wait_for(lambda: Lock.take(folder.path / "lock"), "the lock")
+    wait_for(lambda: Lock.try_take(folder.path / "lock"), "the lock")
 
 
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
