@@ -12,6 +12,7 @@ from backfill.carriers.base import Answers as Answered, Carrier
 from backfill.row import Row
 from backfill.window import Window
 from tasks.envelope import Entry, failed
+from tasks.errors import TooManyDeliveries
 
 #: Most rows that are read and let go together.
 CHUNK_ROWS = LOOKUP
@@ -19,6 +20,8 @@ CHUNK_ROWS = LOOKUP
 MOST_BYTES = 1 << 26
 #: Seconds that one wait for answers may take.
 POLL_S = 0.25
+#: Texts that are sent alone before the next look at the answers, and at whether a checkpoint is due.
+ALONE = 32
 
 
 @dataclass(slots=True)
@@ -99,6 +102,7 @@ class Line:
         self._held = 0
         self._pending: dict[bytes, Text] = {}
         self._unsent: list[Text] = []
+        self._suspects: list[Text] = []
         self._open: dict[str, list[Text | None]] = {}
         self._numbers: dict[str, int] = {}
         self._under_way = 0
@@ -159,12 +163,12 @@ class Line:
                 self._unsent.append(text)
         messages = self._carrier.shape().messages
         while len(self._unsent) >= messages:
-            self._send(messages)
+            self._send(self._unsent, messages)
 
     def flush(self) -> None:
         """Send what waits for its envelope to fill: no row comes after it, or none may before it is answered."""
         if self._unsent:
-            self._send(len(self._unsent))
+            self._send(self._unsent, len(self._unsent))
 
     def receive(self, timeout_s: float) -> None:
         """Take what answers there are; waits up to ``timeout_s`` for the first."""
@@ -185,6 +189,8 @@ class Line:
 
     def wait(self) -> None:
         """Wait a moment for answers; nothing that could be under way stays behind."""
+        for _ in self._suspects[:ALONE]:
+            self._send(self._suspects, 1)
         if self._held + self.chunk_rows > self._most or not self._open:
             self.flush()
         self.receive(POLL_S)
@@ -214,11 +220,12 @@ class Line:
         chunk.answer(index, failed(None, "invalid_input", problem))
         return None
 
-    def _send(self, count: int) -> None:
-        texts = self._unsent[:count]
+    def _send(self, waiting: list[Text], count: int) -> None:
+        """The first ``count`` of ``waiting`` leave in one envelope."""
+        texts = waiting[:count]
         identity = self._name(self.number)
         self._carrier.send(identity, [one.text for one in texts])
-        del self._unsent[:count]
+        del waiting[:count]
         self._open[identity] = list(texts)
         self._numbers[identity] = self.number
         self.number += 1
@@ -234,6 +241,9 @@ class Line:
                 continue
             texts[index] = None
             count += 1
+            if len(texts) > 1 and _blamed(entry):
+                self._suspects.append(text)
+                continue
             del self._pending[text.digest]
             for chunk, place in text.places:
                 chunk.answer(place, entry)
@@ -244,3 +254,8 @@ class Line:
             del self._open[identity], self._numbers[identity]
             done.append(identity)
         return count
+
+
+def _blamed(entry: Entry) -> bool:
+    """Whether the entry's envelope was given up because workers died of it: one of its texts is to blame, alone."""
+    return "error" in entry and entry["error"]["code"] == TooManyDeliveries.code

@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from backfill.answers import Answers
 from backfill.line import MOST_BYTES, Chunk, Line
 from backfill.row import Row
+from tasks.envelope import failed
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 
 
@@ -116,6 +117,33 @@ def test_errors_are_not_kept(line: Line, carrier: FakeCarrier) -> None:
         line.receive(0)
     assert carrier.texts == ["POISON", "POISON"]
     assert written(line.take()) == [("POISON", "model_failed")] * 2
+
+
+def test_texts_of_an_envelope_that_killed_its_workers_are_sent_alone(answers: Answers) -> None:
+    class Deadly(FakeCarrier):
+        def let_go(self, number: int, *indices: int) -> None:
+            identity, texts = self.sent[number]
+            if "FATAL" not in texts:
+                super().let_go(number)
+                return
+            given_up = failed(None, "too_many_deliveries", "given up after 6 deliveries")
+            # The first text was answered before the workers died.
+            self.coming.append((identity, [(0, entry_for(texts[0]))] if texts[0] != "FATAL" else []))
+            self.coming.append((identity, [(index, given_up) for index in range(len(texts))]))
+
+    carrier = Deadly()
+    line = make_line(carrier, answers)
+    line.add(rows("a", "b", "FATAL", "b", "c", "FATAL"), 1)
+    line.flush()
+    while not line.empty:
+        line.wait()
+        chunks = line.take()
+    assert [texts for _, texts in carrier.sent] == [["a", "b", "FATAL", "c"], ["b"], ["FATAL"], ["c"]]
+    assert len({identity for identity, _ in carrier.sent}) == 4
+    fatal = [("FATAL", "too_many_deliveries")]
+    assert written(chunks) == [*expected("a", "b"), *fatal, *expected("b", "c"), *fatal]
+    assert [(chunk.sent, chunk.saved) for chunk in chunks] == [(4, 2)]
+    assert carrier.finished == [identity for identity, _ in carrier.sent]
 
 
 @pytest.mark.parametrize(
