@@ -85,6 +85,21 @@ def test_backfill(run: Run, env: dict[str, str], source: Path, tmp_path: Path) -
     assert "message 1" not in done.stdout + done.stderr
 
 
+def test_a_report_that_cannot_be_written_is_made_by_the_next_command(
+    run: Run, env: dict[str, str], source: Path, tmp_path: Path
+) -> None:
+    unwritable = 250 * "r"  # it is written under a longer name first
+    done = run("backfill", "in.csv", "-o", "out.csv", "--report", unwritable, **env)
+    assert done.returncode == 1
+    assert "File name too long" in done.stderr
+    made = (tmp_path / "out.csv").stat().st_ino
+    done = run("backfill", "in.csv", "-o", "out.csv", "--report", "page.html", **env)
+    assert done.returncode == 0, done.stderr
+    assert "report: page.html" in done.stdout
+    assert (tmp_path / "out.csv").stat().st_ino == made
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv", "page.html"]
+
+
 def test_backfill_refuses_to_overwrite_its_input(run: Run, env: dict[str, str], source: Path) -> None:
     before = source.read_bytes()
     done = run("backfill", "in.csv", "-o", "./in.csv", **env)
