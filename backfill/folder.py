@@ -144,11 +144,12 @@ class RunFolder:
 
 
 def _identity(path: Path) -> list[int] | None:
+    """Without the number of its device, which may be another one after the machine was started anew."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return [found.st_dev, found.st_ino]
+    return [found.st_ino, found.st_size]
 
 
 def sync_folder(path: Path) -> None:

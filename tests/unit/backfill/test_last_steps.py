@@ -92,6 +92,12 @@ def test_an_older_output_is_not_taken_for_the_one_that_is_missing(source: Path, 
     run(plan)
     with RunFolder(plan.folder, plan.target) as place:
         assert not place.published([0, 0])
+        place.partial.write_text("rows")
+        made = place.identity()
+        place.publish()
+        assert place.published(made)
+        plan.target.write_text("rows and more")
+        assert not place.published(made)
 
 
 def test_a_full_disk_under_the_answers_is_said_in_a_sentence(tmp_path: Path) -> None:
