@@ -83,7 +83,7 @@ class Tally:
         if self.errors:
             parts.append(f"errors {self.errors.total():,}")
         if self.saved:
-            parts.append(f"saved {self.saved:,}")
+            parts.append(f"duplicates saved {self.saved:,}")
         return "  ".join(parts)
 
     def as_json(self) -> dict[str, Any]:

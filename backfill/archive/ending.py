@@ -32,6 +32,5 @@ class Ending:
         tally.runs -= 1  # this one reads no rows
         return cls(tally, ReportNames(**kept["names"]))
 
-    def save(self, folder: Folder) -> Self:
+    def save(self, folder: Folder) -> None:
         folder.note_ending({"tally": self.tally.as_json(), "names": asdict(self.names)})
-        return self

@@ -86,7 +86,8 @@ def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderD
     while True:
         try:
             with QueueCarrier(settings, scores=plan.scores, note=display.note, stop=stop) as carrier:
-                return Ending.of(engine.run(plan, carrier, display, stop)).save(folder)
+                outcome = engine.run(plan, carrier, display, stop, lambda done: Ending.of(done).save(folder))
+            return Ending.of(outcome)
         except AWAY as exc:
             _wait(display, exc, retry_s, stop)
             retry_s = min(2 * retry_s, MAX_RETRY_S)

@@ -159,7 +159,7 @@ class _Survey:
         """Whether the file holds what its root element says."""
         if self._claimed is not None and self._claimed.strip() != str(self._messages):
             claimed = self._claimed if self._claimed.isdecimal() and len(self._claimed) < 20 else "another number of"
-            notes.append(f"it says that it holds {claimed} messages; it holds {self._messages}")
+            notes.append(f"messages it says that it holds: {claimed}; it holds {self._messages}")
         if self._others:
             notes.append(f"it holds {self._others} elements that are neither sms nor mms: they are left out")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backfill.plan import Plan
@@ -35,16 +35,28 @@ def find(plan: Plan) -> list[Found]:
     Raises:
         UnreadableArchive: one is absent, given twice or the target; a folder or a pattern holds nothing.
     """
-    found = [item for given in plan.inputs for item in _matches(given, plan)]
+    found = [replace(item, name=_shown(item.name)) for given in plan.inputs for item in _matches(given, plan)]
     if not found:
         raise UnreadableArchive("no input is given")
     _refuse_repeated(found)
     return found
 
 
+def _shown(name: str) -> str:
+    """A file's name that is no UTF-8, such as one of an old system, in characters that any output takes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _matches(given: str, plan: Plan) -> list[Found]:
     if given == STDIN:
         return [Found(None, "standard input")]
+    try:
+        return _files(given, plan)
+    except OSError as exc:
+        raise UnreadableArchive(f"{_shown(given)} cannot be read ({exc.strerror})") from exc
+
+
+def _files(given: str, plan: Plan) -> list[Found]:
     path = Path(given)
     if path.is_dir():
         return _in_folder(path, plan)

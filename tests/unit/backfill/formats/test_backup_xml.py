@@ -99,7 +99,7 @@ def test_the_declared_encoding_counts(read: Any, encoding: str) -> None:
 
 def test_another_count_of_messages_is_noted(read: Any) -> None:
     reader = read(b'<smses count="7">' + sms("one") + b"<sticker/></smses>")
-    assert "says that it holds 7 messages; it holds 1" in reader.notes[0]
+    assert "messages it says that it holds: 7; it holds 1" in reader.notes[0]
     assert "1 elements that are neither sms nor mms" in reader.notes[1]
 
 

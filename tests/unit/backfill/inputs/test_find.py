@@ -94,3 +94,16 @@ def test_a_file_called_like_standard_input_can_be_named(
 def test_no_input_at_all(tmp_path: Path) -> None:
     with pytest.raises(UnreadableArchive, match="no input"):
         find(plan(tmp_path))
+
+
+def test_a_name_that_is_no_utf_8_is_shown_escaped_and_still_opened(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"gr\xfc\xdfe.csv")
+    path.write_text("text\na\n")
+    (item,) = find(plan(tmp_path, path))
+    assert item.path == path
+    assert item.name.endswith(r"gr\xfc\xdfe.csv")
+
+
+def test_a_name_that_no_file_can_have_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableArchive, match="cannot be read"):
+        find(plan(tmp_path, "a" * 300))
