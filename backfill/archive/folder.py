@@ -182,7 +182,10 @@ class Folder:
         self._replace("ending.json", ending)
 
     def finish(self, progress: Progress) -> None:
-        """Note the end, and delete what only the work on it needed; without a result, everything but the note."""
+        """Note the end, and delete what only the work on it needed; without a result, everything but the note.
+
+        A wish to cancel that came too late for the work stays: who looks after the folder next sees to it.
+        """
         kept = {"archive.json", "progress.json", "lock", "cancel"}
         if progress.state == "done":
             kept |= {self.report.name, self.result(self.description().output).name}
@@ -192,7 +195,8 @@ class Folder:
                 _delete(path)
         if progress.state != "done":
             self.note_progress(progress)  # a full disk has room for it now
-        (self.path / "cancel").unlink(missing_ok=True)
+        if progress.state == "cancelled":
+            (self.path / "cancel").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the folder; at once for those who look, file by file after that."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backfill.archive.folder import Description, Folder, Progress, Starts
+from backfill.archive.folder import Description, Folder, Starts
 from backfill.lock import Lock
 from config.settings import Settings
 from web.archives.child import Command, start
@@ -102,8 +102,9 @@ class Keeper:
         for folder in self._shelf.folders():
             try:
                 description, progress = folder.description(), folder.progress()
-                if folder.cancelled or self._shelf.expired(description, progress):
-                    self._put_away(folder, progress)
+                expired = self._shelf.expired(description, progress)
+                if folder.cancelled or expired:
+                    self._put_away(folder, expired)
                 elif not progress.finished:
                     yield folder, description
             except FileNotFoundError:
@@ -111,15 +112,18 @@ class Keeper:
             except Exception as exc:
                 log.error("%s: %s", folder.id, type(exc).__name__)
 
-    def _put_away(self, folder: Folder, progress: Progress) -> None:
+    def _put_away(self, folder: Folder, expired: bool) -> None:
         lock = folder.lock()
         if lock is None:
-            folder.cancel()  # its runner will be gone soon
+            if expired:
+                folder.cancel()  # its runner will be gone soon
             return
         with lock:
+            # Read again: who had the lock until now may have seen to it.
+            progress = folder.progress()
             if folder.cancelled:
                 folder.finish(progress.end("cancelled"))
-            else:
+            elif self._shelf.expired(folder.description(), progress):
                 folder.remove()
                 log.info("%s: deleted, its time is over", folder.id)
 

@@ -91,7 +91,8 @@ class Shelf:
         try:
             if not re.fullmatch(ID, archive_id):
                 raise FileNotFoundError
-            description, progress = folder.description(), folder.progress()
+            # In this order: of a folder that goes in between, no progress would look like none so far.
+            progress, description = folder.progress(), folder.description()
         except FileNotFoundError:
             raise _gone() from None
         if self.expired(description, progress):

@@ -38,6 +38,11 @@ def run(folder: Folder, word: bytes) -> None:
             time.sleep(0.02)
         folder.finish(progress.end("cancelled"))
         return
+    if word == b"late":
+        progress.state = "running"
+        folder.note_progress(progress)
+        while not folder.cancelled:
+            time.sleep(0.02)
     description = folder.description()
     folder.result(description.output).write_bytes((folder.uploads / "file-1").read_bytes())
     if description.report:

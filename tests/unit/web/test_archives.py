@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from backfill.archive.folder import Description, Folder, Progress
+from backfill.archive.lock import Lock
 from backfill.formats.registry import FORMATS
 from config.settings import Settings, read
 from tests.harness.process import wait_for
@@ -266,6 +267,15 @@ def test_a_running_archive_can_be_cancelled_and_its_texts_go(http: FlaskClient, 
     assert http.get(f"{place}/results").status_code == 409
 
 
+def test_an_archive_that_is_cancelled_in_its_last_steps_goes_too(http: FlaskClient, root: Path) -> None:
+    job = when(http, "running", upload(http, b"late", report="true"))
+    place = f"/jobs/{job['id']}"
+    assert http.delete(place).get_json()["state"] == "cancelled"
+    only_these_stay(root / job["id"], {"archive.json", "progress.json", "lock"})
+    assert http.get(place).get_json()["state"] == "cancelled"
+    assert http.get(f"{place}/results").status_code == 409
+
+
 def test_a_queued_archive_is_cancelled_without_a_runner(http: FlaskClient, root: Path) -> None:
     first = when(http, "running", upload(http, b"wait"))
     second = upload(http).get_json()["id"]
@@ -425,6 +435,37 @@ def test_two_keepers_start_one_runner(root: Path, monkeypatch: pytest.MonkeyPatc
     assert folder.starts().count == 1
     folder.cancel()
     wait_for(lambda: folder.progress().finished, "the runner's end")
+
+
+def test_an_archive_that_another_process_has_just_cancelled_stays(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, folder = keeper_with(root, GOOD)
+    folder.cancel()
+    lock = Folder.lock
+
+    def after_the_other(self: Folder) -> Lock | None:
+        self.finish(self.progress().end("cancelled"))
+        return lock(self)
+
+    monkeypatch.setattr(Folder, "lock", after_the_other)
+    keeper.look()
+    assert folder.progress().state == "cancelled"
+    assert not folder.uploads.exists()
+
+
+def test_an_archive_that_goes_while_it_is_looked_at_does_not_look_new(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = keeper_with(root, GOOD)
+    folder.finish(Progress().end("failed"))
+    description = Folder.description
+
+    def then_gone(self: Folder) -> Description:
+        found = description(self)
+        self.remove()
+        return found
+
+    monkeypatch.setattr(Folder, "description", then_gone)
+    assert Shelf(root, 10, 60).find(folder.id)[2].state == "failed"
 
 
 def test_what_a_dead_process_left_is_swept_and_what_a_live_one_makes_is_not(root: Path) -> None:

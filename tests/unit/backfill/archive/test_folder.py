@@ -55,12 +55,17 @@ def test_of_a_done_archive_the_results_stay(folder: Folder) -> None:
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_of_any_other_only_the_note_stays(folder: Folder, state: str) -> None:
-    folder.cancel()
     folder.report.touch()
     folder.finish(folder.progress().end(state))
     assert names(folder) == {"archive.json", "progress.json"}
     assert folder.progress().state == state
-    assert not folder.cancelled
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
+def test_a_wish_to_cancel_stays_until_it_is_granted(folder: Folder, state: str) -> None:
+    folder.cancel()
+    folder.finish(folder.progress().end(state))
+    assert folder.cancelled == (state != "cancelled")
 
 
 def test_a_removed_folder_is_gone_for_everybody(folder: Folder) -> None:
