@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -252,14 +254,17 @@ def test_a_client_that_goes_away_leaves_nothing_behind(shared: tuple[Web, Path])
 
 def test_slow_uploads_do_not_hold_the_others_up(shared: tuple[Web, Path]) -> None:
     front, archives = shared
-    slow = [front.connect() for _ in range(2)]  # a quarter of the threads: more are sent away
-    for connection in slow:
+    slow = [front.connect() for _ in range(10)]  # of 8 threads two receive, and two wait for the rest of refused ones
+    for number, connection in enumerate(slow):
         connection.putrequest("POST", "/archives")
         connection.putheader("Content-Type", "multipart/form-data; boundary=b")
         connection.putheader("Content-Length", "1000000")
         connection.endheaders()
         connection.send(form(b"text\nhalf a file")[:40])
-    wait_for(lambda: len(list(archives.glob(".incoming-*"))) == 2, "both uploads", 10)
+        if number == 1:
+            wait_for(lambda: len(list(archives.glob(".incoming-*"))) == 2, "both uploads", 10)
+    wait_for(lambda: len(answered(slow)) == 6, "the answers of all but four", 10)
+    assert {connection.getresponse().status for connection in answered(slow)} == {429}
     refused = upload(front, b"text\nx\n")
     assert refused.status == 429
     assert refused.headers["retry-after"]
@@ -321,6 +326,11 @@ def test_an_archive_waits_for_a_worker_and_goes_after_its_time(redis_server: Red
         front.stop()
         if worker:
             worker.stop()
+
+
+def answered(connections: list[http.client.HTTPConnection]) -> list[http.client.HTTPConnection]:
+    """Those on which an answer has come."""
+    return [one for one in connections if select.select([one.sock], [], [], 0)[0]]
 
 
 def answers(front: Web) -> bool:

@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from flask import Request
+
 from backfill.archive.folder import Description, Folder, Progress
 from config.settings import Settings
 from tasks.errors import BrokerUnavailable, QueueFull
 from web.archives.child import Command, check
 from web.archives.form import Form, require_space, too_large
 from web.archives.shelf import Shelf
-from web.body import Readable, as_schema
+from web.body import Readable, as_schema, discard
 from web.errors import invalid, problem
 from web.schemas import ArchiveRequest
 
-#: Uploads that one process receives at once: each holds a thread for as long as its caller takes, and the others
-#: shall not notice.
+#: Uploads that one process receives at once, and refused ones whose rest it reads: each holds a thread for as long as
+#: its caller takes, and the others shall not notice.
 UPLOADS_AT_ONCE = 16
 THREADS_LEFT = 4
 #: Processes that look at uploads at once, each with the memory of a small library.
@@ -50,7 +52,9 @@ class ArchiveDesk:
         self._settings = settings
         self._shelf = shelf
         self._command = command
-        self._uploads = threading.BoundedSemaphore(max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT)))
+        places = max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT))
+        self._uploads = threading.BoundedSemaphore(places)
+        self._refused = threading.BoundedSemaphore(places)
         self._checks = threading.BoundedSemaphore(CHECKS_AT_ONCE)
         self._stopping = threading.Event()
 
@@ -84,6 +88,14 @@ class ArchiveDesk:
             accepted = self._shelf.accept(folder, replace(description, created_at=time.time()))
         return self.find(accepted.id)
 
+    def discard(self, asked: Request, stream: Readable) -> None:
+        """Read the rest of a refused body, unless as many others are being read: each may take for ever."""
+        if self._refused.acquire(blocking=False):
+            try:
+                discard(asked, stream)
+            finally:
+                self._refused.release()
+
     def find(self, archive_id: str) -> Archive:
         """An archive; NotFound."""
         return Archive(*self._shelf.find(archive_id))
@@ -100,7 +112,7 @@ class ArchiveDesk:
             return found  # somebody else was quicker
         if lock := found.folder.lock():
             with lock:
-                found.folder.finish(found.progress.end("cancelled"))
+                found.folder.finish(found.folder.progress().end("cancelled"))
         found.progress.state = "cancelled"
         return found
 

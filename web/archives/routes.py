@@ -18,7 +18,7 @@ from web.archives.keeper import Keeper
 from web.archives.names import result_name
 from web.archives.shelf import ID
 from web.auth import Guard
-from web.body import JSON, discard
+from web.body import JSON
 from web.errors import iso_of
 from web.idempotency import key_digest
 
@@ -132,7 +132,7 @@ def _received(desk: ArchiveDesk) -> Archive:
             raise BadRequest("Content-Type names no boundary", {"field": "Content-Type"})
         return desk.submit(stream, boundary, request.content_length, key_digest(request))
     except SluiceError:
-        discard(request, stream)
+        desk.discard(request, stream)
         raise
 
 
