@@ -84,7 +84,9 @@ class Form:
                 f"a part's headers are over {MAX_HEADER_BYTES} bytes, or there are over {MAX_PARTS} parts",
                 {"field": "body", "limit": MAX_PARTS},
             ) from None
-        except ValueError:  # the decoder's, and of bytes that are no UTF-8
+        except UnicodeDecodeError:
+            raise BadRequest("the name of a file or field is not in UTF-8", {"field": "body"}) from None
+        except ValueError:  # the decoder's
             raise _no_form() from None
         except OSError as exc:
             raise _unwritable(exc) from exc

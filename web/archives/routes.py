@@ -125,7 +125,7 @@ def _received(desk: ArchiveDesk) -> Archive:
     # What of a refused body is still under way is read from the same stream, so nobody reads past its end.
     stream = get_input_stream(request.environ)
     try:
-        if mimetype != FORM:
+        if mimetype.lower() != FORM:
             raise UnsupportedMediaType(f"send the archive as {FORM}", {"field": "Content-Type", "accepted": [FORM]})
         boundary = options.get("boundary", "").encode()
         if not boundary:

@@ -157,6 +157,18 @@ def test_an_endless_body_is_refused_when_it_passes_the_limit(http: FlaskClient, 
     assert left(root) == []
 
 
+def test_the_content_type_may_be_written_in_any_case(http: FlaskClient) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n' + GOOD + b"\r\n--b--\r\n"
+    assert http.post("/archives", data=body, content_type="Multipart/Form-Data; Boundary=b").status_code == 202
+
+
+def test_a_file_name_in_another_encoding_is_said_to_be_so(http: FlaskClient, root: Path) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="caf\xe9"\r\n\r\n' + GOOD + b"\r\n--b--\r\n"
+    response = http.post("/archives", data=body, content_type="multipart/form-data; boundary=b")
+    assert (response.status_code, detail(response)["message"]) == (400, "the name of a file or field is not in UTF-8")
+    assert left(root) == []
+
+
 @pytest.mark.parametrize("cut", [10, 60, 90, -6])
 def test_a_body_that_ends_too_early_leaves_nothing(http: FlaskClient, root: Path, cut: int) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n' + GOOD + b"\r\n--b--\r\n"
