@@ -76,7 +76,7 @@ class Keeper:
             try:
                 self.look()
             except Exception as exc:
-                log.error("looking after the archives: %s", type(exc).__name__)
+                log.error("looking after the archives: %s", _reason(exc))
             self._pause()
         self._stop_runners()
 
@@ -110,7 +110,7 @@ class Keeper:
             except FileNotFoundError:
                 continue  # another process was quicker
             except Exception as exc:
-                log.error("%s: %s", folder.id, type(exc).__name__)
+                log.error("%s: %s", folder.id, _reason(exc))
 
     def _put_away(self, folder: Folder, expired: bool) -> None:
         lock = folder.lock()
@@ -168,6 +168,12 @@ class Keeper:
             except subprocess.TimeoutExpired:
                 runner.process.kill()
                 runner.process.wait()
+
+
+def _reason(exc: Exception) -> str:
+    """What an operator needs to know; no message, which could quote a text."""
+    kind = type(exc).__name__
+    return f"{kind} ({os.strerror(exc.errno)})" if isinstance(exc, OSError) and exc.errno else kind
 
 
 def _ended(runner: Runner) -> bool:

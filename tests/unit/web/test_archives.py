@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -17,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backfill.archive.folder import Description, Folder, Progress
+from backfill.archive.folder import Description, Folder, Progress, Starts
 from backfill.archive.lock import Lock
 from backfill.formats.registry import FORMATS
 from config.settings import Settings, read
@@ -398,6 +399,19 @@ def test_a_folder_that_cannot_be_written_is_said_without_its_path(make_app: Make
     assert response.status_code == 500
     assert str(tmp_path) not in response.get_data(as_text=True)
     assert detail(response)["error"] == "unwritable_output"
+
+
+def test_a_disk_that_fills_later_is_said_in_the_log_and_waited_for(
+    http: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(self: Folder, starts: Starts) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Folder, "note_starts", full)
+        response = upload(http)
+        wait_for(lambda: "looking after the archives: OSError (No space left on device)" in caplog.text, "the reason")
+    when(http, "done", response)
 
 
 def test_a_runner_that_dies_again_and_again_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
