@@ -172,7 +172,7 @@ def test_archives_come_back_with_labels_in_the_format_that_was_asked_for(service
 
 def test_an_archive_survives_the_death_of_every_process(service: Service, folder: Path) -> None:
     front, env = service
-    table = rows(3500)
+    table = rows(5000)
     reply = upload(front, as_csv(table))
     when(front, reply, "running", 500)
     os.kill(runner(front), signal.SIGKILL)
@@ -190,7 +190,7 @@ def test_an_archive_survives_the_death_of_every_process(service: Service, folder
     finally:
         second.stop()
     assert [(one, text) for one, text, _ in answered] == [(row["id"], row["text"]) for row in table]
-    assert sum(bool(label) for *_, label in answered) == 3499
+    assert sum(bool(label) for *_, label in answered) == 4999
     assert done["failed"] == 1
 
 
@@ -201,7 +201,7 @@ def test_no_runner_outlives_its_web_process_and_another_one_carries_on(
     front, env = lone
     second = Web(folder, env).ready()
     try:
-        reply = upload(front, as_jsonl(rows(3000)))
+        reply = upload(front, as_jsonl(rows(5000)))
         when(second, reply, "running", 500)
         owner, other = (front, second) if runners(front) else (second, front)
         (server,) = children(owner.pid)
@@ -210,7 +210,7 @@ def test_no_runner_outlives_its_web_process_and_another_one_carries_on(
         assert owner.wait() == (0 if number == signal.SIGTERM else -9)
         wait_for(lambda: not any(path.exists() for path in ends), "the others' end")
         assert "to be carried on" in owner.output()
-        assert when(other, reply, "done")["total"] == 3000
+        assert when(other, reply, "done")["total"] == 5000
     finally:
         second.stop()
 
@@ -309,7 +309,7 @@ def test_wrong_content_is_refused_before_it_is_accepted(shared: tuple[Web, Path]
 
 
 def test_an_archive_waits_for_a_worker_and_goes_after_its_time(redis_server: RedisServer, folder: Path) -> None:
-    env = environment(redis_server.url, redis_server.url, archive_dir=folder / "archives", archive_ttl_s=6)
+    env = environment(redis_server.url, redis_server.url, archive_dir=folder / "archives")
     flush(redis_server.url)
     front = Web(folder, env)
     worker = None
@@ -320,6 +320,8 @@ def test_an_archive_waits_for_a_worker_and_goes_after_its_time(redis_server: Red
         assert job(front, reply)["state"] == "queued"
         worker = Worker(folder, env).ready()
         assert when(front, reply, "done")["total"] == 70
+        front.stop()
+        front = Web(folder, env | {"SLUICE_ARCHIVE_TTL_S": "1"}).ready()
         wait_for(lambda: front.ask("GET", reply.headers["location"]).status == 404, "the end of its time", 20)
         wait_for(lambda: not list((folder / "archives").glob("archive-*")), "the folder's end", 20)
     finally:

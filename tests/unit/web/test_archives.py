@@ -334,6 +334,7 @@ def test_more_archives_than_the_setting_says_are_refused(make_app: MakeApp) -> N
 
 def test_after_its_time_an_archive_is_not_found_and_then_deleted(http: FlaskClient, root: Path) -> None:
     job = when(http, "done", upload(http))
+    only_these_stay(root / job["id"], {"archive.json", "progress.json", "lock", "result.csv"})
     folder = Folder(root / job["id"])
     progress = folder.progress()
     assert progress.finished_at is not None
