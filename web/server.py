@@ -17,6 +17,7 @@ from granian.server import Server
 from backfill.archive.parent import end_with
 from config.settings import Settings
 from web.app import create_app
+from web.silence import ask_after_clients
 
 #: Seconds after SIGTERM in which waiting callers may still get their answers; then they get a 202.
 DRAIN_S = 4.0
@@ -65,6 +66,7 @@ class _Loader:
     def __call__(self, *args: Any) -> Any:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server has its own: the parent's would swallow it
         end_with(self._parent)  # otherwise kill -9 leaves this process behind, with the port
+        ask_after_clients()
         app = create_app(self._settings)
         gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
         archives.start()

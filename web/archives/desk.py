@@ -16,7 +16,6 @@ from tasks.errors import BrokerUnavailable, QueueFull
 from web.archives.child import Command, check
 from web.archives.form import Form, require_space, too_large
 from web.archives.shelf import Shelf
-from web.archives.silence import ask_after_clients
 from web.body import Readable, as_schema, discard
 from web.errors import invalid, problem
 from web.schemas import ArchiveRequest
@@ -139,7 +138,6 @@ class ArchiveDesk:
         if not self._uploads.acquire(blocking=False):
             raise QueueFull("too many archives are being uploaded at once", retry_after_s=BUSY_RETRY_S)
         try:
-            ask_after_clients()
             yield
         finally:
             self._uploads.release()

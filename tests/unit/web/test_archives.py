@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +14,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from backfill.archive.lock import Lock
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from backfill.archive.folder import Description, Folder, Progress, Starts
-from backfill.archive.lock import Lock
 from backfill.formats.registry import FORMATS
 from config.settings import Settings, read
 from tests.harness.process import wait_for
@@ -32,7 +30,6 @@ from web.archives.child import Command, environment
 from web.archives.keeper import GIVEN_UP, MAX_STARTS, Keeper
 from web.archives.names import result_name, shown_name
 from web.archives.shelf import Shelf
-from web.archives.silence import IDLE_S
 from web.schemas import ArchiveRequest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -549,29 +546,6 @@ def test_a_runner_gets_the_settings_but_not_the_keys(root: Path, monkeypatch: py
     assert env["SLUICE_BROKER_URL"] == "redis://u:p@h/1"
     assert env["SLUICE_DEDUPLICATE"] == "false"
     assert "secret" not in " ".join(env.values())
-
-
-def test_clients_that_vanish_are_asked_after(http: FlaskClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        early = socket.create_connection(listening.getsockname())
-        first, _ = listening.accept()
-        upload(http)
-        late = socket.create_connection(listening.getsockname())
-        second, _ = listening.accept()
-        for accepted in (first, second):
-            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == IDLE_S
-        for one in (early, first, late, second):
-            one.close()
-
-
-def test_asking_after_clients_leaves_no_file_open() -> None:
-    code = (
-        "from pathlib import Path; from web.archives.silence import ask_after_clients\n"
-        "def files(): return sorted(path.name for path in Path('/proc/self/fd').iterdir())\n"
-        "before = files(); ask_after_clients(); assert files() == before"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True, close_fds=True)
 
 
 def test_the_formats_are_those_that_can_be_read() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -11,10 +12,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.harness.process import Child, free_port, wait_for
+from web.silence import IDLE_S
 
 SERVE = "from config.settings import current; from web.server import serve; serve(current())"
 
@@ -106,3 +109,18 @@ def test_sigterm_answers_every_request_under_way(server: Server) -> None:
     assert statuses == [202, 202, 202]
     assert server.child.wait(15) == 0
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's list of connections")
+def test_the_kernel_asks_after_clients_that_keep_silent(server: Server) -> None:
+    def timer() -> float | None:
+        """Seconds that the kernel waits before it asks after a new connection."""
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            pair = [f"0100007F:{server.port:04X}", f"0100007F:{connection.getsockname()[1]:04X}"]
+            for line in Path("/proc/net/tcp").read_text().splitlines():
+                fields = line.split()
+                if fields[1:3] == pair and fields[5].startswith("02:"):
+                    return int(fields[5][3:], 16) / os.sysconf("SC_CLK_TCK")
+        return None
+
+    assert cast("float", wait_for(timer, "a keepalive timer")) <= IDLE_S
