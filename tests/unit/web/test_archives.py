@@ -14,13 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from backfill.archive.lock import Lock
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from backfill.archive.folder import Description, Folder, Progress, Starts
 from backfill.formats.registry import FORMATS
+from backfill.lock import Lock
 from config.settings import Settings, read
 from tests.harness.process import wait_for
 from tests.unit.web.fake_gateway import FakeGateway
