@@ -12,6 +12,7 @@ import orjson
 from backfill.formats.base import ReadOptions
 from backfill.formats.delimited import match_of
 from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
+from backfill.formats.jsonl import parsed_leniently
 from backfill.formats.registry import FORMATS
 from backfill.inputs.origin import Origin
 from tasks.errors import UnknownFormat, UnreadableArchive
@@ -128,7 +129,7 @@ def _is_json(head: str, complete: bool) -> bool:
         return re.match(r"\[\s*(\{\s*[\"}]|\])", head) is not None
     if not head.startswith("{"):
         return False
-    lines = [line for line in head.splitlines() if line.strip()]
+    lines = [line for line in head.split("\n") if line.strip()]  # texts may hold what else ends a line
     whole = lines if complete else lines[:-1]
     if not whole:
         return re.match(r'\{\s*"', head) is not None
@@ -140,7 +141,7 @@ def _is_object(line: str) -> bool:
     try:
         return isinstance(orjson.loads(line), dict)
     except orjson.JSONDecodeError:
-        return False
+        return isinstance(parsed_leniently(line), dict)
 
 
 def _is_delimited(sample: bytes, options: ReadOptions) -> bool:

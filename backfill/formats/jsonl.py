@@ -11,7 +11,7 @@ import orjson
 
 from backfill.columns import Column, unique
 from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
 from backfill.formats.keys import Keys
 from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
@@ -21,6 +21,9 @@ from tasks.errors import UnreadableArchive
 #: Largest JSON array, in bytes: it is parsed as a whole.
 MAX_ARRAY_BYTES = 64 << 20
 _MARK = b"\xef\xbb\xbf"
+#: Digits that an integer beyond 64 bits has at least. The quick parser makes a floating-point number of such a one.
+_MANY_DIGITS = b"0" * 20
+_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 
 Object = dict[str, Any]
 
@@ -82,7 +85,7 @@ class JsonReader:
         """Every object, or the problem of what stands in place of one."""
         with self._origin.open() as raw:
             if self._is_array:
-                yield from _elements(self._origin.name, raw, self._encoding.name)
+                yield from _elements(self._origin.name, raw, self._encoding)
             elif self._encoding.is_utf8:
                 yield from objects(raw)
             else:
@@ -112,18 +115,35 @@ def _parsed(lines: Iterator[str | bytes | None]) -> Iterator[Object | str]:
             yield f"line {number} is longer than {MAX_FIELD_CHARS:,} characters"
             continue
         try:
-            found = orjson.loads(line)
+            found = loads(line)
         except orjson.JSONDecodeError:
             if not line.strip():
                 continue
-            found = _parsed_leniently(line)
+            found = parsed_leniently(line)
         if isinstance(found, dict):
             yield found
         else:
             yield f"line {number} is no valid JSON object"
 
 
-def _parsed_leniently(line: str | bytes) -> Any:
+def loads(data: str | bytes) -> Any:
+    """What ``data`` says, with all digits of its integers.
+
+    Raises:
+        orjson.JSONDecodeError: it is no JSON.
+    """
+    found = orjson.loads(data)
+    ascii_too = data if isinstance(data, bytes) else data.encode()
+    if _MANY_DIGITS not in ascii_too.translate(_AS_ZEROS):
+        return found
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):  # thousands of digits, or of levels
+        return found
+
+
+def parsed_leniently(line: str | bytes) -> Any:
+    """As ``loads``, but broken characters, NaN and infinities are let through; None for what is broken otherwise."""
     return _leniently(line if isinstance(line, str) else line.decode("utf-8", "surrogateescape"))
 
 
@@ -141,19 +161,16 @@ def _leniently(text: str) -> Any:
     return found
 
 
-def _array(data: bytes, encoding: str) -> Any:
+def _array(data: bytes, encoding: Encoding) -> Any:
+    text = data.decode(encoding.name, encoding.errors).removeprefix("\ufeff")
     try:
-        text = data.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        return None
-    try:
-        return orjson.loads(text)
+        return loads(text)
     except orjson.JSONDecodeError:
         found = _leniently(text)
         return found if isinstance(found, list) else None
 
 
-def _elements(name: str, stream: BinaryIO, encoding: str) -> Iterator[Object | str]:
+def _elements(name: str, stream: BinaryIO, encoding: Encoding) -> Iterator[Object | str]:
     data = stream.read(MAX_ARRAY_BYTES + 1)
     if len(data) > MAX_ARRAY_BYTES:
         raise UnreadableArchive(

@@ -89,6 +89,8 @@ def test_other_xml_is_nothing(kind: Kind, data: str) -> None:
         '{"text":"a, b"}\n{"text":"c"}\n',
         '\ufeff\n{"text":"a"}',
         '{"a":1}\nbroken\n{"a":2}\n',
+        '{"text":"a","n":NaN}\n{"text":"b","n":-Infinity}\n{"text":"c","n":1}\n',
+        '{"text":"a\u2028b\x85c"}\n{"text":"d\u2028e\u2029f"}\n',
         '[{"text":"a"}]',
         ' [\n  {\n  "text": "a"\n  }\n]',
         json.dumps({"text": "x" * 2_000_000}),

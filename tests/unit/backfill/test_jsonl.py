@@ -205,6 +205,11 @@ def test_half_an_emoji_in_an_array_spoils_its_own_row_only(reader: Open) -> None
     assert [row.text for row in found.rows()] == ["a\ud83d", "b"]
 
 
+def test_bytes_that_are_no_utf_8_in_an_array_spoil_their_own_row_only(reader: Open) -> None:
+    found = reader('[{"text":"ä"},{"text":"a@"},{"text":"ö"}]'.encode().replace(b"@", b"\xff"))
+    assert [row.text for row in found.rows()] == ["ä", "a\udcff", "ö"]
+
+
 @pytest.mark.parametrize("broken", ['{"text":"a"},', '{"text\\ud83d":"a"}', "[" * 100_000])
 def test_an_array_of_which_nothing_can_be_made_is_refused(reader: Open, broken: str) -> None:
     with pytest.raises(UnreadableArchive, match="broken JSON array"):
@@ -215,3 +220,19 @@ def test_an_integer_that_a_real_number_cannot_hold_stays_as_it_is(reader: Open) 
     found = reader('{"text":"a","n":9007199254740993}\n{"text":"b","n":0.5}\n')
     assert types(found)["n"] == "string"
     assert [row.values[1] for row in found.rows()] == [9007199254740993, 0.5]
+
+
+@pytest.mark.parametrize("data", ['{"text":"a","n":%d,"in":{"n":%d}}\n', '[{"text":"a","n":%d,"in":{"n":%d}}]'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("number", [2**64, -(2**64), 89_490_200_001_234_567_890, 10**40])
+def test_an_integer_beyond_64_bits_keeps_its_digits(reader: Open, data: str, encoding: str, number: int) -> None:
+    found = reader((data % (number, number)).encode(encoding))
+    assert types(found)["n"] == "string"
+    assert [row.values for row in found.rows()] == [["a", number, {"n": number}]]
+
+
+def test_what_an_integer_may_not_have_digits_for_is_a_number_still(reader: Open) -> None:
+    (row,) = reader('{"text":"a","n":1%s}' % ("0" * 300)).rows()
+    assert row.text == "a"
+    (row,) = reader('{"text":"a","n":1.%s}' % ("0" * 5000)).rows()
+    assert row.values == ["a", 1.0]
