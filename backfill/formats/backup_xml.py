@@ -246,8 +246,8 @@ def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> It
             for data in _clean(head, stream.read, codec, notes):
                 pending += data
                 incomplete = fed - max(0, parser.CurrentByteIndex)
-                if len(pending) < incomplete:  # the parser begins a long element anew with every call
-                    continue
+                if incomplete + len(pending) <= MAX_ELEMENT_BYTES and len(pending) < incomplete:
+                    continue  # the parser begins a long element anew with every call
                 if incomplete > MAX_ELEMENT_BYTES:
                     yield (
                         f"the XML is broken at line {parser.CurrentLineNumber} (an element has more than"

@@ -78,6 +78,14 @@ def test_an_element_without_an_end_is_given_up(read: Any, monkeypatch: pytest.Mo
     assert "more than 4,096 bytes" in str(rows[-1].problem)
 
 
+def test_an_element_that_is_little_too_long_is_given_up_too(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup_xml, "MAX_ELEMENT_BYTES", 4_096)
+    monkeypatch.setattr(backup_xml, "CHUNK_BYTES", 1_024)
+    rows = list(read(document(sms("one"), sms("x" * 7_000), sms("two"))).rows())
+    assert rows[0].text == "one"
+    assert "more than 4,096 bytes" in str(rows[1].problem)
+
+
 def test_a_long_text_is_a_problem_of_its_row(read: Any) -> None:
     first, second = read(document(sms("x" * 1_000_001), sms("two"))).rows()
     assert first.problem == "the text is longer than 1,000,000 characters"
