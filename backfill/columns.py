@@ -33,14 +33,15 @@ class Roles:
 
 def unique(names: Sequence[str]) -> list[str]:
     """``names`` with empty ones numbered and repeated ones told apart: ``text``, ``text_2``."""
-    taken: set[str] = set()
+    taken: dict[str, int] = {}  # names, and the number that was last tried behind them: a header may repeat thousands
     result = []
     for number, name in enumerate(names, 1):
-        base = name or f"column_{number}"
-        free, count = base, 1
+        free = base = name or f"column_{number}"
+        count = taken.get(base, 1)
         while free in taken:
             count += 1
             free = f"{base}_{count}"
-        taken.add(free)
+        taken[base] = count
+        taken.setdefault(free, 1)
         result.append(free)
     return result

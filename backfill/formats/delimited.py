@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from backfill.formats.dialect import Match, delimiter_of, dialect_of
 from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
 from backfill.formats.names import is_value
 from backfill.formats.roles import roles_of
+from backfill.formats.row_lines import RowLines
 from backfill.inputs.origin import Origin
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
@@ -40,8 +42,9 @@ def match_of(sample: bytes, complete: bool, options: ReadOptions) -> tuple[Encod
     text = decoded(sample, encoding)
     delimiter = delimiter_of(options.delimiter) if options.delimiter else None
     names = {options.text_column.strip().lower()} if options.text_column else set(TEXT_NAMES)
-    complete = complete and len(text) <= DIALECT_CHARS
-    return encoding, dialect_of(text[:DIALECT_CHARS], complete, names, delimiter)
+    # A header of a hundred thousand columns is longer than that.
+    chars = DIALECT_CHARS if re.search("[\r\n]", text[:DIALECT_CHARS].lstrip("\r\n")) else len(text)
+    return encoding, dialect_of(text[:chars], complete and len(text) <= chars, names, delimiter)
 
 
 class DelimitedReader:
@@ -78,20 +81,46 @@ class DelimitedReader:
 
     def _read(self, text: io.TextIOWrapper) -> Iterator[Row]:
         """All rows, the header too."""
-        lines = map(self._dialect.doubled, _lines(text)) if self._dialect.escaped else _lines(text)
-        fields_of = csv.reader(lines, **self._dialect.arguments())
-        before = int(self._dialect.said)
+        plain = map(self._dialect.doubled, _lines(text)) if self._dialect.escaped else _lines(text)
+        lines = RowLines(plain, int(self._dialect.said), MAX_LINE_CHARS)
         width, at = len(self._header), self._header.index(self.roles.text or "")
-        while True:
+        while not lines.ended:
             try:
-                for fields in fields_of:
+                for fields in csv.reader(lines, **self._dialect.arguments()):
+                    if lines.ended or (len(lines.row) > 1 and not self._is_closed(lines.row)):
+                        yield self._unclosed(lines)
+                        break
                     if len(fields) == width:
                         yield Row(fields, fields[at])
                     elif fields:
-                        yield self._uneven(fields, at, before + fields_of.line_num)
-                return
+                        yield self._uneven(fields, at, lines.number + len(lines.row))
+                    lines.done()
             except csv.Error as exc:
-                yield Row([""] * width, None, f"line {before + fields_of.line_num}: {exc}")
+                if len(lines.row) > 1:
+                    yield self._unclosed(lines)
+                else:
+                    yield Row([""] * width, None, f"line {lines.number + 1}: {exc}")
+                    lines.done()
+
+    def _is_closed(self, row: list[str]) -> bool:
+        """Whether quotes of a row over several lines end where fields do: else they join what is apart."""
+        try:
+            list(csv.reader(row, strict=True, **self._dialect.arguments()))
+        except csv.Error:
+            return False
+        return True
+
+    def _unclosed(self, lines: RowLines) -> Row:
+        """The row of a line that opens a quote that is never closed; the lines after it are read anew."""
+        width, first, problem = len(self._header), lines.row[0], f"line {lines.number + 1}: a quote is not closed"
+        rest = len(lines.row) - 1
+        if not lines.take_back():
+            problem += f", and {rest:,} lines after it could not be read"
+        try:
+            (fields,) = csv.reader([first], delimiter=self._dialect.delimiter, quoting=csv.QUOTE_NONE)
+        except csv.Error:
+            fields = []
+        return Row([*fields, *[""] * width][:width], None, problem)
 
     def _uneven(self, fields: list[str], at: int, line: int) -> Row:
         width = len(self._header)

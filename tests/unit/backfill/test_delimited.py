@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from backfill.formats import delimited
 from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
 from backfill.formats.delimited import MAX_LINE_CHARS, DelimitedReader, open_reader
+from backfill.formats.dialect import SAMPLE_ROWS
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, origin
@@ -202,6 +205,14 @@ def test_columns_that_share_a_name_are_told_apart(reader: Open) -> None:
     assert list(found.rows()) == [Row(["a", "b", "c"], "a")]
 
 
+@pytest.mark.parametrize("name", ["c{}", "c", ""])
+def test_a_header_of_a_hundred_thousand_columns(reader: Open, name: str) -> None:
+    header = ",".join(["text", *(name.format(at) for at in range(100_000))])
+    found = reader(f"{header}\nhello{',v' * 100_000}\n")
+    assert len(set(names(found))) == 100_001
+    assert [(row.text, len(row.values)) for row in found.rows()] == [("hello", 100_001)]
+
+
 def test_a_header_with_stray_quotes_is_still_the_header(reader: Open) -> None:
     found = reader('id,"text" here,text\n1,a,b\n')
     assert names(found) == ["id", '"text" here', "text"]
@@ -232,8 +243,38 @@ def test_an_unclosed_quote_does_not_stop_the_rest(read: Read) -> None:
     filler = "x" * 1_000 + "\n"
     rows = read('id,text\n1,"be, fore"\n2,"' + filler * (MAX_FIELD_CHARS // 1_000 + 1) + "3,after\n")
     assert rows[0].text == "be, fore"
-    assert "field larger than field limit" in (rows[1].problem or "")
+    assert rows[1].problem == "line 3: a quote is not closed"
     assert rows[-1].text == "after"
+    assert len(rows) == MAX_FIELD_CHARS // 1_000 + 3
+
+
+#: A file that surely has quotes: nothing else is looked at for that.
+QUOTED = "id,text\n" + '0,"a, b"\n' * SAMPLE_ROWS
+
+
+@pytest.mark.parametrize("after", ["", "7,\n", '7,"quoted"\n', '7,say "hi\n', '7,"over\nlines"\n8,x\n'])
+@pytest.mark.parametrize("between", [0, 1, 50])
+def test_lines_behind_a_stray_quote_are_rows_of_their_own(read: Read, after: str, between: int) -> None:
+    rest = "".join(f"{number},text {number}\n" for number in range(between)) + after
+    bad, *others = read(f'{QUOTED}1,"stray\n{rest}')[SAMPLE_ROWS:]
+    assert bad == Row(["1", '"stray'], None, f"line {SAMPLE_ROWS + 2}: a quote is not closed")
+    assert [row.values for row in others] == [row.values for row in read(QUOTED + rest)[SAMPLE_ROWS:]]
+    assert [row.problem for row in others] == [None] * len(others)
+
+
+@pytest.mark.parametrize("line", ['x","y\n', '1,"\n', '"\n', '1,"a""\n'])
+def test_quotes_that_open_in_every_line_take_bounded_work_and_lose_no_line(
+    read: Read, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(delimited, "MAX_LINE_CHARS", 10_000)
+    count = 50_000
+    rows = read(QUOTED + line * count)[SAMPLE_ROWS:]
+    told = sum(int(found[1].replace(",", "")) for row in rows if (found := BEHIND.search(row.problem or "")))
+    lines = sum(field.count("\n") for row in rows for field in row.values) + len(rows) + told
+    assert lines == count
+
+
+BEHIND = re.compile("and ([0-9,]+) lines after it")
 
 
 def test_a_quote_that_is_never_closed_is_a_character_where_nothing_is_quoted(read: Read) -> None:
