@@ -14,6 +14,7 @@ from backfill.formats.delimited import match_of
 from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
 from backfill.formats.jsonl import parsed_leniently
 from backfill.formats.registry import FORMATS
+from backfill.formats.whatsapp import HEADER
 from backfill.inputs.origin import Origin
 from tasks.errors import UnknownFormat, UnreadableArchive
 
@@ -41,9 +42,6 @@ _KINDS = (
     (0, b"\x7fELF", "a program"),
 )
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)")
-_DATE = r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}"
-_TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[^\W\d][\w.\s]{0,12})?"
-_WHATSAPP = re.compile(rf"(?:\[{_DATE},? {_TIME}\] |{_DATE},? {_TIME} - )\S")
 
 
 def detect(origin: Origin, options: ReadOptions | None = None) -> str:
@@ -87,7 +85,7 @@ def _recognised(origin: Origin, sample: bytes, options: ReadOptions) -> str | No
         return "backup-xml" if element is not None and element[1] in ("smses", "calls") else None
     if _is_json(head, complete=len(sample) < SAMPLE_BYTES):
         return "jsonl"
-    if _WHATSAPP.match(head.replace("\u200e", "")):
+    if HEADER.match(head):
         return "whatsapp"
     return "csv" if _is_delimited(sample, options) else None
 

@@ -21,19 +21,21 @@ COLUMNS = ("date", "time", "timestamp", "sender", "text")
 #: Marks of the direction of writing, and of the byte order: they mean nothing here.
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 _M = f"[{_MARKS}]*"
-_DATE = rf"(?P<date>{_M}\d{{1,4}}{_M}[/.-]{_M} ?\d{{1,2}}{_M}[/.-]{_M} ?\d{{1,4}}\.?)"
+_DATE = rf"(?P<date>{_M}\d{{1,4}}{_M}[/.-]{_M} ?\d{{1,2}}{_M}[/.-]{_M} ?\d{{1,4}}\.?)(?:\s?г\.)?"
 #: Half of the day before the time (Chinese, Korean, Japanese) or after it.
 _TIME = (
     rf"(?P<time>(?:[^\W\d_]{{1,4}}\s?)?{_M}\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?"
     rf"(?:\s?[^\W\d_][^\d\[\]:,\n-]{{0,11}}?)?)"
 )
 #: iOS ``[date, time] name: text``; Android ``date, time - name: text``.
-_HEADER = re.compile(rf"{_M}(?P<bracket>\[)?{_DATE},?\s{_TIME}{_M}(?(bracket)\]\s?| - )")
+HEADER = re.compile(rf"{_M}(?P<bracket>\[)?{_DATE}{_M}[,،]?{_M}\s{_TIME}{_M}(?(bracket)\]\s?| - )")
 _CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?")
 _NUMBERS = re.compile(r"\d+")
 #: The halves of the day as phones write them, without dots and spaces.
 MORNING = frozenset("am πμ 上午 凌晨 早上 오전 午前 ص قظ öö de sa pg पूर्वाह्न".split())
 EVENING = frozenset("pm μμ 下午 中午 晚上 오후 午後 م بظ ös du ch ptg अपराह्न".split())
+#: What stands beside a time of 24 hours: "at", "o'clock".
+CLOCK = frozenset("à às klo kl om um ч".split())
 
 #: Position of day, month and year, by order.
 ORDERS = {"dmy": (0, 1, 2), "mdy": (1, 0, 2), "ymd": (2, 1, 0)}
@@ -120,7 +122,7 @@ class ChatReader:
         message = Message(None)
         with self._origin.open() as raw:
             for line, begins in _lines(raw, self._encoding):
-                header = _HEADER.match(line) if begins else None
+                header = HEADER.match(line) if begins else None
                 if header is not None:
                     if message.header is not None or message.chars:
                         yield message
@@ -186,7 +188,7 @@ def timestamp(date: str, time: str, order: str) -> str | None:
         return None
     hour, minute, second = (int(number or 0) for number in clock.groups())
     mark = re.sub(rf"[{_MARKS}.\s]", "", time[: clock.start()] + time[clock.end() :]).lower()
-    if mark:
+    if mark and mark not in CLOCK:
         if mark not in MORNING | EVENING or not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if mark in EVENING else 0)

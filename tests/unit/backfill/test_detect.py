@@ -109,6 +109,11 @@ def test_json(kind: Kind, data: str) -> None:
         "\ufeff05/11/2026, 09:15 - Anna: hello",
         "11/5/26, 9:15 PM - Anna: hello",
         "5/11/2026, 9:15 p. m. - Anna: hello",
+        "[2026. 11. 5. 오후 9:15:11] Anna: hello",
+        "2026/11/5 下午9:15 - Anna: hello",
+        "2026. 11. 05. 9:15 - Anna: hello",
+        "\u200f5/11/2026، 9:15 م - Anna: hello",
+        "5.11.2026 klo 9.15 - Anna: hello",
         "05.11.26, 09:15 - Messages are end-to-end encrypted",
     ],
 )
