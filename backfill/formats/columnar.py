@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from backfill.columns import Column, Roles, unique
 from backfill.formats.base import ReadOptions
+from backfill.formats.names import listed
 from backfill.formats.roles import roles_of
 from backfill.inputs.origin import Origin
 from backfill.row import Row
@@ -25,7 +27,11 @@ SLICE_BYTES = 1 << 26
 #: What is read of a column of a row group at a time.
 BUFFER_BYTES = 1 << 20
 
-Batches = Iterator[tuple[pa.RecordBatch, float | None]]
+#: What pyarrow raises when the bytes are not what they should be.
+FAULTS = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError)
+
+#: Batches and what share of the file they end at; in place of one that is damaged, what is missing.
+Batches = Iterator[tuple[pa.RecordBatch | UnreadableArchive, float | None]]
 
 
 def open_reader(origin: Origin, options: ReadOptions) -> ColumnarReader:
@@ -41,11 +47,12 @@ def open_reader(origin: Origin, options: ReadOptions) -> ColumnarReader:
 class ColumnarReader:
     """Rows in the order of the file; dictionaries are decoded, extension types are what they are stored as.
 
-    Values of nanoseconds are cut to microseconds, which is what Python has.
+    Values of nanoseconds are cut to microseconds, which is what Python has; a note says where that has changed some.
     """
 
     def __init__(self, origin: Origin, options: ReadOptions) -> None:
         self._origin = origin
+        self._cut: dict[str, None] = {}
         with origin.open() as stream:
             magic = stream.read(8)
         self._batches: Callable[[], Batches]
@@ -77,22 +84,41 @@ class ColumnarReader:
                 {"field": "text_column"},
             )
 
+    @property
+    def notes(self) -> list[str]:
+        """Complete after the last row."""
+        if not self._cut:
+            return []
+        return [f"its nanoseconds are cut to microseconds, which changes values of {listed(list(self._cut))}"]
+
     def rows(self) -> Iterator[Row]:
-        count = 0
+        missing: list[UnreadableArchive] = []
         try:
             with self._faults():
+                good = False
                 for batch, share in self._batches():
+                    if isinstance(batch, UnreadableArchive):
+                        missing.append(batch)
+                        continue
                     for part in _slices(batch):
                         self._origin.check()
+                        yield from map(self._damage, missing)
+                        missing.clear()
                         yield from self._slice(part)
-                        count += part.num_rows
+                        good = True
                     if share is not None:
                         self._origin.report(share)
         except UnreadableArchive as exc:
             # Without a cause it is a limit's; with a number the system's, and the bytes may be there the next time.
-            if not count or exc.__cause__ is None or getattr(exc.__cause__, "errno", None):
+            if not good or exc.__cause__ is None or getattr(exc.__cause__, "errno", None):
                 raise
-            yield Row([None] * len(self.columns), None, exc.message)
+            missing.append(exc)
+        if missing and not good:
+            raise missing[0]
+        yield from map(self._damage, missing)
+
+    def _damage(self, exc: UnreadableArchive) -> Row:
+        return Row([None] * len(self.columns), None, exc.message)
 
     def close(self) -> None:
         """Nothing is open between two calls of ``rows``."""
@@ -100,7 +126,7 @@ class ColumnarReader:
     def _slice(self, batch: pa.RecordBatch) -> Iterator[Row]:
         problems: dict[int, str] = {}
         columns = [
-            _values(plain(array), column.name, problems)
+            self._values(plain(array), column.name, problems)
             for array, column in zip(batch.columns, self.columns, strict=True)
         ]
         at = self._text
@@ -113,18 +139,28 @@ class ColumnarReader:
             yield Row(values, None if problem else values[at], problem)
 
     def _parquet(self) -> Batches:
-        with pq.ParquetFile(self._origin.file(), buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
-            total, done = file.metadata.num_rows, 0
+        with pq.ParquetFile(
+            self._origin.file(), buffer_size=BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+        ) as file:
+            total, before = file.metadata.num_rows, 0
             for group in range(file.num_row_groups):
-                for batch in file.iter_batches(SLICE_ROWS, row_groups=[group], use_threads=False):
-                    done += batch.num_rows
-                    yield batch, min(1.0, done / total)
+                done, before = before, before + file.metadata.row_group(group).num_rows
+                try:
+                    for batch in file.iter_batches(SLICE_ROWS, row_groups=[group], use_threads=False):
+                        done += batch.num_rows
+                        yield batch, min(1.0, done / total)
+                except FAULTS as exc:  # the next group can be read nevertheless
+                    yield self._fault(exc, f"; missing are the rows {done + 1:,} to {before:,}"), None
 
     def _file(self) -> Batches:
         with _opened(self._origin.file()) as file:
             reader = pa.ipc.open_file(file)
-            for number in range(reader.num_record_batches):
-                yield _checked(reader.get_batch(number)), (number + 1) / reader.num_record_batches
+            count = reader.num_record_batches
+            for number in range(count):
+                try:
+                    yield _checked(reader.get_batch(number)), (number + 1) / count
+                except FAULTS as exc:
+                    yield self._fault(exc, f"; missing is batch {number + 1:,} of {count:,}"), None
 
     def _stream(self) -> Batches:
         stream: BinaryIO
@@ -136,11 +172,32 @@ class ColumnarReader:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as exc:
-            reason = str(exc).partition("\n")[0][:200]
-            if isinstance(exc, UnicodeError):
-                reason = "a name of a column is no UTF-8"  # the library's own words show it
-            raise UnreadableArchive(f"{self._origin.name} is no Parquet or Arrow, or is damaged: {reason}") from exc
+        except FAULTS as exc:
+            raise self._fault(exc) from exc
+
+    def _fault(self, exc: BaseException, missing: str = "") -> UnreadableArchive:
+        """The error that ``exc`` is; raised if it is the system's, for then the bytes may be there the next time."""
+        reason = str(exc).partition("\n")[0][:200]
+        if isinstance(exc, UnicodeError):
+            reason = "a name of a column is no UTF-8"  # the library's own words show it
+        fault = UnreadableArchive(f"{self._origin.name} is no Parquet or Arrow, or is damaged: {reason}{missing}")
+        if missing and getattr(exc, "errno", None):
+            raise fault from exc
+        return fault
+
+    def _values(self, array: pa.Array, name: str, problems: dict[int, str]) -> list[Any]:
+        """Python values; what is none goes into ``problems``, by row."""
+        kind = _of_microseconds(plain_type(array.type))
+        with suppress(pa.ArrowException):  # views of lists: their values are taken one by one
+            try:
+                array = array.cast(kind)
+            except pa.ArrowInvalid:
+                array = array.cast(kind, safe=False)
+                self._cut[name] = None
+        try:
+            return array.to_pylist()
+        except (ValueError, OverflowError, KeyError, pa.ArrowException):
+            return [_value(array[row], row, name, problems) for row in range(len(array))]
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -164,19 +221,18 @@ def _largest(array: pa.Array) -> int:
     return int(array.nbytes)
 
 
+@cache
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type of ``plain``'s result."""
-    while True:
-        if isinstance(kind, pa.BaseExtensionType):
-            kind = kind.storage_type
-        elif pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
-            kind = kind.value_type
-        else:
-            return kind
+    """``kind`` without the ways of storing that say nothing about its values, however deep they are."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain_type(kind.storage_type)
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return plain_type(kind.value_type)
+    return _of_parts(kind, plain_type)
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """``array`` without the ways of storing that say nothing about its values."""
+    """``array`` without the ways of storing that say nothing about its values; what is within them stays."""
     while True:
         if isinstance(array, pa.ExtensionArray):
             array = array.storage
@@ -186,17 +242,6 @@ def plain(array: pa.Array) -> pa.Array:
             array = pc.run_end_decode(array)
         else:
             return array
-
-
-def _values(array: pa.Array, name: str, problems: dict[int, str]) -> list[Any]:
-    """Python values; what is none goes into ``problems``, by row."""
-    kind = array.type
-    if getattr(kind, "unit", None) == "ns":
-        array = array.cast(_of_microseconds(kind), safe=False)
-    try:
-        return array.to_pylist()
-    except (ValueError, OverflowError, KeyError, pa.ArrowException):
-        return [_value(array[row], row, name, problems) for row in range(len(array))]
 
 
 def _value(scalar: pa.Scalar, row: int, name: str, problems: dict[int, str]) -> Any:
@@ -211,10 +256,30 @@ def _value(scalar: pa.Scalar, row: int, name: str, problems: dict[int, str]) -> 
     return None
 
 
+@cache
 def _of_microseconds(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+    """``kind`` with microseconds in place of nanoseconds, however deep they are."""
+    if getattr(kind, "unit", None) == "ns":
+        if pa.types.is_timestamp(kind):
+            return pa.timestamp("us", kind.tz)
+        return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+    return _of_parts(kind, _of_microseconds)
+
+
+def _of_parts(kind: pa.DataType, inner: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """``kind`` with ``inner`` of the types that it is made of."""
+    types = pa.types
+    if types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(inner(kind.value_type)))
+    if types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(inner(kind.value_type)))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(inner(kind.value_type)), kind.list_size)
+    if types.is_map(kind):
+        return pa.map_(inner(kind.key_type), kind.item_field.with_type(inner(kind.item_type)))
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(inner(field.type)) for field in kind])
+    return kind
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -84,7 +84,7 @@ class DelimitedReader:
         plain = map(self._dialect.doubled, _lines(text)) if self._dialect.escaped else _lines(text)
         lines = RowLines(plain, int(self._dialect.said), MAX_LINE_CHARS)
         width, at = len(self._header), self._header.index(self.roles.text or "")
-        while not lines.ended:
+        while lines.more():
             try:
                 for fields in csv.reader(lines, **self._dialect.arguments()):
                     if lines.ended or (len(lines.row) > 1 and not self._is_closed(lines.row)):

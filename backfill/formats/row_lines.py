@@ -57,6 +57,10 @@ class RowLines:
             row.append(line)
             yield line
 
+    def more(self) -> bool:
+        """Whether there may be another row."""
+        return not self.ended
+
     def done(self) -> None:
         """The next line begins a row."""
         self.number += len(self.row)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from backfill.columns import TEXT
 from backfill.outputs.values import as_text, unicode
 
-#: What pyarrow raises for a value that is not of the type: its own errors are among these.
-MISFITS = (ValueError, TypeError, OverflowError)
+#: What pyarrow raises for a value that is not of the type: its other errors are among these.
+MISFITS = (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError)
 
 
 def stored(kind: pa.DataType) -> pa.DataType:

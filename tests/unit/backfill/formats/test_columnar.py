@@ -95,6 +95,28 @@ def test_nanoseconds_are_cut_to_what_python_has(read: Any) -> None:
     assert row.problem is None
 
 
+@pytest.mark.parametrize("write", WRITERS)
+def test_nanoseconds_within_values_are_cut_too_and_a_note_says_so(read: Any, write: Write) -> None:
+    kind = pa.struct([("at", pa.list_(pa.timestamp("ns"))), ("n", pa.int8())])
+    values = [{"at": [1_001, None], "n": 1}, None]
+    table = pa.table({"text": ["a", "b"], "in": pa.array(values, kind), "on": pa.array([5_000, None], pa.time64("ns"))})
+    reader = read(table, write)
+    assert reader.notes == []
+    first, second = reader.rows()
+    cut = {"at": [datetime.datetime(1970, 1, 1, 0, 0, 0, 1), None], "n": 1}  # noqa: DTZ001 - it has no zone
+    assert (first.values, first.problem) == (("a", cut, datetime.time(0, 0, 0, 5)), None)
+    assert second.values == ("b", None, None)
+    assert reader.notes == ["its nanoseconds are cut to microseconds, which changes values of 'in'"]
+
+
+def test_types_of_extensions_within_values_are_what_they_are_stored_as(read: Any) -> None:
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16, b"1" * 16], pa.binary(16)))
+    table = pa.table({"text": ["a", "b"], "in": pa.StructArray.from_arrays([ids], ["id"])})
+    reader = read(table, arrow_file)
+    assert reader.columns[1].type == pa.struct([("id", pa.binary(16))])
+    assert [row.values[1] for row in reader.rows()] == [{"id": b"0" * 16}, {"id": b"1" * 16}]
+
+
 def test_a_value_that_python_does_not_have_is_a_problem_of_its_row(read: Any) -> None:
     table = pa.table({"text": ["a", "b"], "at": pa.array([2**55, 0], pa.timestamp("s"))})
     first, second = read(table, arrow_file).rows()
@@ -171,6 +193,38 @@ def test_what_lies_before_the_damage_is_read_and_then_the_problem(tmp_path: Path
         assert [row.text for row in rows] == table["text"].to_pylist()[: len(rows)]
         assert (last.values, last.text) == ([None], None)
         assert "damaged" in str(last.problem)
+
+
+@pytest.mark.parametrize(("damaged", "checked"), [(1, False), (1, True), (0, False), (2, False)])
+def test_damage_in_a_row_group_spares_the_others(tmp_path: Path, origin: Any, damaged: int, checked: bool) -> None:
+    table = pa.table({"text": [f"tea at {number * number}" for number in range(3_000)]})
+    path = tmp_path / "parquet"
+    pa.parquet.write_table(table, path, row_group_size=1_000, compression="none", write_page_checksum=checked)
+    content = bytearray(path.read_bytes())
+    column = pa.parquet.read_metadata(path).row_group(damaged).column(0)
+    start, count = column.dictionary_page_offset, 1 if checked else 30
+    start += 200 if checked else 0
+    content[start : start + count] = bytes(byte ^ 0x5A for byte in content[start : start + count])
+    rows = list(columnar.open_reader(origin(bytes(content)), ReadOptions()).rows())
+    problem = rows.pop(1_000 * damaged)
+    texts = table["text"].to_pylist()
+    assert [row.text for row in rows] == texts[: 1_000 * damaged] + texts[1_000 * (damaged + 1) :]
+    assert (problem.values, problem.text) == ([None], None)
+    assert str(problem.problem).endswith(f"missing are the rows {1_000 * damaged + 1:,} to {1_000 * (damaged + 1):,}")
+
+
+def test_damage_in_a_batch_of_an_arrow_file_spares_the_others(tmp_path: Path, origin: Any) -> None:
+    table = pa.table({"text": [f"{number:04}" for number in range(300)]})
+    with pa.ipc.new_file(tmp_path / "file", table.schema) as writer:
+        writer.write_table(table, max_chunksize=100)
+    offsets = (100 * 4).to_bytes(4, "little")  # the end of the last text of each batch
+    content = (tmp_path / "file").read_bytes()
+    second = content.index(offsets, content.index(b"0099"))
+    content = content[:second] + (500).to_bytes(4, "little") + content[second + 4 :]
+    rows = list(columnar.open_reader(origin(content), ReadOptions()).rows())
+    problem = rows.pop(100)
+    assert [row.text for row in rows] == [*table["text"].to_pylist()[:100], *table["text"].to_pylist()[200:]]
+    assert str(problem.problem).endswith("missing is batch 2 of 3")
 
 
 def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path, origin: Any) -> None:
