@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, cast
 HEAD_BYTES = 16
 #: How much of a packed file is read at once.
 CHUNK_BYTES = 1 << 18
+#: How much is unpacked at once by what loses all of it when it meets damage.
+PIECE_BYTES = 1 << 14
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
@@ -36,13 +38,29 @@ def unpacked(packed: BinaryIO, kind: str) -> BinaryIO:
         return cast("BinaryIO", gzip.GzipFile(fileobj=packed, mode="rb"))
     if kind == "bz2":
         return cast("BinaryIO", bz2.BZ2File(packed))
-    return cast("BinaryIO", _unpacked_zstd(packed))
+    return cast("BinaryIO", io.BufferedReader(_Zstd(packed), PIECE_BYTES))
 
 
-def _unpacked_zstd(packed: BinaryIO) -> Any:
-    import pyarrow as pa
+class _Zstd(io.RawIOBase):
+    """Unpacks a ``zst`` stream in pieces."""
 
-    return pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd")
+    def __init__(self, packed: BinaryIO) -> None:
+        import pyarrow as pa
+
+        self._stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data: bytes = self._stream.read(min(len(buffer), PIECE_BYTES))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
 
 
 class Counted(io.RawIOBase):

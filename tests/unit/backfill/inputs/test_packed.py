@@ -113,6 +113,15 @@ def test_what_a_cut_off_file_still_holds_is_read_and_the_rest_is_an_error_in_its
     assert [row.text for row in rows[:-1]] == whole[: len(rows) - 1]  # the very last one may be cut itself
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zst], ids=["gz", "zst"])
+def test_half_a_file_gives_about_half_of_its_rows(tmp_path: Path, archive: Path, pack: Pack) -> None:
+    packed = pack(LONG)
+    archive.write_bytes(packed[: len(packed) // 2])
+    *rows, last = read(tmp_path, archive)
+    assert "bytes of it could be read" in str(last.problem)
+    assert len(rows) > 15_000
+
+
 def test_bytes_behind_the_end_are_an_error_that_does_not_show_them(tmp_path: Path, archive: Path) -> None:
     archive.write_bytes(gzip.compress(CSV) + bytes(512))
     assert texts(tmp_path, archive) == ["one", "two"]
