@@ -34,6 +34,9 @@ class Database:
         origin: its ``file()`` is opened.
         notes: gets a sentence if recent changes, still in a log beside the file, cannot be read.
 
+    Attributes:
+        logs: the log that is read with it, if there is one: changes of it are changes of the input.
+
     Raises:
         UnreadableArchive: it is no database, or broken.
     """
@@ -43,7 +46,7 @@ class Database:
         self._raised: BaseException | None = None
         path = origin.file()
         with self._faults():
-            self._connection = _connect(path, notes)
+            self._connection, self.logs = _connect(path, notes)
         self._connection.set_progress_handler(self._look, LOOK_EVERY)
 
     def tables(self) -> list[str]:
@@ -174,16 +177,16 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
+def _connect(path: Path, notes: list[str]) -> tuple[sqlite3.Connection, list[Path]]:
     """Without a log beside it the file is opened as one that nobody writes: so SQLite leaves nothing beside it."""
     logs = [path.with_name(path.name + end) for end in ("-wal", "-journal")]
     log = next((one for one in logs if one.is_file() and one.stat().st_size), None)
     if log is not None:
         try:
-            return _opened(path, "mode=ro")
+            return _opened(path, "mode=ro"), [log]
         except sqlite3.OperationalError:
             notes.append(f"{log.name} cannot be read with {path.name}: messages that only it holds are missing")
-    return _opened(path, "mode=ro&immutable=1")
+    return _opened(path, "mode=ro&immutable=1"), []
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:

@@ -72,6 +72,7 @@ class MessagesReader:
             raise
         assert self.roles.text is not None
         self._text = names.index(self.roles.text)
+        self.beside = self._database.logs
 
     def rows(self) -> Iterator[Row]:
         names = [column.name for column in self.columns[:-1]]

@@ -55,6 +55,7 @@ class TableReader:
             raise
         assert self.roles.text is not None
         self._text = list(declared).index(self.roles.text)
+        self.beside = self._database.logs
 
     def rows(self) -> Iterator[Row]:
         names = ", ".join(quoted(column.name) for column in self.columns)

@@ -74,7 +74,7 @@ class Inputs:
 
     Attributes:
         openings: in the order in which they are read.
-        files: what they lie in; a ZIP file may hold several.
+        files: what they lie in, a ZIP file may hold several; and what is read beside them, the log of a database.
         notes: what was left out.
     """
 
@@ -122,6 +122,10 @@ class Inputs:
             self._open_origin(file_origin(path, found.name, info.st_size, self._unpacking), found.asked)
         if len(self.openings) > before:
             self.files.append(File(path, found.name, info.st_size, info.st_mtime_ns))
+        for opening in self.openings[before:]:
+            for one in getattr(opening.reader, "beside", ()):
+                info = one.stat()
+                self.files.append(File(one, str(one), info.st_size, info.st_mtime_ns))
 
     def _on_disk(self, found: Found) -> Path:
         folder = self._plan.folder

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -163,3 +165,24 @@ def test_a_stop_ends_the_wait_for_a_row_that_does_not_come(tmp_path: Path) -> No
         stop._ask(signal.SIGTERM, None)
         with pytest.raises(Stopped):
             next(rows)
+
+
+def test_what_changes_in_the_log_of_a_database_is_a_change_of_the_input(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE message (text TEXT)")
+        writer.execute("PRAGMA wal_checkpoint")
+        writer.executemany("INSERT INTO message VALUES (?)", [("one",), ("two",)])
+        writer.commit()
+        with opened(tmp_path, path) as source:
+            assert [row.text for row in source.rows()] == ["one", "two"]
+            assert source.unchanged()
+            before = source.fingerprint
+            writer.execute("DELETE FROM message WHERE text = 'one'")
+            writer.commit()
+            assert not source.unchanged()
+        with opened(tmp_path, path) as source:
+            assert [row.text for row in source.rows()] == ["two"]
+            assert source.fingerprint != before
+            assert [file["name"] for file in source.fingerprint] == [str(path), f"{path}-wal"]
