@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from backfill.formats.alphabets import ENCODINGS, latin_of
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
 
@@ -27,6 +28,12 @@ _LEGACY = (
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
     "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "koi8_r", "mac_roman", "cp437", "cp850",
 )  # fmt: skip
+#: Those that charset-normalizer cannot tell apart.
+LATIN = frozenset({*ENCODINGS, "cp1258"})
+#: How much that is odd charset-normalizer lets pass, at first and if that leaves nothing.
+THRESHOLDS = (0.2, 0.5)
+#: Fewer different characters beyond ASCII tell it nothing; if so large a share of them is known there, it is Latin.
+FEW, MIN_SHARE = 12, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,17 @@ def _mostly_utf8(sample: bytes) -> bool:
 def _legacy(sample: bytes) -> str:
     import charset_normalizer
 
-    telling = b"\n".join(line for line in re.split(rb"[\r\n]+", sample) if not line.isascii())[:LEGACY_BYTES]
-    best = charset_normalizer.from_bytes(telling, cp_isolation=list(_LEGACY)).best()
-    return best.encoding if best is not None else "cp1252"
+    lines = re.split(rb"[\r\n]+", sample)
+    if len(sample) >= SAMPLE_BYTES and len(lines) > 1:
+        lines.pop()  # half a character at its end would speak against every encoding that is meant
+    telling = b"\n".join(line for line in lines if not line.isascii())
+    if len(telling) > LEGACY_BYTES:
+        cut = telling.rfind(b"\n", 0, LEGACY_BYTES)
+        telling = telling[: cut if cut > 0 else LEGACY_BYTES]
+    best = None
+    for threshold in THRESHOLDS:
+        best = best or charset_normalizer.from_bytes(telling, threshold=threshold, cp_isolation=list(_LEGACY)).best()
+    latin, share, different = latin_of(telling)
+    if best is None or best.encoding in LATIN or (share > MIN_SHARE and different < FEW):
+        return latin
+    return best.encoding
