@@ -84,6 +84,7 @@ class Inputs:
         self._unpacking = Unpacking(plan.folder, plan.max_unpacked_bytes, self._check)
         self._zips: list[ZipFile] = []
         self._skipped: list[str] = []
+        self._nested: list[str] = []
         self.openings: list[Opening] = []
         self.files: list[File] = []
         self.notes: list[str] = []
@@ -95,10 +96,20 @@ class Inputs:
         if not self.openings:
             raise UnreadableArchive(f"{', '.join(self._plan.inputs)}: none of the files there holds messages")
         if self._skipped:
-            count = len(self._skipped)
-            more = ", …" if count > LISTED else ""
-            files = "1 file that holds" if count == 1 else f"{count:,} files that hold"
-            self.notes.append(f"skipped {files} no messages: {', '.join(self._skipped[:LISTED])}{more}")
+            self._note(
+                "skipped 1 file that holds no messages", "skipped {:,} files that hold no messages", self._skipped
+            )
+        if self._nested:
+            self._note(
+                "did not look into 1 ZIP file inside another packed file",
+                "did not look into {:,} ZIP files inside other packed files",
+                self._nested,
+            )
+
+    def _note(self, one: str, many: str, names: list[str]) -> None:
+        said = (one if len(names) == 1 else many).format(len(names))
+        more = ", …" if len(names) > LISTED else ""
+        self.notes.append(f"{said}: {', '.join(names[:LISTED])}{more}")
 
     def close(self) -> None:
         for opening in self.openings:
@@ -144,7 +155,8 @@ class Inputs:
         options = self._plan.read
         kind = options.format or (detect(origin, options) if asked else recognise(origin, options))
         if kind is None:
-            self._skipped.append(origin.name)
+            nested = packing_of(origin.head(HEAD_BYTES)) == "zip"
+            (self._nested if nested else self._skipped).append(origin.name)
         else:
             self._open_as(kind, origin)
 
@@ -170,7 +182,8 @@ class Inputs:
             else:
                 self._open_origin(origin, asked=False)
         if len(self.openings) == before and found.asked:
-            hint = ": save an Excel workbook as CSV" if WORKBOOK in archive.namelist() else ""
+            hint = ": unpack the ZIP files in it first" if self._nested else ""
+            hint = ": save an Excel workbook as CSV" if WORKBOOK in archive.namelist() else hint
             raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages{hint}")
 
     def _exported(self, members: list[ZipInfo], name: str) -> list[ZipInfo]:

@@ -173,6 +173,20 @@ def test_members_of_a_zip_are_read_by_name_and_others_are_noted(tmp_path: Path, 
         assert [entry["name"] for entry in source.fingerprint] == [str(archive)]
 
 
+def test_a_zip_in_a_zip_is_not_said_to_hold_no_messages(tmp_path: Path, archive: Path) -> None:
+    inner = zipped({"in.csv": CSV})
+    archive.write_bytes(zipped({"a.csv": CSV, "b.zip": inner, "c.zip.gz": gzip.compress(inner), "d.jpg": PHOTO}))
+    with opened(tmp_path, archive) as source:
+        assert len(list(source.rows())) == 2
+        assert source.notes == [
+            f"skipped 1 file that holds no messages: {archive}!d.jpg",
+            f"did not look into 2 ZIP files inside other packed files: {archive}!b.zip, {archive}!c.zip.gz",
+        ]
+    archive.write_bytes(zipped({"b.zip": inner}))
+    with pytest.raises(UnreadableArchive, match="unpack the ZIP files in it first"):
+        read(tmp_path, archive)
+
+
 def test_a_zip_without_messages_is_an_error(tmp_path: Path, archive: Path) -> None:
     archive.write_bytes(zipped({"photo.jpg": PHOTO}))
     with pytest.raises(UnreadableArchive, match="none of the 1 files"):
