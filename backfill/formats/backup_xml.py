@@ -233,6 +233,10 @@ def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> It
     def refuse(*_: object) -> None:
         raise UnreadableArchive(f"{origin.name} declares XML entities, which no backup does: it is not read")
 
+    def doctype(_: str, system: str | None, public: str | None, __: bool) -> None:
+        if system is not None or public is not None:  # its entities would be left out of texts without a word
+            refuse()
+
     fed, pending, ended = 0, bytearray(), False
     try:
         with origin.open() as stream:
@@ -243,6 +247,7 @@ def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> It
             parser.StartElementHandler = handler.start
             parser.EndElementHandler = handler.end
             parser.EntityDeclHandler = refuse
+            parser.StartDoctypeDeclHandler = doctype
             for data in _clean(head, stream.read, codec, notes):
                 pending += data
                 incomplete = fed - max(0, parser.CurrentByteIndex)

@@ -111,6 +111,12 @@ def test_another_count_of_messages_is_noted(read: Any) -> None:
     assert "1 elements that are neither sms nor mms" in reader.notes[1]
 
 
+@pytest.mark.parametrize("where", [b'SYSTEM "file:///etc/hostname"', b'PUBLIC "-//x//y" "http://127.0.0.1:1/x.dtd"'])
+def test_entities_that_are_declared_elsewhere_are_refused(read: Any, where: bytes) -> None:
+    with pytest.raises(UnreadableArchive, match="declares XML entities"):
+        read(b"<!DOCTYPE smses " + where + b'><smses><sms body="one &a; two"/></smses>')
+
+
 def test_entities_are_refused(read: Any) -> None:
     bomb = b'<!DOCTYPE smses [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><smses><sms body="&b;"/></smses>'
     with pytest.raises(UnreadableArchive, match="declares XML entities"):
