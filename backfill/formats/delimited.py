@@ -23,6 +23,8 @@ from tasks.errors import UnreadableArchive
 MAX_LINE_CHARS = 8 * MAX_FIELD_CHARS
 #: In place of an over-long line: the ``csv`` module then raises its own error, whatever state it is in.
 _TOO_LONG = "x" * (MAX_FIELD_CHARS + 1)
+#: Lines of a text that may have as many delimiters as a row, by chance.
+MOST_ALIKE = 2
 #: Characters of the sample that the dialect is found from.
 DIALECT_CHARS = 1 << 17
 
@@ -59,6 +61,7 @@ class DelimitedReader:
         if match is None:
             raise UnreadableArchive(f"{origin.name} is empty or has no header: its first line must name the columns")
         self._dialect = match.dialect
+        self._quotes_seen = (self._dialect.quote or "") in decoded(sample, self._encoding)
         self._header = _header(origin.name, match.header)
         self.columns: Sequence[Column] = [Column(name) for name in self._header]
         self.roles = roles_of(origin.name, self._header, _by_name(origin.name, self._header, options))
@@ -103,7 +106,14 @@ class DelimitedReader:
                     lines.done()
 
     def _is_closed(self, row: list[str]) -> bool:
-        """Whether quotes of a row over several lines end where fields do: else they join what is apart."""
+        """Whether quotes of a row over several lines end where fields do: else they join what is apart.
+
+        In a file that seemed to have none, they also do where each line has as many fields as a row.
+        """
+        count, delimiter = len(self._header) - 1, self._dialect.delimiter
+        unlikely = not self._quotes_seen and count and len(row) > MOST_ALIKE
+        if unlikely and all(line.count(delimiter) == count for line in row):
+            return False
         try:
             list(csv.reader(row, strict=True, **self._dialect.arguments()))
         except csv.Error:

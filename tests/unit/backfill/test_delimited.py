@@ -16,6 +16,7 @@ from backfill.formats import delimited
 from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
 from backfill.formats.delimited import MAX_LINE_CHARS, DelimitedReader, open_reader
 from backfill.formats.dialect import SAMPLE_ROWS
+from backfill.formats.encoding import SAMPLE_BYTES
 from backfill.row import Row
 from tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, origin
@@ -260,6 +261,15 @@ def test_lines_behind_a_stray_quote_are_rows_of_their_own(read: Read, after: str
     assert bad == Row(["1", '"stray'], None, f"line {SAMPLE_ROWS + 2}: a quote is not closed")
     assert [row.values for row in others] == [row.values for row in read(QUOTED + rest)[SAMPLE_ROWS:]]
     assert [row.problem for row in others] == [None] * len(others)
+
+
+def test_quotes_at_the_beginning_and_the_end_of_lines_of_a_file_without_quotes_join_no_rows(read: Read) -> None:
+    plain = "".join(f"{number}\ttext {number}\t+49\n" for number in range(SAMPLE_BYTES // 15))
+    start = plain.count("\n")
+    rest = '1\t"stray\t+49\n2\ttwo\t+49\n3\tsaid "\t+49\n4\t"over\nlines"\t+49\n'
+    rows = read("id\ttext\tfrom\n" + plain + rest)[start:]
+    assert [row.text for row in rows] == [None, "two", 'said "', "over\nlines"]
+    assert rows[0].values == ["1", '"stray', "+49"]
 
 
 @pytest.mark.parametrize("line", ['x","y\n', '1,"\n', '"\n', '1,"a""\n'])
