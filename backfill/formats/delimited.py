@@ -61,6 +61,7 @@ class DelimitedReader:
         if match is None:
             raise UnreadableArchive(f"{origin.name} is empty or has no header: its first line must name the columns")
         self._dialect = match.dialect
+        self._padded = re.compile(f"({self._dialect.quote}) +(?={re.escape(self._dialect.delimiter)}|[\r\n]|\\Z)")
         self._quotes_seen = (self._dialect.quote or "") in decoded(sample, self._encoding)
         self._header = _header(origin.name, match.header)
         self.columns: Sequence[Column] = [Column(name) for name in self._header]
@@ -115,10 +116,14 @@ class DelimitedReader:
         if unlikely and all(line.count(delimiter) == count for line in row):
             return False
         try:
-            list(csv.reader(row, strict=True, **self._dialect.arguments()))
+            list(csv.reader(map(self._unpadded, row), strict=True, **self._dialect.arguments()))
         except csv.Error:
             return False
         return True
+
+    def _unpadded(self, line: str) -> str:
+        """``line`` without spaces behind quotes, which strict rules do not have."""
+        return self._padded.sub(r"\1", line)
 
     def _unclosed(self, lines: RowLines) -> Row:
         """The row of a line that opens a quote that is never closed; the lines after it are read anew."""

@@ -263,6 +263,12 @@ def test_lines_behind_a_stray_quote_are_rows_of_their_own(read: Read, after: str
     assert [row.problem for row in others] == [None] * len(others)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_spaces_behind_a_quote_are_let_pass_in_a_row_over_several_lines_too(read: Read, end: str) -> None:
+    rows = read((QUOTED + '1,"one\nline" \n2,two\n').replace("\n", end))[SAMPLE_ROWS:]
+    assert [row.text for row in rows] == [f"one{end}line ", "two"]
+
+
 def test_quotes_at_the_beginning_and_the_end_of_lines_of_a_file_without_quotes_join_no_rows(read: Read) -> None:
     plain = "".join(f"{number}\ttext {number}\t+49\n" for number in range(SAMPLE_BYTES // 15))
     start = plain.count("\n")
