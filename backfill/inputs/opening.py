@@ -202,7 +202,12 @@ class Inputs:
 def _members(archive: ZipFile) -> Iterator[ZipInfo]:
     for member in archive.infolist():
         parts = _parts(member)
-        if not member.is_dir() and parts[:1] != ["__MACOSX"] and not any(part.startswith(".") for part in parts):
+        # Not ``is_dir``, which an empty name stops.
+        if (
+            not member.filename.endswith("/")
+            and parts[:1] != ["__MACOSX"]
+            and not any(part.startswith(".") for part in parts)
+        ):
             yield member
 
 

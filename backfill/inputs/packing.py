@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 HEAD_BYTES = 16
 #: How much of a packed file is read at once.
 CHUNK_BYTES = 1 << 18
-#: How much is unpacked at once by what loses all of it when it meets damage.
+#: How much is read at once from what loses all of it when it meets damage: members of ZIP files, Zstandard.
 PIECE_BYTES = 1 << 14
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -74,7 +74,7 @@ class Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
+        data = self._stream.read(min(len(buffer), PIECE_BYTES))
         buffer[: len(data)] = data
         self.count += len(data)
         return len(data)

@@ -187,6 +187,22 @@ def test_a_zip_in_a_zip_is_not_said_to_hold_no_messages(tmp_path: Path, archive:
         read(tmp_path, archive)
 
 
+def test_a_member_without_a_name_is_read(tmp_path: Path, archive: Path) -> None:
+    archive.write_bytes(zipped({"@.csv": CSV}).replace(b"@.csv", b"\0.csv"))  # a name ends at a zero
+    assert texts(tmp_path, archive) == ["one", "two"]
+
+
+def test_a_member_whose_checksum_does_not_fit_gives_nearly_all_of_its_rows(tmp_path: Path, archive: Path) -> None:
+    some = LONG[:200_000]
+    packed = bytearray(zipped({"a.csv": some}))
+    packed[14] ^= 1  # the checksum, in both places where it stands
+    packed[packed.rfind(b"PK\x01\x02") + 16] ^= 1
+    archive.write_bytes(packed)
+    *rows, last = read(tmp_path, archive)
+    assert "a checksum that does not fit" in str(last.problem)
+    assert len(rows) > some.count(b"\n") * 9 // 10
+
+
 def test_a_zip_without_messages_is_an_error(tmp_path: Path, archive: Path) -> None:
     archive.write_bytes(zipped({"photo.jpg": PHOTO}))
     with pytest.raises(UnreadableArchive, match="none of the 1 files"):
