@@ -24,11 +24,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Names of the columns that mean something to us; None where there is no such column."""
+    """Names of the columns that mean something to us; None where there is no such column.
+
+    Attributes:
+        people: the senders are names of people, which no page shows to others.
+    """
 
     text: str | None = None
     sender: str | None = None
     time: str | None = None
+    people: bool = False
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -130,7 +130,14 @@ class _Run:
         self._display.update(1.0, self._tally)
         roles, ours = self._source.roles, self._added
         names = ReportNames(
-            roles.text, roles.sender, roles.time, ours.label, ours.probability, ours.error, self._source.elsewhere
+            roles.text,
+            roles.sender,
+            roles.time,
+            ours.label,
+            ours.probability,
+            ours.error,
+            self._source.elsewhere,
+            roles.people,
         )
         return Outcome(self._tally, names)
 

@@ -57,7 +57,8 @@ class Source:
 
     Attributes:
         columns: of all inputs, in order of first appearance; a column whose type differs between inputs is text.
-        roles: the columns of the texts, senders and times; of the first input that has such a one.
+        roles: the columns of the texts, senders and times; of the first input that has such a one. Senders are people
+            if they are so in any input.
         elsewhere: the columns that have these roles in other inputs, by role.
         size: bytes on disk of what is read, the unit of ``position``.
         fingerprint: ``{"name", "size", "sha256"}`` of each file, packed as it is.
@@ -187,6 +188,7 @@ def _roles(found: Sequence[Roles]) -> Roles:
         first(roles.text for roles in found),
         first(roles.sender for roles in found),
         first(roles.time for roles in found),
+        any(roles.people for roles in found),
     )
 
 

@@ -47,4 +47,10 @@ def roles_or(known: Roles, origin: str, names: Sequence[str], options: ReadOptio
         text=options.text_column or known.text,
         sender=options.sender_column or known.sender,
         time=options.time_column or known.time,
+        people=known.people if options.sender_column is None else _holds_people(options.sender_column),
     )
+
+
+def _holds_people(column: str) -> bool:
+    """``contact_name``, ``name``: not what an SMS has for a sender, but what a phone's owner calls somebody."""
+    return column.strip().lower().endswith("name")

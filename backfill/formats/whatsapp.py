@@ -77,7 +77,7 @@ class ChatReader:
     def __init__(self, origin: Origin, options: ReadOptions) -> None:
         self._origin = origin
         self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
-        self.roles: Roles = roles_or(Roles("text", "sender", "timestamp"), origin.name, COLUMNS, options)
+        self.roles: Roles = roles_or(Roles("text", "sender", "timestamp", people=True), origin.name, COLUMNS, options)
         assert self.roles.text is not None
         self._text = COLUMNS.index(self.roles.text)
         with origin.open() as stream:

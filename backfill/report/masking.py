@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 #: Longest alphanumeric sender of an SMS (GSM 03.40, TP-Originating-Address).
 MAX_SENDER_ID = 11
@@ -24,11 +25,39 @@ _HIDDEN = frozenset(
 )
 
 
-def masked(sender: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What a page may show.
+
+    Attributes:
+        include_text: texts, and senders as they are.
+        people: senders are names of people, not sender ids.
+    """
+
+    include_text: bool
+    people: bool
+
+    def sender(self, name: str) -> str:
+        """A sender as the page shows it."""
+        return visible(name, MAX_SENDER_CHARS) if self.include_text else masked(name, people=self.people)
+
+    @property
+    def sentence(self) -> str:
+        """What the page says of this."""
+        if self.include_text:
+            return "This page shows texts of messages and their senders as they are: it is for those who may read them."
+        rest = "of names their first letter" if self.people else "names of up to 11 characters are shown"
+        return f"This page holds no text of any message. Of telephone numbers it shows the last three digits; {rest}."
+
+
+def masked(sender: str, *, people: bool = False) -> str:
     """``sender`` for people whom it does not concern.
 
     Sender ids of at most 11 characters and short numbers are shown. Longer numbers keep their last 3 digits, addresses
     their first character and their host, anything else its first two characters.
+
+    Args:
+        people: what looks like a sender id may be somebody's name, and keeps its first character.
     """
     sender = sender.strip()
     # WhatsApp puts marks of direction around the numbers of those who are no contacts.
@@ -39,11 +68,17 @@ def masked(sender: str) -> str:
         plus = "+" if sender.startswith("+") else ""
         return f"{plus}{HIDDEN}" + "".join(filter(str.isdigit, sender))[-3:]
     if len(sender) <= MAX_SENDER_ID and digits < PHONE_DIGITS and "@" not in sender:
-        return visible(sender)
+        return visible(sender) if not people or _NUMBER.fullmatch(sender) or not sender else _begun(sender, 1)
     name, at, host = sender.rpartition("@")
     if at and name and 0 < len(host) <= MAX_SENDER_CHARS and not re.search(r"\s|\d{4}", host):
         return visible(f"{name[0]}{HIDDEN}@{host}")
-    return visible(f"{sender[:2]}{HIDDEN}") if digits < PHONE_DIGITS else HIDDEN + visible(sender[-3:])
+    if digits < PHONE_DIGITS:
+        return _begun(sender, 1 if people else 2)
+    return HIDDEN + visible(sender[-3:])
+
+
+def _begun(sender: str, chars: int) -> str:
+    return visible(f"{sender[:chars]}{HIDDEN}")
 
 
 def visible(text: str, limit: int = MAX_TEXT_CHARS) -> str:

@@ -12,6 +12,7 @@ class ReportNames:
 
     Attributes:
         elsewhere: by ``text``, ``sender``, ``time``: the columns in which other inputs of the archive have them.
+        people: senders are names of people, at least in one of the inputs.
     """
 
     text: str | None
@@ -21,6 +22,7 @@ class ReportNames:
     probability: str
     error: str
     elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    people: bool = False
 
     def columns(self, role: str) -> list[str]:
         """Where ``role`` (``text``, ``sender`` or ``time``) may be; the first one that has a value counts."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from backfill.report import palette, sections
 from backfill.report.findings import Findings
 from backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, section, text, tile
+from backfill.report.masking import Privacy
 from backfill.report.names import ReportNames
 from backfill.report.read import batches
 from backfill.report.sections import Labels
@@ -52,18 +53,19 @@ def write_report(
     found = Findings(sorted(tally.labels), examples=include_text)
     for batch in batches(target, output_format, names):
         found.add(batch)
-    _write(report, _page(found, tally, seconds, title, target.name, include_text=include_text))
+    privacy = Privacy(include_text, names.people)
+    _write(report, _page(found, tally, seconds, title, target.name, privacy))
 
 
-def _page(found: Findings, tally: Tally, seconds: float, title: str, output: str, *, include_text: bool) -> str:
+def _page(found: Findings, tally: Tally, seconds: float, title: str, output: str, privacy: Privacy) -> str:
     labels = Labels.of(found)
     body = join(
         [
             _header(found, tally, seconds, title, labels),
             _about(tally, seconds, output),
-            _sections(found, tally, labels, include_text=include_text),
+            _sections(found, tally, labels, privacy),
             sections.notes(tally),
-            _footer(include_text=include_text),
+            _footer(privacy),
         ]
     )
     return (
@@ -75,7 +77,7 @@ def _page(found: Findings, tally: Tally, seconds: float, title: str, output: str
     )
 
 
-def _sections(found: Findings, tally: Tally, labels: Labels, *, include_text: bool) -> Markup:
+def _sections(found: Findings, tally: Tally, labels: Labels, privacy: Privacy) -> Markup:
     if not found.rows:
         return section("No rows", paragraph("The archive has no rows, so there is nothing to show."))
     return join(
@@ -83,7 +85,7 @@ def _sections(found: Findings, tally: Tally, labels: Labels, *, include_text: bo
             sections.by_label(found, labels),
             sections.over_time(found, labels),
             sections.by_script(found, labels),
-            sections.top_senders(found, labels, include_text=include_text),
+            sections.top_senders(found, labels, privacy.sender),
             sections.certainty(found, labels),
             sections.throughput(tally, labels),
             sections.errors(found),
@@ -134,15 +136,8 @@ def _about(tally: Tally, seconds: float, output: str) -> Markup:
     return facts(pairs)
 
 
-def _footer(*, include_text: bool) -> Markup:
-    if include_text:
-        sentence = "This page shows texts of messages and their senders as they are: it is for those who may read them."
-    else:
-        sentence = (
-            "This page holds no text of any message. Of telephone numbers it shows the last three digits; "
-            "senders with names of up to 11 characters are shown by name."
-        )
-    return Markup(f"<footer>{paragraph(sentence)}{paragraph('Made by Sluice.')}</footer>")
+def _footer(privacy: Privacy) -> Markup:
+    return Markup(f"<footer>{paragraph(privacy.sentence)}{paragraph('Made by Sluice.')}</footer>")
 
 
 def _css() -> str:

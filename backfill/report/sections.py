@@ -23,7 +23,7 @@ from backfill.report.markup import (
     tag,
     text,
 )
-from backfill.report.masking import MAX_SENDER_CHARS, masked, visible
+from backfill.report.masking import MAX_SENDER_CHARS, visible
 from backfill.report.senders import MIN_ROWS, Sender
 from backfill.report.times import Times
 from backfill.report.words import duration, percent, plural, rate, rows
@@ -173,15 +173,14 @@ def by_script(found: Findings, labels: Labels) -> Markup:
     return section(title, picture, table("Rows by script and label", heads, lines, range(1, len(heads))))
 
 
-def top_senders(found: Findings, labels: Labels, *, include_text: bool) -> Markup:
-    """Who sends most of what nobody wants, else simply who sends most."""
+def top_senders(found: Findings, labels: Labels, show: Callable[[str], str]) -> Markup:
+    """Who sends most of what nobody wants, else simply who sends most; ``show`` says how a sender is shown."""
     title = "Senders"
     senders = found.senders
     if senders is None:
         return section(title, paragraph("No column is known to hold the senders; --sender-column names one."))
     if not senders.distinct:
         return section(title, paragraph("No labelled row has a sender."))
-    show = (lambda name: visible(name, MAX_SENDER_CHARS)) if include_text else masked
     names = " + ".join(name for name in labels.names if name in found.unwanted)
     parts = _ranked(senders.top(TOP_SENDERS), show, names) or _busiest(found, labels.names, show)
     return section(title, *parts, paragraph(_sender_counts(found), class_="muted"))

@@ -163,6 +163,12 @@ def test_sender_and_time_are_found_or_named(reader: Open) -> None:
     assert reader(data, sender_column="who").roles.sender == "who"
 
 
+def test_a_column_of_names_holds_people(reader: Open) -> None:
+    data = "text,sender,Contact_Name\nhello,SHOP,Kim\n"
+    assert not reader(data).roles.people
+    assert reader(data, sender_column="Contact_Name").roles.people
+
+
 def test_the_text_column_is_named(read: Read) -> None:
     assert read("text,Nachricht\na,b\n", text_column="Nachricht")[0].text == "b"
 

@@ -27,7 +27,7 @@ def read(origin: Any) -> Any:
 
 def test_an_export_of_ios_is_read(read: Any, fixtures: Path, by_name: Any) -> None:
     reader = read(fixtures / "whatsapp_ios.txt")
-    assert reader.roles == Roles("text", "sender", "timestamp")
+    assert reader.roles == Roles("text", "sender", "timestamp", people=True)
     assert reader.notes == []
     rows = by_name(reader)
     assert [row["sender"] for row in rows] == ["Robin", "Robin", "Kim Example", None]

@@ -24,6 +24,15 @@ def test_senders_as_those_see_them_whom_they_do_not_concern(sender: str, shown: 
     assert masked(sender) == shown
 
 
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [("Bob Miller", "B•••"), ("Иван", "И•••"), ("John Longname Smith", "J•••"), ("+447700900123", "+•••123"),
+     ("60777", "60777"), ("b.m@example.org", "b•••@example.org"), ("", "")],
+)  # fmt: skip
+def test_of_people_only_the_first_letter_is_shown(sender: str, shown: str) -> None:
+    assert masked(sender, people=True) == shown
+
+
 @given(st.from_regex(r"\A[a-z :+]{0,6}(\d[ ()./-]?){7,15}[a-z ]{0,6}\Z"))
 def test_of_a_number_no_more_than_three_digits_are_shown(sender: str) -> None:
     assert sum(map(str.isdigit, masked(sender))) <= 3

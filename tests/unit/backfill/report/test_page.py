@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -105,6 +106,14 @@ def test_numbers_of_senders_are_masked_and_sender_ids_are_not(tmp_path: Path) ->
     assert "447700900" not in html
     assert all(shown in html for shown in ("•123", "SHOP", "60777"))
     assert "+447700900123" in report_on(tmp_path, rows, include_text=True)
+
+
+def test_of_people_s_names_only_the_first_letter_is_shown(tmp_path: Path) -> None:
+    rows = [row(at, "spam", sender=("Bob Miller", "Kim")[at % 2]) for at in range(30)]
+    text = Page(report_on(tmp_path, rows, replace(NAMES, people=True))).text
+    assert not re.search("Miller|Kim|Bob", text)
+    assert "B•••" in text
+    assert "of names their first letter" in text
 
 
 def test_texts_are_shown_when_they_may_be_and_cannot_change_the_page(tmp_path: Path) -> None:
