@@ -215,8 +215,11 @@ class Trial:
                 if not self._reached(child, self._wanted(fault)):
                     break
                 time.sleep(fault.after_s)
-                self.struck.append((fault, self.progress()))
-                note(f"{fault.what} goes at row {self.struck[-1][1]:,}")
+                rows = self.progress()
+                if not rows:
+                    break  # it is done meanwhile: what would be killed now is no backfill any more
+                self.struck.append((fault, rows))
+                note(f"{fault.what} goes at row {rows:,}")
                 child = self._strike(fault, child)
             wait_for(lambda: child.returncode is not None, "the end of the backfill", PATIENCE_S)
         finally:
