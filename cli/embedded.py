@@ -72,15 +72,18 @@ def is_running(socket: Path, timeout_s: float = 2.0) -> bool:
         client.close()
 
 
-def require_running(settings: Settings) -> None:
+def require_running(settings: Settings, otherwise: str = "set SLUICE_BROKER_URL") -> None:
     """Fail at once, with what to do, when the settings say "embedded" and nothing answers.
+
+    Args:
+        otherwise: what else may be done than to start it.
 
     Raises:
         ServiceNotRunning: see above.
     """
     if settings.uses_embedded and not is_running(settings.redis_socket):
         raise ServiceNotRunning(
-            "the service is not running: start it with `sluice up` in another terminal, or set SLUICE_BROKER_URL"
+            f"the service is not running: start it with `sluice up` in another terminal, or {otherwise}"
         )
 
 

@@ -22,7 +22,7 @@ TARGETS = {
     "web": Target("cli.web:web", "Run the web front end alone."),
     "worker": Target("cli.worker:worker", "Run one worker alone."),
     "predict": Target("cli.predict:predict", "Classify texts from the shell."),
-    "backfill": Target("cli.backfill.command:backfill", "Classify an archive, CSV to CSV."),
+    "backfill": Target("cli.backfill.command:backfill", "Classify archives: tables and exports of phones."),
     "train": Target("cli.train:train", "Train a classifier on a CSV."),
     "evaluate": Target("cli.evaluate:evaluate", "Score a classifier on a CSV."),
     "tune": Target("cli.tune:tune", "Measure the device; recommend batch sizes for a latency target."),

@@ -71,13 +71,12 @@ class ColumnarReader:
                 with origin.open() as stream:
                     schema = pa.ipc.open_stream(stream).schema
             names = unique(schema.names)
-        self.columns: Sequence[Column] = [
-            Column(name, plain_type(kind)) for name, kind in zip(names, schema.types, strict=True)
-        ]
         self.roles: Roles = roles_of(origin.name, names, options)
         assert self.roles.text is not None
         self._text = names.index(self.roles.text)
-        kind = self.columns[self._text].type
+        types = [plain_type(kind) for kind in schema.types]
+        types[self._text] = kind = _AS_TEXT.get(types[self._text], types[self._text])
+        self.columns: Sequence[Column] = list(map(Column, names, types))
         if not _is_text(kind):
             raise UnreadableArchive(
                 f"the column {self.roles.text!r} of {origin.name} holds {kind}, not text: say which with --text-column",
@@ -125,11 +124,13 @@ class ColumnarReader:
 
     def _slice(self, batch: pa.RecordBatch) -> Iterator[Row]:
         problems: dict[int, str] = {}
-        columns = [
-            self._values(plain(array), column.name, problems)
-            for array, column in zip(batch.columns, self.columns, strict=True)
-        ]
         at = self._text
+        arrays = list(map(plain, batch.columns))
+        if arrays[at].type in _AS_TEXT:
+            arrays[at] = arrays[at].view(_AS_TEXT[arrays[at].type])
+        columns = [
+            self._values(array, column.name, problems) for array, column in zip(arrays, self.columns, strict=True)
+        ]
         if not problems:
             for values in zip(*columns, strict=True):
                 yield Row(values, values[at])
@@ -296,6 +297,8 @@ def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 #: What a text is looked at as, so that bytes that are no UTF-8 spoil their row only.
 _BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+#: Hive and Impala may write texts without saying that they are.
+_AS_TEXT = {binary: text for text, binary in _BINARY.items()}
 
 
 def _opened(path: Path) -> pa.NativeFile:

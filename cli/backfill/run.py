@@ -55,7 +55,7 @@ def run(
     if report is not None:
         _check_report(report, target)
     if not local:
-        require_running(settings)
+        require_running(settings, "give --local to run the model in this command")
     console = screen(stderr=True)
     log_to(console)
     stop = Stop()

@@ -94,8 +94,11 @@ class Keeper:
         self._shelf.sweep()
         waiting = sorted(self._waiting(), key=lambda pair: pair[1].created_at)
         for folder, _ in waiting:
-            if not self._begin(folder):
-                return
+            try:
+                if not self._begin(folder):
+                    return
+            except Exception as exc:  # the others are no worse for it
+                log.error("%s: %s", folder.id, _reason(exc))
 
     def _waiting(self) -> Iterator[tuple[Folder, Description]]:
         """Archives that are not finished; those whose time is over or that were cancelled are seen to on the way."""

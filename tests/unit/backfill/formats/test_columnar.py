@@ -82,6 +82,17 @@ def test_texts_of_every_string_type_are_read(read: Any, write: Write, kind: pa.D
     assert [row.text for row in read(table, write).rows()] == ["one", None, "three"]
 
 
+@pytest.mark.parametrize("write", [parquet, arrow_file, arrow_stream])
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.dictionary(pa.int8(), pa.binary())], ids=str)
+def test_texts_that_are_typed_as_bytes_are_texts(read: Any, write: Write, kind: pa.DataType) -> None:
+    values = ["été".encode(), None, b"\xff"]
+    reader = read(pa.table({"raw": [b"\x00", b"", b""], "body": pa.array(values, pa.binary()).cast(kind)}), write)
+    raw, body = reader.columns
+    assert pa.types.is_binary(raw.type)
+    assert pa.types.is_string(body.type) or pa.types.is_large_string(body.type)
+    assert [row.text for row in reader.rows()] == ["été", None, "\udcff"]
+
+
 def test_many_rows_come_in_order(read: Any) -> None:
     table = pa.table({"text": [f"text {number}" for number in range(10_000)]})
     reader = read(table, lambda table, path: pa.parquet.write_table(table, path))
