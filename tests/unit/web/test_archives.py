@@ -411,7 +411,7 @@ def test_a_disk_that_fills_later_is_said_in_the_log_and_waited_for(
     with monkeypatch.context() as disk:
         disk.setattr(Folder, "note_starts", full)
         response = upload(http)
-        wait_for(lambda: "looking after the archives: OSError (No space left on device)" in caplog.text, "the reason")
+        wait_for(lambda: ": OSError (No space left on device)" in caplog.text, "the reason")
     when(http, "done", response)
 
 
@@ -425,6 +425,17 @@ def test_a_runner_that_dies_again_and_again_is_given_up(root: Path, monkeypatch:
     look_at_once(keeper, folder)
     assert folder.progress().error == {"code": "internal_error", "message": GIVEN_UP}
     assert not folder.uploads.exists()
+
+
+def test_a_damaged_archive_holds_up_no_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    keeper, damaged = keeper_with(root, b"wait")
+    (damaged.path / "starts.json").write_bytes(b"{")
+    _, other = keeper_with(root, b"wait")
+    keeper.look()
+    assert other.starts().count == 1
+    other.cancel()
+    wait_for(lambda: other.progress().finished, "the runner's end")
 
 
 def test_progress_between_two_deaths_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
