@@ -127,6 +127,7 @@ class _Run:
                     self._carry_on()
                     self._classify()
                 self._finish()
+        self._tally.stop()
         self._display.update(1.0, self._tally)
         roles, ours = self._source.roles, self._added
         names = ReportNames(

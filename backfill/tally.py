@@ -40,7 +40,12 @@ class Tally:
     restarts: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
     resumed_at: int = 0
+
+    def stop(self) -> None:
+        """The clock stands still from here on: what is made of the output takes time too, and is no backfill."""
+        self.ended = time.monotonic()
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Count the answers of rows that are written."""
@@ -65,7 +70,7 @@ class Tally:
     @property
     def run_s(self) -> float:
         """Seconds of this run."""
-        return time.monotonic() - self.started
+        return (time.monotonic() if self.ended is None else self.ended) - self.started
 
     @property
     def seconds(self) -> float:

@@ -30,6 +30,7 @@ class Ending:
             return None
         tally = Tally.carried_on(kept["tally"])
         tally.runs -= 1  # this one reads no rows
+        tally.stop()
         return cls(tally, ReportNames(**kept["names"]))
 
     def save(self, folder: Folder) -> None:

@@ -100,8 +100,7 @@ def _wait(display: FolderDisplay, error: SluiceError, seconds: float, stop: Stop
 
 def _done(progress: Progress, tally: Tally) -> Progress:
     counted(progress, tally, 1.0).total = tally.rows
-    seconds = tally.samples[-1][0] if tally.samples else tally.seconds  # the report's time is not its
-    progress.rows_per_s = round(tally.rows / max(seconds, 1e-3), 1)
+    progress.rows_per_s = round(tally.rows / max(tally.seconds, 1e-3), 1)
     return progress.end("done")
 
 

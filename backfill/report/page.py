@@ -49,20 +49,19 @@ def write_report(
     """
     if report.resolve() == target.resolve():
         raise UnwritableOutput(f"{report}: the report would overwrite the output")
-    seconds = tally.seconds  # while we read, its clock runs on
     found = Findings(sorted(tally.labels), examples=include_text)
     for batch in batches(target, output_format, names):
         found.add(batch)
     privacy = Privacy(include_text, names.people)
-    _write(report, _page(found, tally, seconds, title, target.name, privacy))
+    _write(report, _page(found, tally, title, target.name, privacy))
 
 
-def _page(found: Findings, tally: Tally, seconds: float, title: str, output: str, privacy: Privacy) -> str:
+def _page(found: Findings, tally: Tally, title: str, output: str, privacy: Privacy) -> str:
     labels = Labels.of(found)
     body = join(
         [
-            _header(found, tally, seconds, title, labels),
-            _about(tally, seconds, output),
+            _header(found, tally, title, labels),
+            _about(tally, output),
             _sections(found, tally, labels, privacy),
             sections.notes(tally),
             _footer(privacy),
@@ -94,7 +93,7 @@ def _sections(found: Findings, tally: Tally, labels: Labels, privacy: Privacy) -
     )
 
 
-def _header(found: Findings, tally: Tally, seconds: float, title: str, labels: Labels) -> Markup:
+def _header(found: Findings, tally: Tally, title: str, labels: Labels) -> Markup:
     when = [rows(found.rows)]
     bars = found.timeline.bars(len(found.labels))
     if bars is not None:
@@ -107,7 +106,7 @@ def _header(found: Findings, tally: Tally, seconds: float, title: str, labels: L
     if tally.saved:
         tiles.append(tile(percent(tally.saved, tally.sent + tally.saved), "duplicates saved"))
     tiles.append(_count(found.errors.total(), "error"))
-    tiles.append(tile(rate(tally.rows, seconds), "rows/s"))
+    tiles.append(tile(rate(tally.rows, tally.seconds), "rows/s"))
     return Markup(
         f'<header><h1>{text(title)}</h1>{paragraph(" · ".join(when))}</header>\n<div class="tiles">{join(tiles)}</div>'
     )
@@ -118,7 +117,7 @@ def _count(count: int, noun: str) -> Markup:
     return tile(number, noun)
 
 
-def _about(tally: Tally, seconds: float, output: str) -> Markup:
+def _about(tally: Tally, output: str) -> Markup:
     """What was done, by whom, and how long it took."""
     models = tally.versions.most_common()
     several = len(models) > 1
@@ -128,7 +127,7 @@ def _about(tally: Tally, seconds: float, output: str) -> Markup:
     pairs = [
         ("Output", output),
         ("Models" if several else "Model", ", ".join(names) or "none: no row got a label"),
-        ("Time taken", f"{duration(seconds)}, {rate(tally.rows, seconds)} rows/s"),
+        ("Time taken", f"{duration(tally.seconds)}, {rate(tally.rows, tally.seconds)} rows/s"),
         ("Sent to the model", rows(tally.sent)),
         ("Duplicates saved", f"{saved} with the text of another one" if tally.saved else "none"),
         ("Interruptions", f"{plural(stops, 'stop')}, carried on each time" if stops else "none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from backfill.tally import Tally
 from tasks.envelope import failed, labelled
@@ -23,3 +24,12 @@ def test_a_later_run_goes_on_from_what_the_earlier_ones_counted() -> None:
     assert third.restarts[0] >= third.samples[0][0] >= 100
     assert third.restarts == sorted(third.restarts)
     assert len(third.restarts) == 2
+
+
+def test_a_stopped_clock_stands_still() -> None:
+    tally = Tally(started=time.monotonic() - 10)
+    tally.stop()
+    seconds = tally.seconds
+    assert 10 <= seconds < 20
+    time.sleep(0.01)
+    assert tally.seconds == seconds
