@@ -65,7 +65,7 @@ def run(
     def afterwards(outcome: Outcome) -> None:
         if report is not None:
             display.close()
-            console.print("writing the report", style="dim")
+            console.print(f"{target} is complete; writing the report", style="dim", soft_wrap=True)
             stop.remove()  # the output is there, half a report is none, and the same command makes a whole one
             _write_report(report, plan, outcome, include_text)
 
