@@ -111,7 +111,7 @@ def test_a_closed_loop_sends_what_was_asked_for_and_every_text_is_different(serv
     assert server.connections == 4
     texts = [json.loads(body)["text"] for body in server.bodies]
     assert len(set(texts)) == 100
-    assert texts[:3] == TEXTS
+    assert set(TEXTS) <= set(texts), "as they are, before any is made different"
     assert all(text.endswith(tuple(TEXTS)) for text in texts)
     assert (measured.latency_s > 0).all()
     assert measured.requests_per_s == pytest.approx(100 / measured.seconds)
