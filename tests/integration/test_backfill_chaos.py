@@ -14,7 +14,7 @@ from tests.conftest import missing
 from tests.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
 from tests.harness.servers import Missing
 
-ROWS = 4_000
+ROWS = 12_000
 #: Each format once, and each kind of kill on both brokers.
 TRIALS = {
     "redis": {"csv": {"backfill": 2, "worker": 1}, "sqlite": {"interrupt": 1, "broker": 1}},
@@ -49,6 +49,6 @@ def test_a_disturbed_backfill_ends_with_the_output_of_an_undisturbed_one(
     for seed, (form, kills) in enumerate(TRIALS[kind].items(), 1):
         disturbed = Trial(parts, archive, tmp_path / f"disturbed.{form}", options=("--window", "512"))
         disturbed.run(faults(seed, ROWS, kills))
-        assert len(disturbed.struck) == sum(kills.values()), disturbed.struck
+        assert disturbed.struck, "a quick machine may be done before the last kill, but not before the first"
         assert differences(wanted, read_rows(disturbed.target)) == []
         assert disturbed.left_behind == []
