@@ -5,7 +5,7 @@ own process, worker or broker is killed (``kill -9``) at random rows, or which a
 command carries on. Every output must be the undisturbed one's: the same rows in the same order with the same labels,
 probabilities within 1e-4, no row twice. Ends with status 1 if one is not.
 
-The disturbed ones write a checkpoint every 0.2 s in place of two seconds, so that kills fall between many of them.
+The disturbed ones write a checkpoint every 0.05 s in place of two seconds, so that kills fall between many of them.
 """
 
 from __future__ import annotations

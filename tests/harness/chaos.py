@@ -34,7 +34,7 @@ TOLERANCE = 1e-4
 EDGE = 0.05, 0.75
 #: `sluice`, and with a checkpoint every ``EVERY_S`` seconds in place of two, so that a short archive has many.
 SLUICE = ("-m", "cli.main")
-EVERY_S = 0.2
+EVERY_S = 0.05
 OFTEN = (
     "-c",
     "import sys; from backfill import engine; from cli.main import run;"
