@@ -5,7 +5,7 @@
 ``archive.json``    ``Description``: what was asked for; never changes
 ``progress.json``   ``Progress``: written by the runner about once a second
 ``starts.json``     ``Starts``: how often a runner was started since the last progress
-``ending.json``     ``Ending``: what the report needs, as soon as the output is complete
+``ending.json``     ``Outcome``: what the report needs, as soon as the output is complete
 ``cancel``          there when the archive shall stop and go
 ``lock``            held by whoever works on the folder
 ``result.*``        the output, its run's folder beside it until it is complete

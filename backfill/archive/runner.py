@@ -6,13 +6,15 @@ import logging
 import os
 import time
 import traceback
+from functools import partial
 
 from backfill import engine
-from backfill.archive.ending import Ending
+from backfill.archive import ending
 from backfill.archive.folder import Folder, Progress, Starts
 from backfill.archive.plan import in_their_words, plan_of, told
 from backfill.archive.progress import FolderDisplay, counted
 from backfill.carriers.queue import QueueCarrier
+from backfill.engine import Outcome
 from backfill.plan import Plan
 from backfill.stop import Stop, Stopped
 from backfill.tally import Tally
@@ -68,26 +70,25 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
     plan = plan_of(folder, description, settings)
     display = FolderDisplay(folder, lambda sentence: in_their_words(sentence, folder, description.names))
     try:
-        ending = Ending.load(folder) or _classified(folder, plan, settings, display, stop)
+        outcome = ending.load(folder) or _classified(folder, plan, settings, display, stop)
     except SluiceError as exc:
         error = {"code": exc.code, "message": told(exc, folder, description.names)}
         folder.finish(folder.progress().end("failed", error))
         log.info("%s: failed: %s", folder.id, exc.code)
         return
-    progress = _done(folder.progress(), ending.tally)
-    if description.report and not _report(folder, plan, ending, ", ".join(description.names), display):
+    progress = _done(folder.progress(), outcome.tally)
+    if description.report and not _report(folder, plan, outcome, ", ".join(description.names), display):
         progress.note = NO_REPORT
     folder.finish(progress)
-    log.info("%s: done, %d rows", folder.id, ending.tally.rows)
+    log.info("%s: done, %d rows", folder.id, outcome.tally.rows)
 
 
-def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderDisplay, stop: Stop) -> Ending:
+def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderDisplay, stop: Stop) -> Outcome:
     retry_s = RETRY_S
     while True:
         try:
             with QueueCarrier(settings, scores=plan.scores, note=display.note, stop=stop) as carrier:
-                outcome = engine.run(plan, carrier, display, stop, lambda done: Ending.of(done).save(folder))
-            return Ending.of(outcome)
+                return engine.run(plan, carrier, display, stop, partial(ending.save, folder))
         except AWAY as exc:
             _wait(display, exc, retry_s, stop)
             retry_s = min(2 * retry_s, MAX_RETRY_S)
@@ -104,7 +105,7 @@ def _done(progress: Progress, tally: Tally) -> Progress:
     return progress.end("done")
 
 
-def _report(folder: Folder, plan: Plan, ending: Ending, title: str, display: FolderDisplay) -> bool:
+def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str, display: FolderDisplay) -> bool:
     """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
     from backfill.report.page import write_report
 
@@ -117,8 +118,8 @@ def _report(folder: Folder, plan: Plan, ending: Ending, title: str, display: Fol
             folder.report,
             plan.target,
             plan.output_format,
-            ending.names,
-            ending.tally,
+            outcome.names,
+            outcome.tally,
             title=title,
             include_text=False,
         )

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from backfill.archive import ending
 from backfill.archive.check import check
-from backfill.archive.ending import Ending
 from backfill.archive.folder import Description, Folder, Starts
 from backfill.archive.plan import in_their_words, plan_of
 from backfill.archive.progress import FolderDisplay
 from backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
+from backfill.engine import Outcome
 from backfill.report.names import ReportNames
 from backfill.stop import Stopped
 from backfill.tally import Tally
@@ -111,12 +112,12 @@ def test_a_stop_is_said_once_whoever_asked_for_it(folder: Folder) -> None:
 
 
 def test_an_ending_is_found_by_the_next_runner(folder: Folder) -> None:
-    assert Ending.load(folder) is None
+    assert ending.load(folder) is None
     tally = Tally()
     tally.add([labelled(None, "ham", 0.9, "m", "1")])
     names = ReportNames("text", None, None, "label", "probability", "error")
-    Ending(tally, names).save(folder)
-    found = Ending.load(folder)
+    ending.save(folder, Outcome(tally, names))
+    found = ending.load(folder)
     assert found is not None
     assert found.names == names
     assert (found.tally.labels, found.tally.runs) == ({"ham": 1}, 1)
@@ -131,7 +132,7 @@ def test_without_its_report_an_archive_is_done_too(folder: Folder, result: str |
     folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
     tally = Tally()
     tally.add([labelled(None, "ham", 0.9, "m", "1")])
-    Ending(tally, ReportNames("text", None, None, "label", "probability", "error")).save(folder)
+    ending.save(folder, Outcome(tally, ReportNames("text", None, None, "label", "probability", "error")))
     if result is not None:
         folder.result("csv").write_text(result)
     folder.note_starts(Starts(deaths))
