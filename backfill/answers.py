@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from backfill.outputs.fault import faults_of
-from tasks.envelope import Entry, labelled
+from sluice.backfill.outputs.fault import faults_of
+from sluice.tasks.envelope import Entry, labelled
 
 #: Bytes of a text's digest. At 16, two of a billion different texts collide with a probability near 1e-21.
 DIGEST_BYTES = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from backfill.tally import Tally
+from sluice.backfill.tally import Tally
 
 
 class Display(Protocol):

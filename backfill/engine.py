@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from backfill.answers import Answers
-from backfill.carriers.base import Carrier
-from backfill.checkpoint import AHEAD, Checkpoint
-from backfill.display import Display
-from backfill.folder import RunFolder
-from backfill.line import CHUNK_ROWS, Chunk, Line
-from backfill.outputs.added import added
-from backfill.outputs.opening import open_writer
-from backfill.plan import Plan
-from backfill.report.names import ReportNames
-from backfill.row import Row
-from backfill.source import Source, open_source
-from backfill.stop import Stop, Stopped
-from backfill.tally import Tally
-from tasks.errors import ChangedRun
+from sluice.backfill.answers import Answers
+from sluice.backfill.carriers.base import Carrier
+from sluice.backfill.checkpoint import AHEAD, Checkpoint
+from sluice.backfill.display import Display
+from sluice.backfill.folder import RunFolder
+from sluice.backfill.line import CHUNK_ROWS, Chunk, Line
+from sluice.backfill.outputs.added import added
+from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.plan import Plan
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.row import Row
+from sluice.backfill.source import Source, open_source
+from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.tally import Tally
+from sluice.tasks.errors import ChangedRun
 
 #: Seconds between two checkpoints: the rows that a crash repeats, and an fsync each.
 CHECKPOINT_S = 2.0

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from backfill.checkpoint import Checkpoint
-from backfill.lock import Lock
-from backfill.whole import replace_whole
-from tasks.errors import ChangedRun, UnwritableOutput
+from sluice.backfill.checkpoint import Checkpoint
+from sluice.backfill.lock import Lock
+from sluice.backfill.whole import replace_whole
+from sluice.tasks.errors import ChangedRun, UnwritableOutput
 
 LOCK, CHECKPOINT, ANSWERS, PARTIAL = "lock", "checkpoint.json", "answers.sqlite", "output"
 

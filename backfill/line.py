@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backfill.answers import LOOKUP, Answers, digest_of
-from backfill.carriers.base import Answers as Answered, Carrier
-from backfill.row import Row
-from backfill.window import Window
-from tasks.envelope import Entry, failed
-from tasks.errors import TooManyDeliveries
+from sluice.backfill.answers import LOOKUP, Answers, digest_of
+from sluice.backfill.carriers.base import Answers as Answered, Carrier
+from sluice.backfill.row import Row
+from sluice.backfill.window import Window
+from sluice.tasks.envelope import Entry, failed
+from sluice.tasks.errors import TooManyDeliveries
 
 #: Most rows that are read and let go together.
 CHUNK_ROWS = LOOKUP

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backfill.formats.base import ReadOptions
+from sluice.backfill.formats.base import ReadOptions
 
 #: Most messages under way at once: what bounds the memory and what the broker holds.
 DEFAULT_WINDOW = 16_384

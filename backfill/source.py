@@ -10,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from backfill.columns import TEXT, Column, Roles
-from backfill.formats.base import Reader
-from backfill.inputs.opening import Opening, open_inputs
-from backfill.plan import Plan
-from backfill.row import Row
-from backfill.stop import Stop
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import TEXT, Column, Roles
+from sluice.backfill.formats.base import Reader
+from sluice.backfill.inputs.opening import Opening, open_inputs
+from sluice.backfill.plan import Plan
+from sluice.backfill.row import Row
+from sluice.backfill.stop import Stop
+from sluice.tasks.errors import UnreadableArchive
 
 CHUNK_BYTES = 1 << 20
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.envelope import Entry
+from sluice.tasks.envelope import Entry
 
 #: Points of the throughput curve that are kept; beyond it every other one goes.
 MAX_SAMPLES = 2_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backfill.carriers.base import Shape
+from sluice.backfill.carriers.base import Shape
 
 #: Seconds of work that are kept under way: enough to bridge every hiccup of this process, little enough that a stop
 #: or an interactive message finds a short queue.

@@ -2,7 +2,7 @@
 
 import sys
 
-from config.settings import ROOT
+from sluice.config.paths import ROOT
 
 # The installed command does not look into the folder it was installed from.
 if str(ROOT) not in sys.path:

@@ -24,18 +24,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import archives, noted, plots
-from bench.environment import without_own_settings
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
-from bench.statistics import Row, summarise
-from config.settings import ROOT, read
+from sluice.bench import archives, noted, plots
+from sluice.bench.environment import without_own_settings
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
+from sluice.bench.statistics import Row, summarise
+from sluice.config.paths import ROOT
+from sluice.config.settings import read
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.loader import load
+from sluice.worker.model.simulated import SCHEME
 from tests.harness.process import Child, wait_for
 from tests.harness.worker import environment
-from worker.model.base import Classifier
-from worker.model.loader import load
-from worker.model.simulated import SCHEME
 
 POLL_S = 0.005
 #: Seconds that a way may take in all.
@@ -91,7 +92,7 @@ def cases(
     found = []
     for name in names:
         if name == "mbert":
-            from bench.models import mbert_folder
+            from sluice.bench.models import mbert_folder
 
             served = mbert or mbert_folder(ROOT / "build" / "mbert", vocabulary=vocabulary)
             settings = {"model": str(served), "precision": "fp32"}
@@ -197,7 +198,7 @@ class Alone:
 
 def _run_all(model: Classifier, batches: Sequence[Sequence[list[int]]]) -> None:
     """Every batch; where the device works on its own, the next one is submitted before the last one is collected."""
-    from worker.threads.model import Asynchronous
+    from sluice.worker.threads.model import Asynchronous
 
     if not isinstance(model, Asynchronous):
         for batch in batches:
@@ -254,18 +255,18 @@ def figures(notes: noted.Notes, rows: int, wall_s: float, ended: float) -> Row:
 
 
 def _client(way: str) -> tuple[str, ...]:
-    return ("bench.peers.row_client",) if way == PEER else ("cli.main", "backfill")
+    return ("sluice.bench.peers.row_client",) if way == PEER else ("sluice.cli.main", "backfill")
 
 
 def _noted(*command: object) -> list[str]:
-    return [sys.executable, "-m", "bench.noted", *map(str, command)]
+    return [sys.executable, "-m", "sluice.bench.noted", *map(str, command)]
 
 
 @contextmanager
 def _worker(folder: Path, way: str, env: dict[str, str]) -> Iterator[None]:
     """A worker that is ready, until the block ends."""
     name = "bench@localhost"
-    arguments = ["celery", "-A", "bench.peers.queue_workers", "worker", "-l", "info", "--without-mingle"]
+    arguments = ["celery", "-A", "sluice.bench.peers.queue_workers", "worker", "-l", "info", "--without-mingle"]
     if way != PEER:
         arguments = ["sluice", "worker"]
     with ExitStack() as stack:

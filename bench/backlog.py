@@ -1,6 +1,7 @@
 """A backlog of a large model's messages through the queue, beside the model's forward alone.
 
-``python -m bench.backlog [--model FOLDER] [--vocabulary vocab.txt] [--texts FILE.csv] [--messages 320] [--runs 3]``
+``python -m sluice.bench.backlog [--model FOLDER] [--vocabulary vocab.txt] [--texts FILE.csv] [--messages 320]
+[--runs 3]``
 
 Per run the forward alone takes batches of 64 in order of arrival, on every core; then, over the same texts, a worker
 takes its place. The queue is full before the worker starts; its clock runs from the first stored result to the last,
@@ -22,20 +23,21 @@ from uuid import uuid4
 import redis
 import torch
 
-from bench import texts as bench_texts
-from bench.environment import without_own_settings
-from bench.models import mbert_folder
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import Servers
-from bench.statistics import Row, median, summarise
-from config.settings import ROOT, read
-from tasks import keys as names
-from tasks.publisher import Publisher
+from sluice.bench import texts as bench_texts
+from sluice.bench.environment import without_own_settings
+from sluice.bench.models import mbert_folder
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import Servers
+from sluice.bench.statistics import Row, median, summarise
+from sluice.config.paths import ROOT
+from sluice.config.settings import read
+from sluice.tasks import keys as names
+from sluice.tasks.publisher import Publisher
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.loader import load
 from tests.harness.process import wait_for
 from tests.harness.worker import Worker, client_app, environment
-from worker.model.base import Classifier
-from worker.model.loader import load
 
 ENVELOPE = 16
 BATCH = 64
@@ -176,7 +178,7 @@ def report(rows: Sequence[Row], results: Results) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.backlog", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m sluice.bench.backlog", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, help="a model folder; default: mBERT's shape, made here")
     parser.add_argument("--vocabulary", type=Path, help="mBERT's vocab.txt, for real token counts")

@@ -1,4 +1,4 @@
-"""How fast is the load client itself? ``python -m bench.ceiling``.
+"""How fast is the load client itself? ``python -m sluice.bench.ceiling``.
 
 A server of its own process answers every request with a constant; our client and wrk (if it is installed) take turns at
 loading it. What a service reaches must stay well below this, or the client is what was measured.
@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import cast
 
-from bench.client import Load, measure
-from bench.results import print_table
-from bench.statistics import Row, summarise
-from bench.texts import load as load_texts
+from sluice.bench.client import Load, measure
+from sluice.bench.results import print_table
+from sluice.bench.statistics import Row, summarise
+from sluice.bench.texts import load as load_texts
 from tests.harness.process import Child, free_port
 
 BODY = b'{"label":"ham","probability":0.98,"processing_time":0.003}'
@@ -44,7 +44,7 @@ async def serve(port: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.ceiling", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sluice.bench.ceiling", description=__doc__)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
@@ -56,7 +56,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="sl-") as folder:
         port = free_port()
-        server = Child([sys.executable, "-m", "bench.ceiling", "--serve", str(port)], Path(folder, "server.log"))
+        server = Child([sys.executable, "-m", "sluice.bench.ceiling", "--serve", str(port)], Path(folder, "server.log"))
         try:
             server.wait_for_output("serving")
             rows = run(f"http://127.0.0.1:{port}/predict/", options.seconds, options.runs, Path(folder))

@@ -1,4 +1,4 @@
-"""The kill matrix of the backfill, in full: ``make chaos-backfill``, or ``python -m bench.chaos [--seed N]``.
+"""The kill matrix of the backfill, in full: ``make chaos-backfill``, or ``python -m sluice.bench.chaos [--seed N]``.
 
 On Redis with an append-only file and on RabbitMQ, with the shipped model: one undisturbed backfill, then others whose
 own process, worker or broker is killed (``kill -9``) at random rows, or which are stopped with Ctrl-C; the same
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.environment import without_own_settings
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.statistics import Row
+from sluice.bench.environment import without_own_settings
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.statistics import Row
 from tests.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
 
 BROKERS = ("redis", "rabbitmq")
@@ -115,7 +115,7 @@ def _act(
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m sluice.bench.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--seed", type=int, help="of the points; default: another one each time")
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("bench-results/chaos"))
     options = parser.parse_args(argv)
     seed = random.randrange(100_000) if options.seed is None else options.seed
-    progress(f"seed {seed}: `python -m bench.chaos --seed {seed}` kills at the same rows")
+    progress(f"seed {seed}: `python -m sluice.bench.chaos --seed {seed}` kills at the same rows")
     brokers = (options.broker,) if options.broker else BROKERS
     results = Results(options.out, measurement="chaos", seed=seed, rows=options.rows)
     rows = run(rows=options.rows, seed=seed, brokers=brokers)

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.statistics import percentile
-from config.settings import ROOT
+from sluice.bench.statistics import percentile
+from sluice.config.paths import ROOT
 
 NUMBERS = ("due", "sent", "answered", "length")
 
@@ -125,7 +125,7 @@ def measure(load: Load) -> Measured:
     with tempfile.TemporaryDirectory(prefix="sl-load-") as folder:
         order, answer = Path(folder, "load.json"), Path(folder, "measured.npz")
         order.write_text(json.dumps(asdict(load)), encoding="utf-8")
-        command = [sys.executable, "-m", "bench.loops", str(order), str(answer)]
+        command = [sys.executable, "-m", "sluice.bench.loops", str(order), str(answer)]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as child:
             try:
                 _, complaint = child.communicate()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from sluice.bench.results import Results
 
 FOLDER = Path("bench-results")
 ARCHIVE_HELP = "A CSV with a column text.  [default: one with 31% duplicates, made from the samples]"
@@ -193,7 +193,7 @@ def peers(out: Path | None, contenders: str | None, model: str | None, **options
     """Sluice beside other ways to serve the same model, in turns within each run (docs/peers.md)."""
     if contenders:
         options["contenders"] = tuple(key.strip() for key in contenders.split(",") if key.strip())
-    from bench.service import SIMULATED
+    from sluice.bench.service import SIMULATED
 
     _measure("peers", out, extra="bench,peers", model=model or SIMULATED, **options)
 
@@ -225,7 +225,7 @@ def worker(out: Path | None, runs: int, tasks: int) -> None:
 def backfill(out: Path | None, runs: int, model: str | None, **options: Any) -> None:
     """Archives end to end: the queue on both brokers, --local and celery-batches, beside the forward alone."""
     module = _module("backfill", "bench")
-    from bench.service import SIMULATED
+    from sluice.bench.service import SIMULATED
 
     options["model"] = model or SIMULATED
     results = _results("backfill", out, {"model": options["model"]}, options={"runs": runs, **options})
@@ -249,7 +249,7 @@ def backfill(out: Path | None, runs: int, model: str | None, **options: Any) -> 
 def memory(out: Path | None, model: str | None, **options: Any) -> None:
     """Memory of the backfill and of the worker, and what waits in the broker, at 10k, 100k and 1M rows."""
     module = _module("memory", "bench")
-    from bench.service import SIMULATED
+    from sluice.bench.service import SIMULATED
 
     results = _results("memory", out, {"model": model or SIMULATED}, options=options)
     module.report(module.run(model=model or SIMULATED, **options), results)
@@ -275,7 +275,7 @@ def lanes(out: Path | None, broker: str, model: str, **options: Any) -> None:
 
 
 def own_options(name: str, summary: str) -> click.Command:
-    """A command whose options are those of ``python -m bench.NAME``."""
+    """A command whose options are those of ``python -m sluice.bench.NAME``."""
 
     @click.command(name, add_help_option=False, help=summary, context_settings={"ignore_unknown_options": True})
     @click.argument("options", nargs=-1, type=click.UNPROCESSED)
@@ -306,7 +306,7 @@ def _measure(
 ) -> None:
     """Run a measurement over HTTP and report it."""
     module = _module(name, extra)
-    from bench.texts import load
+    from sluice.bench.texts import load
 
     settings = {**getattr(module, "DEFAULTS", {}), **_settings(given, model)}
     try:
@@ -321,7 +321,7 @@ def _measure(
 
 def _settings(given: tuple[str, ...], model: str | None) -> dict[str, Any]:
     """The service's settings by field name; raises UsageError for a name that is none."""
-    from config.settings import Settings
+    from sluice.config.settings import Settings
 
     settings: dict[str, Any] = {}
     if model:  # the service runs in the checkout's folder
@@ -336,7 +336,7 @@ def _settings(given: tuple[str, ...], model: str | None) -> dict[str, Any]:
 
 
 def _results(name: str, out: Path | None, settings: dict[str, Any], **facts: Any) -> Results:
-    from bench.results import Results
+    from sluice.bench.results import Results
 
     return Results(out or FOLDER / name, settings, measurement=name, **facts)
 

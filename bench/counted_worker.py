@@ -1,4 +1,4 @@
-"""``sluice worker`` that also reports how many batches it ran of each size: ``python -m bench.counted_worker``.
+"""``sluice worker`` that also reports how many batches it ran of each size: ``python -m sluice.bench.counted_worker``.
 
 ``GET /stats`` then has ``sizes`` for each worker: batches by their number of messages, since the start.
 """
@@ -9,10 +9,10 @@ import sys
 from collections import Counter, deque
 from typing import Any
 
-import worker.pipeline
-from cli.celery import run
-from config.settings import current
-from worker.stats import RECENT, Stats
+from sluice.cli.celery import run
+from sluice.config.settings import current
+from sluice.worker import pipeline
+from sluice.worker.stats import RECENT, Stats
 
 
 class Recent(deque[tuple[int, float]]):
@@ -37,5 +37,5 @@ class CountedStats(Stats):
 
 
 if __name__ == "__main__":
-    worker.pipeline.Stats = CountedStats  # type: ignore[misc]
+    pipeline.Stats = CountedStats  # type: ignore[misc]
     sys.exit(run("--quiet", "worker", "--loglevel", current().log_level, *sys.argv[1:]))

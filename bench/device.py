@@ -1,6 +1,6 @@
 """The forward alone, without a queue: packed beside the library's padded one and ONNX Runtime.
 
-``python -m bench.device [--model FOLDER] [--vocabulary vocab.txt] [--texts FILE.csv] [--runs 3]``
+``python -m sluice.bench.device [--model FOLDER] [--vocabulary vocab.txt] [--texts FILE.csv] [--runs 3]``
 
 By batch size, order (as messages come, or sorted by length) and precision: messages/s, the share of the machine's
 measured matrix peak, and the fitted cost of a batch, ``a + b · tokens``. Contenders take turns within a run. Without
@@ -18,18 +18,19 @@ from pathlib import Path
 
 import torch
 
-from bench import texts as bench_texts
-from bench.arithmetic import Shape, peak_flops, shape_of
-from bench.forwards import Contender, Forward, contenders, same_precision
-from bench.models import mbert_folder
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.statistics import Row, median, summarise
-from config.settings import ROOT, SHIPPED_MODEL, read
-from tasks.errors import ModelUnavailable
-from worker.calibrate import Cost, fit
-from worker.model.loader import load
-from worker.model.torch_classifier import choose_device
+from sluice.bench import texts as bench_texts
+from sluice.bench.arithmetic import Shape, peak_flops, shape_of
+from sluice.bench.forwards import Contender, Forward, contenders, same_precision
+from sluice.bench.models import mbert_folder
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.statistics import Row, median, summarise
+from sluice.config.paths import ROOT
+from sluice.config.settings import SHIPPED_MODEL, read
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.calibrate import Cost, fit
+from sluice.worker.model.loader import load
+from sluice.worker.model.torch_classifier import choose_device
 
 SIZES = (1, 8, 32, 64, 256)
 ORDERS = ("random", "sorted")
@@ -213,7 +214,7 @@ def ratios(rows: Sequence[Row]) -> list[Row]:
 
 
 def plot(results: Results, summary: Sequence[Row]) -> None:
-    from bench import plots
+    from sluice.bench import plots
 
     random = [row for row in summary if row["order"] == "random"]
     series = {
@@ -240,7 +241,7 @@ def plot(results: Results, summary: Sequence[Row]) -> None:
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.device", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m sluice.bench.device", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, help="a folder with a BERT classifier; default: mBERT's shape, made here")
     parser.add_argument("--vocabulary", type=Path, help="mBERT's vocab.txt, for real token counts")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config.settings import OTS_PREFIX, PREFIX
+from sluice.config.settings import OTS_PREFIX, PREFIX
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.model.torch_classifier import pad
+from sluice.worker.model.torch_classifier import pad
 
 NEEDS = ("onnxruntime", "onnx", "onnxscript")
 #: Seen by the exporter only; messages may be of any number and of any length up to the limit.

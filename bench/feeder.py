@@ -22,9 +22,10 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from bench import texts as bench_texts
-from config.settings import ROOT, read
-from tasks.client import Client
+from sluice.bench import texts as bench_texts
+from sluice.config.paths import ROOT
+from sluice.config.settings import read
+from sluice.tasks.client import Client
 
 #: Seconds between two looks for a question on standard input.
 POLL_S = 0.02
@@ -68,7 +69,7 @@ class Feeder:
 
     def __enter__(self) -> Self:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "bench.feeder", self._order],
+            [sys.executable, "-m", "sluice.bench.feeder", self._order],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 
-from bench import exported
-from config.settings import read
-from tasks.errors import ModelUnavailable
-from worker.model.base import Classifier
-from worker.model.loader import load
-from worker.model.torch_classifier import pad
-from worker.threads.model import Asynchronous
+from sluice.bench import exported
+from sluice.config.settings import read
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.loader import load
+from sluice.worker.model.torch_classifier import pad
+from sluice.worker.threads.model import Asynchronous
 
 Forward = Callable[[Sequence[list[int]]], list[list[float]]]
 

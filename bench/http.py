@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import plots
-from bench.client import Load, measure, warm
-from bench.progress import progress
-from bench.results import Results, number, print_table
-from bench.service import BROKER_NAMES, SIMULATED, Servers, Service
-from bench.statistics import Row, summarise
+from sluice.bench import plots
+from sluice.bench.client import Load, measure, warm
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, number, print_table
+from sluice.bench.service import BROKER_NAMES, SIMULATED, Servers, Service
+from sluice.bench.statistics import Row, summarise
 
 FIGURES = ("requests_per_s", "messages_per_s", "p50_ms", "p95_ms", "p99_ms", "max_ms", "errors")
 DEFAULTS = {"model": SIMULATED}

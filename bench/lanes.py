@@ -22,16 +22,16 @@ from uuid import uuid4
 
 import numpy as np
 
-from bench import plots
-from bench.environment import without_own_settings
-from bench.feeder import Feeder, Reading
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
-from bench.statistics import Row, percentile, summarise
-from config.settings import read
-from tasks.client import Client
-from tasks.envelope import ENVELOPE_MESSAGES
+from sluice.bench import plots
+from sluice.bench.environment import without_own_settings
+from sluice.bench.feeder import Feeder, Reading
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
+from sluice.bench.statistics import Row, percentile, summarise
+from sluice.config.settings import read
+from sluice.tasks.client import Client
+from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from tests.harness.process import wait_for
 from tests.harness.worker import Worker, environment
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from bench.client import NUMBERS, Load, Measured
-from bench.texts import letters
+from sluice.bench.client import NUMBERS, Load, Measured
+from sluice.bench.texts import letters
 
 #: A request sent later than this after it was due counts as late.
 LATE_S = 0.005

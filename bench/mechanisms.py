@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import plots
-from bench.client import Load, measure, warm
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import SIMULATED, Servers, Service
-from bench.statistics import Row, summarise
-from bench.texts import load as load_texts
-from bench.variants import command
-from config.settings import SHIPPED_MODEL
+from sluice.bench import plots
+from sluice.bench.client import Load, measure, warm
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import SIMULATED, Servers, Service
+from sluice.bench.statistics import Row, summarise
+from sluice.bench.texts import load as load_texts
+from sluice.bench.variants import command
+from sluice.config.settings import SHIPPED_MODEL
 
 EVERYTHING = "everything on"
 WARM_UP_S = 1.0
@@ -30,7 +30,7 @@ class Contender:
     """The service less one mechanism."""
 
     without: str
-    web: Sequence[str] = ("-m", "cli.main", "web")
+    web: Sequence[str] = ("-m", "sluice.cli.main", "web")
     settings: dict[str, Any] = field(default_factory=dict)
 
 

@@ -2,7 +2,7 @@
 
 Each archive is classified by a `sluice backfill` and a worker that both start for it, so that nothing is left of an
 earlier one. Resident memory is read from ``/proc`` and the broker is asked five times a second. An archive is made as
-`bench.archives` makes them, with 31% duplicates.
+`sluice.bench.archives` makes them, with 31% duplicates.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ import amqp
 import numpy as np
 import redis
 
-from backfill.plan import DEFAULT_WINDOW
-from bench import archives, plots
-from bench.environment import without_own_settings
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import READY_S, SIMULATED, Servers
-from bench.statistics import Row, summarise
-from tasks.envelope import ENVELOPE_MESSAGES, QUEUES
+from sluice.backfill.plan import DEFAULT_WINDOW
+from sluice.bench import archives, plots
+from sluice.bench.environment import without_own_settings
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import READY_S, SIMULATED, Servers
+from sluice.bench.statistics import Row, summarise
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from tests.harness.process import Child
 from tests.harness.worker import environment
 
-SLUICE = (sys.executable, "-m", "cli.main")
+SLUICE = (sys.executable, "-m", "sluice.cli.main")
 EVERY_S = 0.2
 MIB = 2**20
 FIGURES = ("client_mib", "worker_mib", "broker_envelopes", "broker_messages", "broker_mib", "seconds", "rows_per_s")

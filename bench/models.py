@@ -1,6 +1,7 @@
 """A model of mBERT's shape with random weights: what a forward costs does not depend on what the weights say.
 
-``python -m bench.models FOLDER [--vocabulary vocab.txt] [--layers 12]`` writes one that ``SLUICE_MODEL`` can name.
+``python -m sluice.bench.models FOLDER [--vocabulary vocab.txt] [--layers 12]`` writes one that
+``SLUICE_MODEL`` can name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from bench import texts
+from sluice.bench import texts
 
 #: Rows of bert-base-multilingual-cased's embedding table.
 MBERT_ROWS = 119_547

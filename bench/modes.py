@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import plots
-from bench.client import Load, measure, warm
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import SIMULATED, Servers, Service
-from bench.statistics import Row, percentile, summarise
+from sluice.bench import plots
+from sluice.bench.client import Load, measure, warm
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import SIMULATED, Servers, Service
+from sluice.bench.statistics import Row, percentile, summarise
 
 MODES = ("none", "static", "dynamic")
 DEFAULTS = {"model": SIMULATED}

@@ -1,4 +1,4 @@
-"""A command that loads a model, noting when the model works: ``python -m bench.noted sluice worker …``.
+"""A command that loads a model, noting when the model works: ``python -m sluice.bench.noted sluice worker …``.
 
 The notes go to the file that ``BENCH_NOTES`` names. Its clock is ``time.monotonic``, which all processes of a machine
 share. `read` gives back what was noted.
@@ -119,7 +119,7 @@ def _watch_ahead(classifier: Any, out: TextIO) -> None:
 
 def install() -> None:
     """From now on every classifier that this process loads is watched."""
-    from worker.model import loader
+    from sluice.worker.model import loader
 
     out = Path(os.environ[FILE]).open("a", buffering=1)  # noqa: SIM115 - open for as long as the process lives
     load = loader.load
@@ -130,7 +130,7 @@ def main(program: str, *arguments: str) -> int:
     """Run ``sluice`` or ``celery`` with these arguments; returns the exit status."""
     install()
     if program == "sluice":
-        from cli.main import run
+        from sluice.cli.main import run
 
         return run(arguments)
     from celery.bin.celery import celery

@@ -1,6 +1,6 @@
 """A flame graph of the worker on a full queue.
 
-``python -m bench.profile {redis|rabbitmq} OUT.svg [--tasks 20000] [--gil]``
+``python -m sluice.bench.profile {redis|rabbitmq} OUT.svg [--tasks 20000] [--gil]``
 
 The queue is filled with one-message Celery tasks before the worker starts; py-spy watches all of its threads from the
 first stored result to the last. The servers are private and end with the run.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import redis
 
-from bench.worker import CONTENDERS, MODEL, QUIET, fill, servers, wait_for_results
+from sluice.bench.worker import CONTENDERS, MODEL, QUIET, fill, servers, wait_for_results
 from tests.harness.process import ROOT, Child
 from tests.harness.worker import environment
 

@@ -1,12 +1,12 @@
-"""The report of ``bench.worker``: queued tasks per second, by worker and broker."""
+"""The report of ``sluice.bench.worker``: queued tasks per second, by worker and broker."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench import plots
-from bench.results import Results, print_table
-from bench.statistics import Row, median, summarise
+from sluice.bench import plots
+from sluice.bench.results import Results, print_table
+from sluice.bench.statistics import Row, median, summarise
 
 KEYS = ("contender", "broker")
 PEER = "celery-batches"

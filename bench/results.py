@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.environment import without_own_settings
-from config.describe import shown
-from config.settings import ROOT, Settings, read
+from sluice.bench.environment import without_own_settings
+from sluice.config.describe import shown
+from sluice.config.paths import ROOT
+from sluice.config.settings import Settings, read
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,7 +110,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
     """Print rows for a person; a value with ``NAME_min`` and ``NAME_max`` beside it is shown with its spread."""
     from rich.table import Table
 
-    from cli.output import screen
+    from sluice.cli.output import screen
 
     wanted = columns or [key for key in rows[0] if not key.endswith(("_min", "_max")) and not _bulky(rows[0][key])]
     table = Table(title=title, title_justify="left", title_style="bold")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench import plots
-from bench.client import Load, measure
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import Servers, Service
-from bench.statistics import Row, summarise
+from sluice.bench import plots
+from sluice.bench.client import Load, measure
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import Servers, Service
+from sluice.bench.statistics import Row, summarise
 
 BATCH = 5
 BATCH_S = 0.5

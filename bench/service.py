@@ -20,8 +20,8 @@ from typing import Any, Self
 import amqp
 from kombu import Connection
 
-from bench.environment import without_own_settings
-from tasks.envelope import QUEUES
+from sluice.bench.environment import without_own_settings
+from sluice.tasks.envelope import QUEUES
 from tests.harness.process import Child, wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.web import Web
@@ -88,7 +88,7 @@ class Service:
     Args:
         worker: the Python arguments that start a worker.
         web: the Python arguments that start the web process.
-        settings: by field name of ``config.settings``; the caller's own ``SLUICE_…`` variables do not count.
+        settings: by field name of ``sluice.config.settings``; the caller's own ``SLUICE_…`` variables do not count.
 
     Raises:
         RuntimeError: a process ended early, or the first answer was wrong; its output is in the message.
@@ -100,8 +100,8 @@ class Service:
         servers: Servers,
         broker: str = "redis",
         workers: int = 1,
-        worker: Sequence[str] = ("-m", "cli.main", "worker"),
-        web: Sequence[str] = ("-m", "cli.main", "web"),
+        worker: Sequence[str] = ("-m", "sluice.cli.main", "worker"),
+        web: Sequence[str] = ("-m", "sluice.cli.main", "web"),
         **settings: Any,
     ) -> None:
         self._servers = servers

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import plots
-from bench.client import Load, measure, warm
-from bench.progress import progress
-from bench.results import Results, print_table
-from bench.service import Servers, Service
-from bench.statistics import Row, summarise
+from sluice.bench import plots
+from sluice.bench.client import Load, measure, warm
+from sluice.bench.progress import progress
+from sluice.bench.results import Results, print_table
+from sluice.bench.service import Servers, Service
+from sluice.bench.statistics import Row, summarise
 from tests.harness.process import wait_for
 
 #: The most messages in a batch, and the longest wait in ms.
@@ -23,7 +23,7 @@ KEYS = ("batching", "max_batch", "wait_ms")
 FIGURES = ("requests_per_s", "p50_ms", "p95_ms", "p99_ms", "mean_batch", "errors")
 BASELINE = 1
 BESIDE_BASELINE = 8
-WORKER = ("-m", "bench.counted_worker")
+WORKER = ("-m", "sluice.bench.counted_worker")
 
 
 def run(

@@ -9,7 +9,7 @@ import string
 from itertools import cycle, islice
 from pathlib import Path
 
-from config.settings import ROOT
+from sluice.config.paths import ROOT
 
 SAMPLE = ROOT / "samples" / "archive.csv"
 COLUMN = "text"

@@ -1,4 +1,4 @@
-"""The web process as in production, less one thing: ``python -m bench.variants NAME``. What is that thing worth?"""
+"""The web process as in production, less one thing: ``python -m sluice.bench.variants NAME``. What is it worth?"""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import web.server
-from config.settings import current
-from web.app import create_app
-from web.gateway import commit, gateway
-from web.gateway.sampler import Sampler
-from web.gateway.shape import Shape
+from sluice.config.settings import current
+from sluice.web import server
+from sluice.web.app import create_app
+from sluice.web.gateway import commit, gateway
+from sluice.web.gateway.sampler import Sampler
+from sluice.web.gateway.shape import Shape
 
 
 def no_hot_route() -> None:
@@ -22,7 +22,7 @@ def no_hot_route() -> None:
         app.wsgi_app = app.wsgi_app._app  # type: ignore[attr-defined,method-assign]
         return app
 
-    web.server.create_app = flask_only  # type: ignore[assignment]
+    server.create_app = flask_only  # type: ignore[assignment]
 
 
 def no_pacing() -> None:
@@ -50,9 +50,9 @@ VARIANTS: dict[str, Callable[[], None]] = {
 
 def command(name: str) -> list[str]:
     """Python arguments that start the web process without ``name``."""
-    return ["-m", "bench.variants", name]
+    return ["-m", "sluice.bench.variants", name]
 
 
 if __name__ == "__main__":
     VARIANTS[sys.argv[1]]()
-    web.server.serve(current())
+    server.serve(current())

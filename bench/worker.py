@@ -1,6 +1,6 @@
 """Queued Celery tasks: Sluice's worker beside celery-batches and plain Celery.
 
-``python -m bench.worker [--tasks 4000] [--rounds 3]``
+``python -m sluice.bench.worker [--tasks 4000] [--rounds 3]``
 
 Per run the queue is filled first, then the worker starts; the clock runs from the first stored result to the last, so
 neither publishing nor start-up counts. The model is simulated (3 ms a batch + 20 µs a message, batches of 64).
@@ -24,7 +24,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.envelope import QUEUES, TASK_NAME
 from tests.harness.process import Child
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.worker import client_app, environment, flush
@@ -48,8 +48,8 @@ class Contender:
 CONTENDERS = (
     Contender("Sluice", "tasks", TASK_NAME),
     Contender("Sluice, envelopes of 256", "tasks", TASK_NAME, 0.05, 256),
-    Contender("celery-batches", "bench.peers.queue_workers", "peer.batched", 0.5),
-    Contender("Celery, a task per message", "bench.peers.queue_workers", "peer.single", 0.25),
+    Contender("celery-batches", "sluice.bench.peers.queue_workers", "peer.batched", 0.5),
+    Contender("Celery, a task per message", "sluice.bench.peers.queue_workers", "peer.single", 0.25),
 )
 
 

@@ -1,4 +1,4 @@
-"""Which WSGI server should carry the web front end? ``python -m bench.wsgi``.
+"""Which WSGI server should carry the web front end? ``python -m sluice.bench.wsgi``.
 
 Every contender serves the real app, on a private Redis, to a real worker whose model sleeps like an accelerator.
 Contenders take turns within each round, so that whatever else the machine does falls on all of them; a cell is the
@@ -119,7 +119,7 @@ def _service(folder: Path) -> Iterator[dict[str, str]]:
     server = [shutil.which("redis-server") or "redis-server", "--port", "0", "--unixsocket", str(socket), "--save", ""]
     with (
         _running(server, env, folder / "redis.log"),
-        _running([sys.executable, "-m", "cli.main", "worker"], env, folder / "worker.log"),
+        _running([sys.executable, "-m", "sluice.cli.main", "worker"], env, folder / "worker.log"),
     ):
         yield env
 
@@ -174,7 +174,7 @@ def _number(pattern: str, out: str) -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.wsgi", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sluice.bench.wsgi", description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=256, help="SLUICE_WEB_THREADS; gevent needs none")

@@ -12,12 +12,12 @@ from uuid import uuid4
 import click
 import orjson
 
-from cli.embedded import require_running
-from cli.output import LABEL_COLOURS, screen
-from config.settings import Settings
-from tasks.client import Client
-from tasks.envelope import ENVELOPE_MESSAGES, Entry
-from tasks.errors import SluiceError
+from sluice.cli.embedded import require_running
+from sluice.cli.output import LABEL_COLOURS, screen
+from sluice.config.settings import Settings
+from sluice.tasks.client import Client
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.errors import SluiceError
 
 #: Seconds without a reply after which the stored result is asked for.
 ASK_AFTER_S = 1.0

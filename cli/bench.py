@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from cli.lazy import LazyGroup, Target
+from sluice.cli.lazy import LazyGroup, Target
 
 TARGETS = {
     "http": Target("bench.commands:http", "HTTP to model and back: closed and open loop, jobs, a burst."),

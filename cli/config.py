@@ -23,8 +23,8 @@ def config(as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from config.describe import rows
-    from config.settings import read
+    from sluice.config.describe import rows
+    from sluice.config.settings import read
 
     table = rows(read())
     if as_json:
@@ -35,7 +35,7 @@ def config(as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cli.output import screen
+    from sluice.cli.output import screen
 
     shown = Table("Setting", "Value", "Source", "Meaning", row_styles=["", "dim"], box=None, pad_edge=False)
     shown.columns[0].no_wrap = True

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from training.data import Example
-    from worker.model.base import Classifier
+    from sluice.training.data import Example
+    from sluice.worker.model.base import Classifier
 
 
 DISGUISE_SEED = 5
@@ -76,10 +76,10 @@ def evaluate(
     device: str,
 ) -> None:
     """Score MODEL (a folder, a hub id or a .pth file) on the CSV file DATA, the way the service runs it."""
-    from cli.output import screen
-    from training.data import Columns, DataError, read_examples
-    from training.scores import score
-    from training.tables import print_scores
+    from sluice.cli.output import screen
+    from sluice.training.data import Columns, DataError, read_examples
+    from sluice.training.scores import score
+    from sluice.training.tables import print_scores
 
     try:
         read_examples(data, None, Columns(text_column, label_column))
@@ -88,7 +88,7 @@ def evaluate(
     except DataError as error:
         raise click.ClickException(str(error)) from None
     if disguised:
-        from training.augment import disguised as disguise
+        from sluice.training.augment import disguised as disguise
 
         examples = disguise(examples, DISGUISE_SEED)
     probabilities, seconds = _classify(classifier, examples, batch)
@@ -98,8 +98,8 @@ def evaluate(
     console.print(f"{classifier.info.name} {classifier.info.version} on {classifier.device}, {speed:,.0f} messages/s")
     print_scores(console, scores)
     if folder is not None:
-        from training.card import write_json
-        from training.plots import save_confusion
+        from sluice.training.card import write_json
+        from sluice.training.plots import save_confusion
 
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", scores.as_dict())
@@ -110,7 +110,7 @@ def evaluate(
 def _load(choice: ModelChoice, threads: int | None) -> Classifier:
     import torch
 
-    from worker.model.loader import load
+    from sluice.worker.model.loader import load
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -124,7 +124,7 @@ def _classify(classifier: Classifier, examples: Sequence[Example], batch: int) -
     import numpy as np
     from rich.progress import track
 
-    from cli.output import screen
+    from sluice.cli.output import screen
 
     began = time.perf_counter()
     ids = classifier.encode([example.text for example in examples])

@@ -9,12 +9,10 @@ from typing import Any
 
 import click
 
-OWN_PACKAGES = ("bench", "cli", "config", "tasks", "training", "web", "worker")
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a command lives (``module:attribute``) and its line in the group's help."""
+    """Where a command lives (``module:attribute``, below ``sluice``) and its line in the group's help."""
 
     path: str
     summary: str
@@ -41,9 +39,9 @@ class LazyGroup(click.Group):
             return None
         module, attribute = target.path.split(":")
         try:
-            command: click.Command = getattr(import_module(module), attribute)
+            command: click.Command = getattr(import_module(f"sluice.{module}"), attribute)
         except ModuleNotFoundError as exc:
-            if exc.name and exc.name.partition(".")[0] in OWN_PACKAGES:
+            if exc.name and exc.name.partition(".")[0] == "sluice":
                 raise
             raise click.ClickException(
                 f"`sluice {cmd_name}` needs the Python package {exc.name}, which is not installed"

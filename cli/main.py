@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from cli.lazy import LazyGroup, Target
+from sluice.cli.lazy import LazyGroup, Target
 
 FAILED = 1
 WRONG_SETTINGS = 2
@@ -94,8 +94,8 @@ def complain(message: str, status: int) -> int:
 
 def _explain(exc: Exception) -> int:
     """The exit status of an error that has a reason, which is printed; anything else is a defect and raises."""
-    from config.settings import SettingsError
-    from tasks.errors import SluiceError
+    from sluice.config.settings import SettingsError
+    from sluice.tasks.errors import SluiceError
 
     if isinstance(exc, SettingsError):
         return complain(str(exc), WRONG_SETTINGS)

@@ -29,8 +29,8 @@ def predict(texts: tuple[str, ...], as_json: bool, wait_s: float | None) -> int:
 
     It talks to the running service's broker, so no web server is needed. Exit status 1 when a text got no label.
     """
-    from cli.answers import run
-    from config.settings import current
+    from sluice.cli.answers import run
+    from sluice.config.settings import current
 
     settings = current()
     return run(settings, texts, as_json=as_json, wait_s=wait_s or settings.sync_wait_s)

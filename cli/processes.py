@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from sluice.config.paths import python_path
+
 PR_SET_PDEATHSIG = 1
 
 # Loaded before any fork: between fork and exec nothing may take a lock.
@@ -37,11 +37,10 @@ def ends_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], No
 def sluice(*arguments: str) -> list[str]:
     """The command line of ``sluice`` in this very environment; run it with ``environment()``."""
     # -P: a module in the working directory must not pass for one of ours.
-    return [sys.executable, "-P", "-m", "cli.main", *arguments]
+    return [sys.executable, "-P", "-m", "sluice.cli.main", *arguments]
 
 
 def environment(base: Mapping[str, str] | None = None, **changes: str) -> dict[str, str]:
     """``base``, or this process's environment, for a child of ours: it finds our packages and prints at once."""
     env = dict(os.environ if base is None else base)
-    path = os.pathsep.join(part for part in (str(ROOT), env.get("PYTHONPATH")) if part)
-    return env | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | changes
+    return env | {"PYTHONPATH": python_path(env), "PYTHONUNBUFFERED": "1"} | changes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from training.pipeline import TrainOptions, TrainResult
+    from sluice.training.pipeline import TrainOptions, TrainResult
 
 PRESET_BASES = {"mini": None, "mbert": "bert-base-multilingual-cased"}
 
@@ -100,7 +100,7 @@ def train(data: Path, valid: Path | None, folder: Path, **given: Any) -> None:
 
     The model folder that comes out serves as SLUICE_MODEL and as the model of `sluice evaluate`.
     """
-    from training.data import Columns, DataError, label_order, read_examples
+    from sluice.training.data import Columns, DataError, label_order, read_examples
 
     columns = Columns(given["text_column"], given["label_column"])
     try:
@@ -117,10 +117,10 @@ def train(data: Path, valid: Path | None, folder: Path, **given: Any) -> None:
 
 
 def _options(given: dict[str, Any]) -> TrainOptions:
-    from training.augment import MixOptions
-    from training.fit import FitOptions
-    from training.pipeline import TrainOptions
-    from worker.model.torch_classifier import choose_device
+    from sluice.training.augment import MixOptions
+    from sluice.training.fit import FitOptions
+    from sluice.training.pipeline import TrainOptions
+    from sluice.worker.model.torch_classifier import choose_device
 
     base = given["base"] or PRESET_BASES[given["preset"]]
     if given["width"] % 32:
@@ -164,9 +164,9 @@ def _run(
     import torch
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from cli.output import screen
-    from training.fit import Progress as Step
-    from training.pipeline import split, train as run_training
+    from sluice.cli.output import screen
+    from sluice.training.fit import Progress as Step
+    from sluice.training.pipeline import split, train as run_training
 
     torch.set_num_threads(given["threads"])
     if not chosen_by:
@@ -190,8 +190,8 @@ def _run(
 
 
 def _show(result: TrainResult, options: TrainOptions) -> None:
-    from cli.output import screen
-    from training.tables import print_scores
+    from sluice.cli.output import screen
+    from sluice.training.tables import print_scores
 
     console = screen()
     console.print(f"Best after epoch {result.best_epoch + 1} of {options.fit.epochs}, on the validation data:")

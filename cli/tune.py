@@ -11,9 +11,9 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from worker.batching.advice import Advice
-    from worker.calibrate import Cost, Point
-    from worker.model.base import Classifier
+    from sluice.worker.batching.advice import Advice
+    from sluice.worker.calibrate import Cost, Point
+    from sluice.worker.model.base import Classifier
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SAMPLE = (
@@ -58,12 +58,12 @@ def tune(latency_ms: float, texts: Path | None, seconds: float) -> None:
 
     Stop the worker first if it runs on the same device: what it computes meanwhile would be measured as cost.
     """
-    from cli.output import screen
-    from config.settings import current
-    from worker.batching.advice import advise
-    from worker.calibrate import fit_points
-    from worker.model import threads
-    from worker.model.loader import load
+    from sluice.cli.output import screen
+    from sluice.config.settings import current
+    from sluice.worker.batching.advice import advise
+    from sluice.worker.calibrate import fit_points
+    from sluice.worker.model import threads
+    from sluice.worker.model.loader import load
 
     settings = current()
     classifier = load(settings)
@@ -95,7 +95,7 @@ def measure(classifier: Classifier, lengths: list[int], seconds: float) -> list[
     Args:
         lengths: tokens of the sample messages, ascending.
     """
-    from worker.calibrate import REPEATS, Point, best_seconds
+    from sluice.worker.calibrate import REPEATS, Point, best_seconds
 
     longest = classifier.encode([" ".join(SAMPLE) * 20])[0]
     wanted = {lengths[len(lengths) // 2], len(longest)}

@@ -20,10 +20,10 @@ def web() -> int:
     It needs no worker to start: /readyz says what is missing. SIGTERM or Ctrl-C lets waiting callers get their
     answers first.
     """
-    from config.settings import current
+    from sluice.config.settings import current
 
     settings = current()
-    from web.server import serve
+    from sluice.web.server import serve
 
     serve(settings)
     return 0

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.up.option import processes_option
+from sluice.cli.up.option import processes_option
 
 if TYPE_CHECKING:
-    from config.settings import Settings
+    from sluice.config.settings import Settings
 
 
 @click.command(
@@ -36,10 +36,10 @@ def worker(processes: int, celery_args: tuple[str, ...]) -> int:
     CELERY_ARGS go to `celery worker` as they are. SIGTERM or Ctrl-C finishes what is in the model, stores and
     acknowledges it, and leaves the rest to the broker.
     """
-    from config.settings import current
+    from sluice.config.settings import current
 
     settings = current()
-    from cli.embedded import require_running
+    from sluice.cli.embedded import require_running
 
     require_running(settings)
     if processes != 1:
@@ -53,7 +53,7 @@ def _several(settings: Settings, processes: int, celery_args: Sequence[str]) -> 
     """The exit status; None when one process is enough."""
     import signal
 
-    from cli.up.workers import make_parts, serve
+    from sluice.cli.up.workers import make_parts, serve
 
     if any(argument.startswith(("-n", "--hostname")) for argument in celery_args):
         raise click.UsageError(
@@ -71,6 +71,6 @@ def _one(settings: Settings, celery_args: Sequence[str]) -> int:
 
     # Celery warns about root because of pickle, which this app neither sends nor accepts.
     warnings.simplefilter("ignore", SecurityWarning)
-    from cli.celery import run
+    from sluice.cli.celery import run
 
     return run("--quiet", "worker", "--loglevel", settings.log_level, *celery_args)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from config.settings import OTS_NAMES, OTS_PREFIX, PREFIX, Settings
+from sluice.config.settings import OTS_NAMES, OTS_PREFIX, PREFIX, Settings
 
 MASK = "********"
 

@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice.config.paths import ROOT
+
 PREFIX = "SLUICE_"
 OTS_PREFIX = "OTS_"
 OTS_NAMES = (
@@ -33,7 +35,6 @@ OTS_NAMES = (
     "MBERT_MODEL_PATH",
 )
 
-ROOT = Path(__file__).resolve().parents[1]
 SHIPPED_MODEL = ROOT / "models" / "sms-mini"
 
 REDIS_SCHEMES = ("redis", "rediss", "redis+socket")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from http.client import HTTPConnection, HTTPException
 
-from config.settings import read
+from sluice.config.settings import read
 
 TIMEOUT_S = 4
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import redis
 
-from config.settings import read
-from tasks import keys
-from tasks.redis_client import connect
-from tasks.results import WORKER_TTL_S
+from sluice.config.settings import read
+from sluice.tasks import keys
+from sluice.tasks.redis_client import connect
+from sluice.tasks.results import WORKER_TTL_S
 
 TIMEOUT_S = 4.0
 

@@ -1,13 +1,18 @@
 """What every part shares: the Celery app, the envelope on the wire, the errors.
 
-``tasks.celery`` is the Celery app (``celery -A tasks …``) and ``tasks.classify`` the task, for any Celery client:
-``from tasks import classify; classify.delay("text").get()``. Both are made on first use, so that importing a
-module of this package reads no settings.
+``sluice.tasks.celery`` is the Celery app (``celery -A sluice.tasks …``; in a checkout ``celery -A tasks …`` too) and
+``sluice.tasks.classify`` the task, for any Celery client: ``from sluice.tasks import classify;
+classify.delay("text").get()``. Both are made on first use: importing a module of this package reads no settings.
 """
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if __name__ == "tasks":  # `celery -A tasks` in a checkout: the one module, by the name of its folder
+    sys.modules[__name__] = import_module("sluice.tasks")
 
 if TYPE_CHECKING:
     from celery import Celery, Task
@@ -19,9 +24,9 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in ("celery", "classify"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from config.settings import SettingsError, current
-    from tasks.app import make_celery
-    from tasks.envelope import TASK_NAME
+    from sluice.config.settings import SettingsError, current
+    from sluice.tasks.app import make_celery
+    from sluice.tasks.envelope import TASK_NAME
 
     try:
         app = globals().setdefault("celery", make_celery(current()))

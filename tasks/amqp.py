@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery
 from celery.app.amqp import AMQP, task_message
 
-from tasks.envelope import TASK_NAME, describe
+from sluice.tasks.envelope import TASK_NAME, describe
 
 
 class PrivateAMQP(AMQP):

@@ -7,20 +7,20 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
-from config.settings import Settings
-from tasks.envelope import QUEUES
-from tasks.task import Classify
+from sluice.config.settings import Settings
+from sluice.tasks.envelope import QUEUES
+from sluice.tasks.task import Classify
 
 EXCHANGE_NAME = "sluice"
 
 
 def make_celery(settings: Settings) -> Celery:
     """A Celery app for ``settings``: two queues, one task, JSON only, acks after the stored result."""
-    app = Celery("sluice", amqp="tasks.amqp:PrivateAMQP", fixups=[], loader="app")
+    app = Celery("sluice", amqp="sluice.tasks.amqp:PrivateAMQP", fixups=[], loader="app")
     app.conf.update(_conf(settings))
     app.register_task(Classify())
-    app.steps["worker"].add("worker.consumer.steps:Pipeline")
-    app.steps["consumer"].add("worker.consumer.steps:Lanes")
+    app.steps["worker"].add("sluice.worker.consumer.steps:Pipeline")
+    app.steps["consumer"].add("sluice.worker.consumer.steps:Lanes")
     app.sluice_settings = settings
     return app
 

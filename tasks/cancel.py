@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import redis
 from celery import Celery
 
-from tasks import keys
-from tasks.redis_client import ask
+from sluice.tasks import keys
+from sluice.tasks.redis_client import ask
 
 log = logging.getLogger(__name__)
 

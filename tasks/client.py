@@ -13,16 +13,16 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from config.settings import Settings
-from tasks.app import make_celery
-from tasks.cancel import cancel
-from tasks.envelope import QUEUES
-from tasks.errors import BackendUnavailable, BrokerUnavailable
-from tasks.publisher import Publisher
-from tasks.queues import QueueCounter
-from tasks.redis_client import connect
-from tasks.replies import Answers, ReplyListener
-from tasks.results import ResultReader, Stored
+from sluice.config.settings import Settings
+from sluice.tasks.app import make_celery
+from sluice.tasks.cancel import cancel
+from sluice.tasks.envelope import QUEUES
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
+from sluice.tasks.publisher import Publisher
+from sluice.tasks.queues import QueueCounter
+from sluice.tasks.redis_client import connect
+from sluice.tasks.replies import Answers, ReplyListener
+from sluice.tasks.results import ResultReader, Stored
 
 #: Seconds that a command waits for one answer of Redis.
 REDIS_TIMEOUT_S = 5.0

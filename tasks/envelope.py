@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.errors import InvalidInput
+from sluice.tasks.errors import InvalidInput
 
 TASK_NAME = "tasks.classify"
 

@@ -11,8 +11,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
-from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
-from tasks.errors import BrokerUnavailable
+from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
+from sluice.tasks.errors import BrokerUnavailable
 
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
 RETRY_AFTER_S = 2.0

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from tasks.errors import BackendUnavailable
+from sluice.tasks.errors import BackendUnavailable
 
 CONNECT_TIMEOUT_S = 5.0
 RETRY_AFTER_S = 2.0

@@ -14,9 +14,9 @@ from uuid import uuid4
 import orjson
 import redis
 
-from tasks import keys
-from tasks.envelope import Entry
-from tasks.redis_client import connect
+from sluice.tasks import keys
+from sluice.tasks.envelope import Entry
+from sluice.tasks.redis_client import connect
 
 log = logging.getLogger(__name__)
 

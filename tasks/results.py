@@ -11,9 +11,9 @@ import orjson
 import redis
 from celery import Celery
 
-from tasks import keys
-from tasks.envelope import Entry, failed
-from tasks.redis_client import ask
+from sluice.tasks import keys
+from sluice.tasks.envelope import Entry, failed
+from sluice.tasks.redis_client import ask
 
 #: Seconds after its last status when a worker counts as gone.
 WORKER_TTL_S = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
 
 
 def fastest_batch(workers: Sequence[Mapping[str, Any]]) -> tuple[int, float] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Task
 
-from tasks.envelope import TASK_NAME
+from sluice.tasks.envelope import TASK_NAME
 
 
 class Classify(Task):
@@ -18,8 +18,8 @@ class Classify(Task):
     """
 
     name = TASK_NAME
-    Strategy = "worker.consumer.strategy:batching"
-    Request = "worker.consumer.request:EnvelopeRequest"
+    Strategy = "sluice.worker.consumer.strategy:batching"
+    Request = "sluice.worker.consumer.request:EnvelopeRequest"
     acks_late = True
     reject_on_worker_lost = True
     ignore_result = False

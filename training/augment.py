@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.data import Example
-from training.obfuscate import obfuscate, typos
-from training.templates import make_examples
+from sluice.training.data import Example
+from sluice.training.obfuscate import obfuscate, typos
+from sluice.training.templates import make_examples
 
 Labeller = Callable[[Sequence[str]], np.ndarray]
 """Texts in, probabilities, float32 (texts, labels), out."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.data import Example
-from training.scores import Scores
+from sluice.training.data import Example
+from sluice.training.scores import Scores
 
 
 def write_json(path: Path, facts: Mapping[str, Any]) -> None:

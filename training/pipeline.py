@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from training.augment import Mix, MixOptions, disguised
-from training.card import write_card, write_json
-from training.data import DataError, Example
-from training.fit import FitOptions, Progress, fit, predict
-from training.plots import save_confusion
-from training.scores import Scores, score
-from training.start import Shape, Start, start_from, start_mini
-from training.templates import LABELS as TEMPLATE_LABELS, make_examples
+from sluice.training.augment import Mix, MixOptions, disguised
+from sluice.training.card import write_card, write_json
+from sluice.training.data import DataError, Example
+from sluice.training.fit import FitOptions, Progress, fit, predict
+from sluice.training.plots import save_confusion
+from sluice.training.scores import Scores, score
+from sluice.training.start import Shape, Start, start_from, start_mini
+from sluice.training.templates import LABELS as TEMPLATE_LABELS, make_examples
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
@@ -119,7 +119,7 @@ def _vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: T
 
 def _enough_to_teach(data: Sequence[Example], say: Say) -> bool:
     """Whether every label has messages for each of the teachers' folds; says so when not."""
-    from training.teacher import FOLDS
+    from sluice.training.teacher import FOLDS
 
     rare = [label for label, count in Counter(example.label for example in data).items() if count < FOLDS]
     if rare:
@@ -132,7 +132,7 @@ def _teach(data: Sequence[Example], labels: Sequence[str], options: TrainOptions
 
     Teachers see the data alone: with templates among their lessons they agree less with unseen data.
     """
-    from training.teacher import Teacher, held_out_labels
+    from sluice.training.teacher import Teacher, held_out_labels
 
     texts, numbers = [example.text for example in data], [labels.index(example.label) for example in data]
     opinions = held_out_labels(texts, numbers, len(labels), options.seed)

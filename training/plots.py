@@ -11,7 +11,7 @@ mpl.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
 
-from training.scores import Scores
+from sluice.training.scores import Scores
 
 
 def save_confusion(scores: Scores, path: Path, title: str) -> None:

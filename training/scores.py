@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data import Example
+from sluice.training.data import Example
 
 
 @dataclass(frozen=True)

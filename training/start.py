@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from training.tokenizer import MASK, PAD, SPECIAL, save_tokenizer, train_tokenizer
+from sluice.training.tokenizer import MASK, PAD, SPECIAL, save_tokenizer, train_tokenizer
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def start_from(base: str, labels: Sequence[str], max_length: int) -> Start:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    from tasks.errors import ModelUnavailable
-    from worker.model.hub import source
+    from sluice.tasks.errors import ModelUnavailable
+    from sluice.worker.model.hub import source
 
     name, options = source(base, "--base")
     disable_progress_bar()

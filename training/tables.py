@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from training.scores import GroupScore, Scores
+from sluice.training.scores import GroupScore, Scores
 
 
 def print_scores(console: Console, scores: Scores) -> None:

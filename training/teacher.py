@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline, make_union
 
-from training.tokenizer import normalizer
+from sluice.training.tokenizer import normalizer
 
 FOLDS = 3
 ROUNDS = 120

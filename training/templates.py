@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from training.data import DataError, Example
+from sluice.training.data import DataError, Example
 
 FOLDER = Path(__file__).parent / "phrases"
 LABELS = {"h": "ham", "s": "spam", "p": "phishing"}

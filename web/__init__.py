@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from web.app import create_app
+from sluice.web.app import create_app
 
 __all__ = ["create_app"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from config.settings import Settings, current
-from web import docs, errors, health, jobs, predict
-from web.archives import Archives, Command
-from web.auth import Guard
-from web.gateway import Gateway
-from web.hot import HotRoute
-from web.schemas import requests_for
-from web.served import Served
+from sluice.config.settings import Settings, current
+from sluice.web import docs, errors, health, jobs, predict
+from sluice.web.archives import Archives, Command
+from sluice.web.auth import Guard
+from sluice.web.gateway import Gateway
+from sluice.web.hot import HotRoute
+from sluice.web.schemas import requests_for
+from sluice.web.served import Served
 
 
 def create_app(

@@ -8,8 +8,8 @@ import hmac
 from flask import request
 from werkzeug.datastructures import Headers
 
-from config.settings import Settings
-from tasks.errors import Unauthorized
+from sluice.config.settings import Settings
+from sluice.tasks.errors import Unauthorized
 
 
 class Guard:

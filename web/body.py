@@ -9,8 +9,8 @@ from flask import Request, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tasks.errors import UnsupportedMediaType
-from web.errors import from_validation
+from sluice.tasks.errors import UnsupportedMediaType
+from sluice.web.errors import from_validation
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 from flask import Blueprint, Response, send_from_directory
 
-from config.settings import Settings
-from web.body import JSON
-from web.health import api_version
-from web.openapi import document
-from web.schemas import Requests
+from sluice.config.settings import Settings
+from sluice.web.body import JSON
+from sluice.web.health import api_version
+from sluice.web.openapi import document
+from sluice.web.schemas import Requests
 
 STATIC = Path(__file__).parent / "static"
 STATIC_MAX_AGE_S = 3600

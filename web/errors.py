@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
-from tasks.errors import (
+from sluice.tasks.errors import (
     BadRequest,
     InvalidInput,
     MethodNotAllowed,

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response
 
-from web.auth import Guard
-from web.body import JSON
-from web.errors import timestamp
-from web.gateway import Gateway
-from web.served import Served, model_info
+from sluice.web.auth import Guard
+from sluice.web.body import JSON
+from sluice.web.errors import timestamp
+from sluice.web.gateway import Gateway
+from sluice.web.served import Served, model_info
 
 
 def api_version() -> str:

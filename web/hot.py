@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from werkzeug.datastructures import EnvironHeaders
 
-from tasks.errors import SluiceError
-from web.body import JSON
-from web.errors import answer, unexpected
-from web.predict import Predictor
+from sluice.tasks.errors import SluiceError
+from sluice.web.body import JSON
+from sluice.web.errors import answer, unexpected
+from sluice.web.predict import Predictor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -6,8 +6,8 @@ import hashlib
 
 from flask import Request
 
-from tasks.errors import BadRequest
-from web.auth import given_key
+from sluice.tasks.errors import BadRequest
+from sluice.web.auth import given_key
 
 MAX_KEY_CHARS = 255
 

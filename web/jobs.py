@@ -10,17 +10,17 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from config.settings import Settings
-from tasks.envelope import ENVELOPE_MESSAGES, Entry
-from tasks.errors import Conflict, InvalidInput
-from web.auth import Guard
-from web.body import JSON, read
-from web.errors import MAX_PROBLEMS, invalid, iso_of, problem
-from web.gateway import Gateway, JobStatus, ResultPage
-from web.gateway.jobstore import Claim
-from web.idempotency import key_digest
-from web.prefer import preference
-from web.schemas import JobRequest, Requests
+from sluice.config.settings import Settings
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.errors import Conflict, InvalidInput
+from sluice.web.auth import Guard
+from sluice.web.body import JSON, read
+from sluice.web.errors import MAX_PROBLEMS, invalid, iso_of, problem
+from sluice.web.gateway import Gateway, JobStatus, ResultPage
+from sluice.web.gateway.jobstore import Claim
+from sluice.web.idempotency import key_digest
+from sluice.web.prefer import preference
+from sluice.web.schemas import JobRequest, Requests
 
 NDJSON = "application/x-ndjson"
 DEFAULT_LIMIT = 1_000

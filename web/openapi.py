@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
-from config.settings import Settings
-from web import schemas
-from web.schemas import Requests
+from sluice.config.settings import Settings
+from sluice.web import schemas
+from sluice.web.schemas import Requests
 
 Json = dict[str, Any]
 

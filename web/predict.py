@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from config.settings import Settings
-from tasks.envelope import Entry
-from tasks.errors import from_code
-from web.auth import Guard
-from web.body import JSON, read
-from web.gateway import Gateway, Pending
-from web.jobs import POLL_AFTER_S, as_json, queued_message
-from web.prefer import preference
-from web.schemas import PredictRequest
-from web.served import Served
+from sluice.config.settings import Settings
+from sluice.tasks.envelope import Entry
+from sluice.tasks.errors import from_code
+from sluice.web.auth import Guard
+from sluice.web.body import JSON, read
+from sluice.web.gateway import Gateway, Pending
+from sluice.web.jobs import POLL_AFTER_S, as_json, queued_message
+from sluice.web.prefer import preference
+from sluice.web.schemas import PredictRequest
+from sluice.web.served import Served
 
 #: Status line, headers, body.
 Reply = tuple[str, list[tuple[str, str]], bytes]
@@ -75,7 +75,7 @@ class Predictor:
 
 
 def blueprint(predictor: Predictor) -> Blueprint:
-    """The route, for every request that ``web.hot`` leaves to Flask."""
+    """The route, for every request that ``sluice.web.hot`` leaves to Flask."""
     routes = Blueprint("predict", __name__)
     routes.before_request(predictor.guard)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.settings import Settings
+from sluice.config.settings import Settings
 
 MAX_ID_CHARS = 200
 MAX_MODEL_CHARS = 200

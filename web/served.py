@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from tasks.errors import InvalidInput, ModelUnavailable
-from web.errors import problem
+from sluice.tasks.errors import InvalidInput, ModelUnavailable
+from sluice.web.errors import problem
 
 #: Accepted for whichever model is served, so that OpenTextShield's clients need no change.
 ALIAS = "ots-mbert"

@@ -14,10 +14,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from backfill.archive.parent import end_with
-from config.settings import Settings
-from web.app import create_app
-from web.silence import ask_after_clients
+from sluice.backfill.archive.parent import end_with
+from sluice.config.settings import Settings
+from sluice.web.app import create_app
+from sluice.web.silence import ask_after_clients
 
 #: Seconds after SIGTERM in which waiting callers may still get their answers; then they get a 202.
 DRAIN_S = 4.0

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from worker.model.base import Classifier
+from sluice.worker.model.base import Classifier
 
 PREFIX = b"sluice:answer:"
 #: Bytes of a hash: two texts among a billion share one with a chance of 1 in 10^20.

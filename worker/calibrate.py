@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from worker.model.base import Classifier
+from sluice.worker.model.base import Classifier
 
 #: Seconds that the measurement may take; a slow device is measured on fewer, smaller shapes. With one second mBERT's
 #: shape on a CPU gets three shapes, and one that is disturbed bends the line.

@@ -7,17 +7,17 @@ import math
 import time
 from dataclasses import dataclass
 
-from config.settings import Settings
-from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
-from worker.batching.budget import batch_tokens
-from worker.batching.former import Limits
-from worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, SLOW_BATCH_S, Policy
-from worker.calibrate import Cost, measure
-from worker.model import threads
-from worker.model.base import Classifier
-from worker.model.loader import load
-from worker.threads.model import Asynchronous
-from worker.tokenizing import spread
+from sluice.config.settings import Settings
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
+from sluice.worker.batching.budget import batch_tokens
+from sluice.worker.batching.former import Limits
+from sluice.worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, SLOW_BATCH_S, Policy
+from sluice.worker.calibrate import Cost, measure
+from sluice.worker.model import threads
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.loader import load
+from sluice.worker.threads.model import Asynchronous
+from sluice.worker.tokenizing import spread
 
 log = logging.getLogger(__name__)
 

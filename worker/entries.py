@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.envelope import Entry, failed, labelled
-from tasks.errors import SluiceError
-from worker.message import Answer, Outcome, Received
-from worker.model.base import Classifier
+from sluice.tasks.envelope import Entry, failed, labelled
+from sluice.tasks.errors import SluiceError
+from sluice.worker.message import Answer, Outcome, Received
+from sluice.worker.model.base import Classifier
 
 
 class Entries:

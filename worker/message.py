@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tasks.envelope import Entry, Message
-from tasks.errors import SluiceError
+from sluice.tasks.envelope import Entry, Message
+from sluice.tasks.errors import SluiceError
 
 
 @dataclass(slots=True, eq=False)

@@ -12,19 +12,19 @@ from typing import Any
 from celery import Celery
 from celery.worker import state as worker_state
 
-from tasks.errors import Revoked
-from tasks.redis_client import connect
-from worker.cache import ResultCache
-from worker.capacity import Capacity
-from worker.consumer.waker import Waker
-from worker.message import Drain, NewConnection, Received
-from worker.results import ResultStore
-from worker.stats import Stats
-from worker.threads.batcher import Batcher
-from worker.threads.deliver import Deliver
-from worker.threads.encoder import Encoder
-from worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
-from worker.threads.model import ModelThread
+from sluice.tasks.errors import Revoked
+from sluice.tasks.redis_client import connect
+from sluice.worker.cache import ResultCache
+from sluice.worker.capacity import Capacity
+from sluice.worker.consumer.waker import Waker
+from sluice.worker.message import Drain, NewConnection, Received
+from sluice.worker.results import ResultStore
+from sluice.worker.stats import Stats
+from sluice.worker.threads.batcher import Batcher
+from sluice.worker.threads.deliver import Deliver
+from sluice.worker.threads.encoder import Encoder
+from sluice.worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
+from sluice.worker.threads.model import ModelThread
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from worker.message import Received
+from sluice.worker.message import Received
 
 
 class Trials:

@@ -19,12 +19,12 @@ import redis
 from celery import Celery
 from celery.canvas import maybe_signature
 
-from tasks import keys
-from tasks.envelope import Entry
-from tasks.errors import SluiceError
-from tasks.replies import REPLY_TTL_S
-from tasks.results import WORKER_TTL_S
-from worker.message import Received
+from sluice.tasks import keys
+from sluice.tasks.envelope import Entry
+from sluice.tasks.errors import SluiceError
+from sluice.tasks.replies import REPLY_TTL_S
+from sluice.tasks.results import WORKER_TTL_S
+from sluice.worker.message import Received
 
 #: SET and PUBLISH of many results as one command. For results of one message each, what a command costs here (packing
 #: it, reading its answer) is most of what this thread does.

@@ -7,9 +7,9 @@ from collections import deque
 from statistics import median
 from typing import Any
 
-from tasks.errors import SluiceError
-from worker.message import Outcome
-from worker.results import Stored
+from sluice.tasks.errors import SluiceError
+from sluice.worker.message import Outcome
+from sluice.worker.results import Stored
 
 #: Batches that "lately" means in sizes and rates.
 RECENT = 256

@@ -1,4 +1,4 @@
-"""``python -m backfill.archive --parent PID [--check] FOLDER``: started by the web process, never by hand."""
+"""``python -m sluice.backfill.archive --parent PID [--check] FOLDER``: started by the web process, never by hand."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import orjson
 
-from backfill.archive import limits
-from backfill.archive.folder import Folder
-from backfill.archive.parent import end_with
-from backfill.archive.plan import UNPACKED_TIMES
-from config.settings import current
+from sluice.backfill.archive import limits
+from sluice.backfill.archive.folder import Folder
+from sluice.backfill.archive.parent import end_with
+from sluice.backfill.archive.plan import UNPACKED_TIMES
+from sluice.config.settings import current
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: A result may be larger than its input: labels and scores.
@@ -29,11 +29,11 @@ def main() -> int:
     limits.apply(UNPACKED_TIMES * RESULT_TIMES * settings.max_archive_bytes)
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
     if options.check:
-        from backfill.archive.check import check
+        from sluice.backfill.archive.check import check
 
         sys.stdout.buffer.write(orjson.dumps(check(folder, settings)))
         return 0
-    from backfill.archive.runner import FolderStop, run
+    from sluice.backfill.archive.runner import FolderStop, run
 
     stop = FolderStop(folder)
     stop.install()
@@ -42,7 +42,9 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="backfill.archive", description="Classify or check one uploaded archive.")
+    parser = argparse.ArgumentParser(
+        prog="sluice.backfill.archive", description="Classify or check one uploaded archive."
+    )
     parser.add_argument("--parent", type=int, required=True, help="the process that this one does not outlive")
     parser.add_argument("--check", action="store_true", help="say as JSON what is wrong with the upload")
     parser.add_argument("folder", type=Path)
@@ -55,7 +57,7 @@ def guarded() -> int:
         return main()
     except Exception as exc:
         frames = "".join(traceback.format_tb(exc.__traceback__))
-        logging.getLogger("backfill.archive").error("%s\n%s", type(exc).__name__, frames)
+        logging.getLogger("sluice.backfill.archive").error("%s\n%s", type(exc).__name__, frames)
         return 1
 
 

@@ -6,12 +6,12 @@ import os
 import re
 from typing import Any
 
-from backfill.archive.folder import Folder
-from backfill.archive.plan import plan_of, told
-from backfill.inputs.opening import open_inputs
-from backfill.stop import Stop
-from config.settings import Settings
-from tasks.errors import SluiceError
+from sluice.backfill.archive.folder import Folder
+from sluice.backfill.archive.plan import plan_of, told
+from sluice.backfill.inputs.opening import open_inputs
+from sluice.backfill.stop import Stop
+from sluice.config.settings import Settings
+from sluice.tasks.errors import SluiceError
 
 #: An error that names an option is about the field of that name.
 OPTION = re.compile(r"--(text-column|sender-column|time-column|encoding|delimiter|date-order)\b")

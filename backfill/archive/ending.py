@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from backfill.archive.folder import Folder
-from backfill.engine import Outcome
-from backfill.report.names import ReportNames
-from backfill.tally import Tally
+from sluice.backfill.archive.folder import Folder
+from sluice.backfill.engine import Outcome
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.tally import Tally
 
 
 def save(folder: Folder, outcome: Outcome) -> None:

@@ -26,8 +26,8 @@ from uuid import uuid4
 
 import orjson
 
-from backfill.lock import Lock
-from backfill.whole import replace_whole
+from sluice.backfill.lock import Lock
+from sluice.backfill.whole import replace_whole
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "sqlite": ".sqlite"}
@@ -50,7 +50,7 @@ class Description(_Kept):
     Attributes:
         created_at: Unix seconds.
         names: what the caller calls the files, ``file-1`` first; fit for a screen, never used as paths.
-        read: the fields of ``backfill.formats.base.ReadOptions`` that were given.
+        read: the fields of ``sluice.backfill.formats.base.ReadOptions`` that were given.
         key, body: digests of the Idempotency-Key and of what came with it.
     """
 

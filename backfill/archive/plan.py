@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from backfill.archive.folder import Description, Folder
-from backfill.formats.base import ReadOptions
-from backfill.plan import Plan
-from config.settings import Settings
-from tasks.errors import SluiceError
+from sluice.backfill.archive.folder import Description, Folder
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.plan import Plan
+from sluice.config.settings import Settings
+from sluice.tasks.errors import SluiceError
 
 #: What files may unpack to, in times of ``MAX_ARCHIVE_BYTES``: exports shrink to a tenth, bombs to a thousandth.
 UNPACKED_TIMES = 20

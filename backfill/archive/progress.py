@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from backfill.archive.folder import Folder, Progress
-from backfill.tally import Tally
+from sluice.backfill.archive.folder import Folder, Progress
+from sluice.backfill.tally import Tally
 
 WRITE_EVERY_S = 1.0
 #: Seconds for which a sentence is shown after it was said last.
@@ -15,7 +15,7 @@ NOTE_S = 5.0
 
 
 class FolderDisplay:
-    """A ``backfill.display.Display`` that writes ``progress.json``.
+    """A ``sluice.backfill.display.Display`` that writes ``progress.json``.
 
     Args:
         words: what a note becomes before it is shown.

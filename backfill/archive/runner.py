@@ -8,18 +8,18 @@ import time
 import traceback
 from functools import partial
 
-from backfill import engine
-from backfill.archive import ending
-from backfill.archive.folder import Folder, Progress, Starts
-from backfill.archive.plan import in_their_words, plan_of, told
-from backfill.archive.progress import FolderDisplay, counted
-from backfill.carriers.queue import QueueCarrier
-from backfill.engine import Outcome
-from backfill.plan import Plan
-from backfill.stop import Stop, Stopped
-from backfill.tally import Tally
-from config.settings import Settings
-from tasks.errors import BackendUnavailable, BrokerUnavailable, ServiceNotRunning, SluiceError
+from sluice.backfill import engine
+from sluice.backfill.archive import ending
+from sluice.backfill.archive.folder import Folder, Progress, Starts
+from sluice.backfill.archive.plan import in_their_words, plan_of, told
+from sluice.backfill.archive.progress import FolderDisplay, counted
+from sluice.backfill.carriers.queue import QueueCarrier
+from sluice.backfill.engine import Outcome
+from sluice.backfill.plan import Plan
+from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.tally import Tally
+from sluice.config.settings import Settings
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, ServiceNotRunning, SluiceError
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _done(progress: Progress, tally: Tally) -> Progress:
 
 def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str, display: FolderDisplay) -> bool:
     """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
-    from backfill.report.page import write_report
+    from sluice.backfill.report.page import write_report
 
     if folder.starts().count > REPORT_STARTS:
         log.error("%s: no report: its runner died while writing it", folder.id)

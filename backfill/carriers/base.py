@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
 
 Answers = list[tuple[int, Entry]]
 

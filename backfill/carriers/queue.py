@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from backfill.carriers.base import Answers, Shape
-from backfill.stop import Stop
-from config.settings import Settings
-from tasks.client import Client
-from tasks.errors import BackendUnavailable, BrokerUnavailable
-from tasks.shape import envelope_messages
+from sluice.backfill.carriers.base import Answers, Shape
+from sluice.backfill.stop import Stop
+from sluice.config.settings import Settings
+from sluice.tasks.client import Client
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
+from sluice.tasks.shape import envelope_messages
 
 log = logging.getLogger(__name__)
 

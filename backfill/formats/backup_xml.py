@@ -10,13 +10,13 @@ from operator import itemgetter
 from typing import Any
 from xml.parsers import expat
 
-from backfill.columns import Column, Roles, unique
-from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.roles import roles_or
-from backfill.formats.surrogates import Repair
-from backfill.inputs.origin import Origin
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column, Roles, unique
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.surrogates import Repair
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 CHUNK_BYTES = 1 << 18
 #: Longest element: an unclosed quote would otherwise pull the rest of the file into memory. Holds any attachment.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backfill.columns import Column, Roles
-from backfill.row import Row
+from sluice.backfill.columns import Column, Roles
+from sluice.backfill.row import Row
 
 #: Names under which archives keep the text, the sender and the time, in the order in which they are tried.
 TEXT_NAMES = ("text", "message", "body", "sms", "content")

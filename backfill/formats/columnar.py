@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from backfill.columns import Column, Roles, unique
-from backfill.formats.base import ReadOptions
-from backfill.formats.names import listed
-from backfill.formats.roles import roles_of
-from backfill.inputs.origin import Origin
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column, Roles, unique
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.names import listed
+from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 #: Rows that are Python values at a time.
 SLICE_ROWS = 4_096

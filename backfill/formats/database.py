@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from backfill.formats.base import MAX_FIELD_CHARS
-from backfill.formats.names import listed
-from backfill.inputs.origin import Origin
-from tasks.errors import UnreadableArchive
+from sluice.backfill.formats.base import MAX_FIELD_CHARS
+from sluice.backfill.formats.names import listed
+from sluice.backfill.inputs.origin import Origin
+from sluice.tasks.errors import UnreadableArchive
 
 #: Rows of one question.
 SLICE_ROWS = 1_000

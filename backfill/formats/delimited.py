@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from backfill.columns import Column, unique
-from backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
-from backfill.formats.dialect import Match, delimiter_of, dialect_of
-from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
-from backfill.formats.names import is_value
-from backfill.formats.roles import roles_of
-from backfill.formats.row_lines import RowLines
-from backfill.inputs.origin import Origin
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column, unique
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
+from sluice.backfill.formats.dialect import Match, delimiter_of, dialect_of
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.names import is_value
+from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.formats.row_lines import RowLines
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 #: Longest line, in characters; rows over several lines may have more.
 MAX_LINE_CHARS = 8 * MAX_FIELD_CHARS

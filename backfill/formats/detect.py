@@ -9,14 +9,14 @@ from pathlib import Path
 
 import orjson
 
-from backfill.formats.base import ReadOptions
-from backfill.formats.delimited import match_of
-from backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
-from backfill.formats.jsonl import parsed_leniently
-from backfill.formats.registry import FORMATS
-from backfill.formats.whatsapp import HEADER
-from backfill.inputs.origin import Origin
-from tasks.errors import UnknownFormat, UnreadableArchive
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.delimited import match_of
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
+from sluice.backfill.formats.jsonl import parsed_leniently
+from sluice.backfill.formats.registry import FORMATS
+from sluice.backfill.formats.whatsapp import HEADER
+from sluice.backfill.inputs.origin import Origin
+from sluice.tasks.errors import UnknownFormat, UnreadableArchive
 
 #: Lines that are looked at.
 LINES = 20

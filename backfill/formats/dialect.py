@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
-from tasks.errors import UnreadableArchive
+from sluice.tasks.errors import UnreadableArchive
 
 DELIMITERS = (",", "\t", ";", "|")
 #: How files are quoted: by ``"``, by ``'``, not at all.

@@ -6,9 +6,9 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from backfill.formats.alphabets import ENCODINGS, latin_of
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.formats.alphabets import ENCODINGS, latin_of
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 #: Bytes that are looked at.
 SAMPLE_BYTES = 1 << 20

@@ -8,14 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfill.columns import TEXT, Column, Roles
-from backfill.formats.base import ReadOptions
-from backfill.formats.database import Database, quoted
-from backfill.formats.roles import roles_or
-from backfill.formats.typedstream import text_of
-from backfill.inputs.origin import Origin
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import TEXT, Column, Roles
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.database import Database, quoted
+from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.typedstream import text_of
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 #: What dates count from, and above which they are nanoseconds: as seconds that would be the year 33,000.
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)

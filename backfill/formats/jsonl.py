@@ -9,14 +9,14 @@ from typing import Any, AnyStr, BinaryIO
 
 import orjson
 
-from backfill.columns import Column, unique
-from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
-from backfill.formats.keys import Keys
-from backfill.formats.roles import roles_of
-from backfill.inputs.origin import Origin
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column, unique
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.keys import Keys
+from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 #: Largest JSON array, in bytes: it is parsed as a whole.
 MAX_ARRAY_BYTES = 64 << 20

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfill.columns import TEXT
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import TEXT
+from sluice.tasks.errors import UnreadableArchive
 
 #: More keys than this are data that somebody has put into keys.
 MAX_KEYS = 1_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from backfill.formats.base import Reader, ReadOptions
-from backfill.inputs.origin import Origin
-from tasks.errors import UnreadableArchive
+from sluice.backfill.formats.base import Reader, ReadOptions
+from sluice.backfill.inputs.origin import Origin
+from sluice.tasks.errors import UnreadableArchive
 
 #: Module of this package by format: loaded when an input needs it, for some load libraries.
 MODULES = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backfill.columns import Roles
-from backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES, ReadOptions
-from backfill.formats.names import listed
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Roles
+from sluice.backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES, ReadOptions
+from sluice.backfill.formats.names import listed
+from sluice.tasks.errors import UnreadableArchive
 
 
 def roles_of(origin: str, names: Sequence[str], options: ReadOptions) -> Roles:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backfill.columns import Column, Roles, unique
-from backfill.formats.base import ReadOptions
-from backfill.formats.jsonl import Object, objects
-from backfill.formats.keys import Keys
-from backfill.formats.roles import roles_or
-from backfill.inputs.origin import Origin
-from backfill.row import Row
+from sluice.backfill.columns import Column, Roles, unique
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.jsonl import Object, objects
+from sluice.backfill.formats.keys import Keys
+from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
 
 #: What every message gets; the columns of an MMS have neither text nor sender, so they come from what the app adds.
 ALWAYS = ("address", "date", "body")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfill.columns import TEXT, Column, Roles
-from backfill.formats.base import ReadOptions
-from backfill.formats.database import Database, quoted
-from backfill.formats.roles import roles_of
-from backfill.inputs.origin import Origin
-from backfill.outputs.values import as_text
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import TEXT, Column, Roles
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.database import Database, quoted
+from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.outputs.values import as_text
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 TABLE = "messages"
 #: Types by declared type, with the kinds of values that fit them; other values make the column text.

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
-from backfill.columns import Column, Roles
-from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.encoding import SAMPLE_BYTES, Encoding, encoding_of, whole
-from backfill.formats.roles import roles_or
-from backfill.inputs.origin import Origin
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column, Roles
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, encoding_of, whole
+from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 
 COLUMNS = ("date", "time", "timestamp", "sender", "text")
 #: Marks of the direction of writing, and of the byte order: they mean nothing here.

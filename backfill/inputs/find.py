@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backfill.plan import Plan
-from tasks.errors import UnreadableArchive
+from sluice.backfill.plan import Plan
+from sluice.tasks.errors import UnreadableArchive
 
 STDIN = "-"
 

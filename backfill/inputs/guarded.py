@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
-from tasks.errors import SluiceError, UnreadableArchive
+from sluice.tasks.errors import SluiceError, UnreadableArchive
 
 #: What reading and unpacking raises when the bytes are not what they should be. RuntimeError and NotImplementedError
 #: are zipfile's, for members that are encrypted or packed in a way that it does not know.

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from backfill.formats.base import Reader
-from backfill.formats.detect import detect, recognise
-from backfill.formats.registry import open_reader
-from backfill.inputs.find import Found, find
-from backfill.inputs.packed import PackedOrigin, file_origin, member_origin
-from backfill.inputs.packing import HEAD_BYTES, packing_of
-from backfill.inputs.pipe import copy_pipe, copy_stdin
-from backfill.inputs.unpacking import Unpacking
-from backfill.plan import Plan
-from backfill.stop import Stop
-from tasks.errors import UnknownFormat, UnreadableArchive
+from sluice.backfill.formats.base import Reader
+from sluice.backfill.formats.detect import detect, recognise
+from sluice.backfill.formats.registry import open_reader
+from sluice.backfill.inputs.find import Found, find
+from sluice.backfill.inputs.packed import PackedOrigin, file_origin, member_origin
+from sluice.backfill.inputs.packing import HEAD_BYTES, packing_of
+from sluice.backfill.inputs.pipe import copy_pipe, copy_stdin
+from sluice.backfill.inputs.unpacking import Unpacking
+from sluice.backfill.plan import Plan
+from sluice.backfill.stop import Stop
+from sluice.tasks.errors import UnknownFormat, UnreadableArchive
 
 #: The member that makes a ZIP an archive of SMS Import/Export.
 SMS_IE_MEMBER = "messages.ndjson"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from zipfile import ZipFile, ZipInfo
 
-from backfill.inputs.guarded import DAMAGE, Guarded, damaged
-from backfill.inputs.packing import CHUNK_BYTES, HEAD_BYTES, Counted, packing_of, unpacked
-from backfill.inputs.unpacking import Unpacking
-from tasks.errors import SluiceError, UnreadableArchive, UnwritableOutput
+from sluice.backfill.inputs.guarded import DAMAGE, Guarded, damaged
+from sluice.backfill.inputs.packing import CHUNK_BYTES, HEAD_BYTES, Counted, packing_of, unpacked
+from sluice.backfill.inputs.unpacking import Unpacking
+from sluice.tasks.errors import SluiceError, UnreadableArchive, UnwritableOutput
 
 #: Packed in packed is unpacked up to this depth, a ZIP counted.
 MAX_LAYERS = 2

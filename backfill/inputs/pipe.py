@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from backfill.stop import SLICE_S
-from tasks.errors import UnreadableArchive, UnwritableOutput
+from sluice.backfill.stop import SLICE_S
+from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 
 CHUNK_BYTES = 1 << 20
 

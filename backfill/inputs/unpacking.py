@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.errors import UnreadableArchive, UnwritableOutput
+from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 
 #: Longest part of an input's own name in the name of its unpacked copy.
 NAME_CHARS = 60

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfill.columns import TEXT, Column
-from tasks.envelope import Entry
+from sluice.backfill.columns import TEXT, Column
+from sluice.tasks.envelope import Entry
 
 PREFIX = "sluice_"
 #: Decimal places of probabilities: what batches of different shapes agree on.

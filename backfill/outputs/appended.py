@@ -6,8 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from backfill.folder import sync_folder
-from backfill.outputs.fault import faults_of, lost
+from sluice.backfill.folder import sync_folder
+from sluice.backfill.outputs.fault import faults_of, lost
 
 
 class AppendedFile:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.errors import UnwritableOutput
+from sluice.tasks.errors import UnwritableOutput
 
 
 @contextmanager

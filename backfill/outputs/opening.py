@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from backfill.columns import Column
-from backfill.outputs.base import State, Writer
-from tasks.errors import UnwritableOutput
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.base import State, Writer
+from sluice.tasks.errors import UnwritableOutput
 
 #: Suffixes by format; the first is the one that we give.
 FORMATS = {
@@ -35,19 +35,19 @@ def open_writer(output_format: str, partial: Path, columns: Sequence[Column], st
         UnwritableOutput: the format is unknown, ``partial`` cannot be written, or it holds less than ``state`` says.
     """
     if output_format in ("csv", "tsv"):
-        from backfill.outputs.delimited import DelimitedWriter
+        from sluice.backfill.outputs.delimited import DelimitedWriter
 
         return DelimitedWriter(partial, columns, state, "," if output_format == "csv" else "\t")
     if output_format == "jsonl":
-        from backfill.outputs.jsonl import JsonlWriter
+        from sluice.backfill.outputs.jsonl import JsonlWriter
 
         return JsonlWriter(partial, columns, state)
     if output_format == "parquet":
-        from backfill.outputs.parquet import ParquetWriter
+        from sluice.backfill.outputs.parquet import ParquetWriter
 
         return ParquetWriter(partial, columns, state)
     if output_format == "sqlite":
-        from backfill.outputs.sqlite import SqliteWriter
+        from sluice.backfill.outputs.sqlite import SqliteWriter
 
         return SqliteWriter(partial, columns, state)
     raise UnwritableOutput(f"there is no output format {output_format!r}: choose one of {', '.join(FORMATS)}")

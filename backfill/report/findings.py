@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backfill.report import scripts
-from backfill.report.examples import Examples
-from backfill.report.read import Batch
-from backfill.report.senders import Senders
-from backfill.report.timeline import Timeline
-from backfill.report.times import NEVER, Times
+from sluice.backfill.report import scripts
+from sluice.backfill.report.examples import Examples
+from sluice.backfill.report.read import Batch
+from sluice.backfill.report.senders import Senders
+from sluice.backfill.report.timeline import Timeline
+from sluice.backfill.report.times import NEVER, Times
 
 #: Bars of a histogram of probabilities from 0 to 1.
 BINS = 20

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from backfill.report.masking import visible
+from sluice.backfill.report.masking import visible
 
 
 class Markup(str):

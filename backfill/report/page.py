@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from backfill.report import palette, sections
-from backfill.report.findings import Findings
-from backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, section, text, tile
-from backfill.report.masking import Privacy
-from backfill.report.names import ReportNames
-from backfill.report.read import batches
-from backfill.report.sections import Labels
-from backfill.report.words import duration, minute, percent, plural, rate, rows, span
-from backfill.tally import Tally
-from backfill.whole import replace_whole
-from tasks.errors import UnwritableOutput
+from sluice.backfill.report import palette, sections
+from sluice.backfill.report.findings import Findings
+from sluice.backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, section, text, tile
+from sluice.backfill.report.masking import Privacy
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.report.read import batches
+from sluice.backfill.report.sections import Labels
+from sluice.backfill.report.words import duration, minute, percent, plural, rate, rows, span
+from sluice.backfill.tally import Tally
+from sluice.backfill.whole import replace_whole
+from sluice.tasks.errors import UnwritableOutput
 
 #: Labels that get a tile each; with more of them, only so many.
 TILES = 4
@@ -140,7 +140,7 @@ def _footer(privacy: Privacy) -> Markup:
 
 
 def _css() -> str:
-    css = files("backfill.report").joinpath("report.css").read_text(encoding="utf-8")
+    css = files("sluice.backfill.report").joinpath("report.css").read_text(encoding="utf-8")
     return css + "".join(_swatches())
 
 

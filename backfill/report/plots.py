@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from backfill.report.findings import BINS, UNSURE
-from backfill.report.palette import HATCHES, Theme
-from backfill.report.scripts import NAMES, majority
-from backfill.report.timeline import DAY_S, Bars
-from backfill.report.words import MONTHS, day, percent
+from sluice.backfill.report.findings import BINS, UNSURE
+from sluice.backfill.report.palette import HATCHES, Theme
+from sluice.backfill.report.scripts import NAMES, majority
+from sluice.backfill.report.timeline import DAY_S, Bars
+from sluice.backfill.report.words import MONTHS, day, percent
 
 #: Width in CSS pixels; 100 of them are an inch of the picture.
 WIDTH = 720

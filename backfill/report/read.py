@@ -16,8 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backfill.report.names import ReportNames
-from tasks.errors import UnreadableArchive
+from sluice.backfill.report.names import ReportNames
+from sluice.tasks.errors import UnreadableArchive
 
 #: Most rows and, a row more or less, most characters of text in one batch.
 BATCH_ROWS = 16_384

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backfill.report import palette, plots, scripts
-from backfill.report.findings import UNSURE, WANTED, Findings
-from backfill.report.markup import (
+from sluice.backfill.report import palette, plots, scripts
+from sluice.backfill.report.findings import UNSURE, WANTED, Findings
+from sluice.backfill.report.markup import (
     MAX_NAME_CHARS,
     Cell,
     Markup,
@@ -23,11 +23,11 @@ from backfill.report.markup import (
     tag,
     text,
 )
-from backfill.report.masking import MAX_SENDER_CHARS, visible
-from backfill.report.senders import MIN_ROWS, Sender
-from backfill.report.times import Times
-from backfill.report.words import duration, percent, plural, rate, rows
-from backfill.tally import Tally
+from sluice.backfill.report.masking import MAX_SENDER_CHARS, visible
+from sluice.backfill.report.senders import MIN_ROWS, Sender
+from sluice.backfill.report.times import Times
+from sluice.backfill.report.words import duration, percent, plural, rate, rows
+from sluice.backfill.tally import Tally
 
 TOP_SENDERS = 15
 #: Points of the throughput curve.

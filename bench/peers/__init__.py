@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.results import Results
-    from bench.statistics import Row
+    from sluice.bench.results import Results
+    from sluice.bench.statistics import Row
 
 # Imports wait: every peer's process imports this package, and needs none of the measurement.
 
 
 def run(texts: Sequence[str], **options: Any) -> list[Row]:
-    """``bench.peers.measurement.run``."""
-    from bench.peers import measurement
+    """``sluice.bench.peers.measurement.run``."""
+    from sluice.bench.peers import measurement
 
     return measurement.run(texts, **options)
 
 
 def report(rows: Sequence[Row], results: Results) -> None:
-    """``bench.peers.comparison.report``."""
-    from bench.peers import comparison
+    """``sluice.bench.peers.comparison.report``."""
+    from sluice.bench.peers import comparison
 
     comparison.report(rows, results)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from config.settings import Settings
+from sluice.config.settings import Settings
 
 HOST = "127.0.0.1"
 #: Threads of a WSGI server: callers that wait for their answers at once.
@@ -20,7 +20,7 @@ class Model:
     """The classifier that the settings name, asked for whole batches."""
 
     def __init__(self, settings: Settings) -> None:
-        from worker.model.loader import load
+        from sluice.worker.model.loader import load
 
         self._classifier = load(settings)
         self._size = settings.max_batch_size

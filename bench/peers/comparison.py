@@ -1,13 +1,13 @@
-"""What the rows of ``bench.peers.measurement`` say: tables, ratios within the runs, plots."""
+"""What the rows of ``sluice.bench.peers.measurement`` say: tables, ratios within the runs, plots."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench import plots
-from bench.peers.measurement import JOB, ONE_TEXT
-from bench.results import Results, print_table
-from bench.statistics import Row, median, spread, summarise
+from sluice.bench import plots
+from sluice.bench.peers.measurement import JOB, ONE_TEXT
+from sluice.bench.results import Results, print_table
+from sluice.bench.statistics import Row, median, spread, summarise
 
 KEYS = ("key", "contender", "load", "connections", "in_flight")
 FIGURES = ("messages_per_s", "p50_ms", "p99_ms", "errors")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from bench.peers.process import Process
-from bench.service import Servers, Service, without_own_settings
+from sluice.bench.peers.process import Process
+from sluice.bench.service import Servers, Service, without_own_settings
 from tests.harness.process import free_port, wait_for
 from tests.harness.web import exchange
 from tests.harness.worker import environment
@@ -36,7 +36,7 @@ class Contender:
     """What ``python -m`` runs; it is given ``--port``."""
     worker: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """By field name of ``config.settings``; what the measurement sets wins over them."""
+    """By field name of ``sluice.config.settings``; what the measurement sets wins over them."""
 
     @property
     def ours(self) -> bool:
@@ -52,8 +52,8 @@ class Contender:
 PATIENT = {"sync_wait_s": 120}
 #: Batchers that wait a fixed time do best with a short wait: while the model is busy their next batch fills anyway.
 SHORT_WAIT = {"batch_wait_ms": 1}
-CELERY_WORKER = ("celery", "-A", "bench.peers.queue_workers", "worker", *QUIET)
-FLASK = ("bench.peers.flask_front", "--task")
+CELERY_WORKER = ("celery", "-A", "sluice.bench.peers.queue_workers", "worker", *QUIET)
+FLASK = ("sluice.bench.peers.flask_front", "--task")
 
 CONTENDERS = {
     contender.key: contender
@@ -74,7 +74,7 @@ CONTENDERS = {
             "fastapi",
             "FastAPI batcher",
             needs=("fastapi", "uvicorn", "uvloop", "httptools"),
-            web=("bench.peers.fastapi_batcher",),
+            web=("sluice.bench.peers.fastapi_batcher",),
             settings=SHORT_WAIT,
         ),
         # With the wait that all have as a limit, as the usual recipe has it.
@@ -82,10 +82,12 @@ CONTENDERS = {
             "fastapi-5ms",
             "FastAPI batcher, 5 ms",
             needs=("fastapi", "uvicorn", "uvloop", "httptools"),
-            web=("bench.peers.fastapi_batcher",),
+            web=("sluice.bench.peers.fastapi_batcher",),
         ),
-        Contender("litserve", "LitServe", needs=("litserve",), web=("bench.peers.litserve_api",), settings=SHORT_WAIT),
-        Contender("mosec", "mosec", needs=("mosec",), web=("bench.peers.mosec_worker",), settings=SHORT_WAIT),
+        Contender(
+            "litserve", "LitServe", needs=("litserve",), web=("sluice.bench.peers.litserve_api",), settings=SHORT_WAIT
+        ),
+        Contender("mosec", "mosec", needs=("mosec",), web=("sluice.bench.peers.mosec_worker",), settings=SHORT_WAIT),
     )
 }
 

@@ -1,6 +1,6 @@
 """FastAPI with an in-process queue: one asyncio task gathers requests and runs the model in a thread.
 
-``python -m bench.peers.fastapi_batcher --port 8001``; the model and the limits come from ``SLUICE_*`` settings.
+``python -m sluice.bench.peers.fastapi_batcher --port 8001``; the model and the limits come from ``SLUICE_*`` settings.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel
 
-from bench.peers.common import HOST, Model, is_text, port_option
-from config.settings import Settings, current
+from sluice.bench.peers.common import HOST, Model, is_text, port_option
+from sluice.config.settings import Settings, current
 
 Waiting = tuple[str, "asyncio.Future[dict[str, Any]]", float]
 

@@ -1,7 +1,7 @@
 """The Flask front end of both Celery peers: send one task per request, wait for its result.
 
-``python -m bench.peers.flask_front --port 8001 --task peer.single`` or ``--task peer.batched``; broker, backend and
-limits come from ``SLUICE_*`` settings. The worker is ``bench.peers.queue_workers``.
+``python -m sluice.bench.peers.flask_front --port 8001 --task peer.single`` or ``--task peer.batched``; broker, backend
+and limits come from ``SLUICE_*`` settings. The worker is ``sluice.bench.peers.queue_workers``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from bench.peers.common import HOST, TIMEOUT_S, WEB_THREADS, is_text
-from config.settings import Settings, current
+from sluice.bench.peers.common import HOST, TIMEOUT_S, WEB_THREADS, is_text
+from sluice.config.settings import Settings, current
 
 TASK_VARIABLE = "PEER_TASK"
 QUEUE = "peer"
@@ -56,7 +56,7 @@ def _client(settings: Settings) -> Celery:
 
 def serve(port: int) -> None:
     Server(
-        "bench.peers.flask_front:create_app",
+        "sluice.bench.peers.flask_front:create_app",
         factory=True,
         address=HOST,
         port=port,

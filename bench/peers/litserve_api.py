@@ -1,6 +1,6 @@
 """LitServe with its batching API.
 
-``python -m bench.peers.litserve_api --port 8001``; the model and the limits come from ``SLUICE_*`` settings.
+``python -m sluice.bench.peers.litserve_api --port 8001``; the model and the limits come from ``SLUICE_*`` settings.
 """
 
 # No postponed annotations here: LitServe looks at those of decode_request.
@@ -9,8 +9,8 @@ from typing import Any
 import litserve
 from fastapi import HTTPException, Request
 
-from bench.peers.common import HOST, TIMEOUT_S, Model, is_text, port_option
-from config.settings import Settings, current
+from sluice.bench.peers.common import HOST, TIMEOUT_S, Model, is_text, port_option
+from sluice.config.settings import Settings, current
 
 
 class ClassifyAPI(litserve.LitAPI):

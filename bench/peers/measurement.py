@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from bench.client import Load, Measured, measure
-from bench.peers import together
-from bench.peers.contenders import CONTENDERS, Contender, serving
-from bench.progress import progress
-from bench.service import SIMULATED, Servers
-from bench.statistics import Row
-from worker.model.simulated import SCHEME
+from sluice.bench.client import Load, Measured, measure
+from sluice.bench.peers import together
+from sluice.bench.peers.contenders import CONTENDERS, Contender, serving
+from sluice.bench.progress import progress
+from sluice.bench.service import SIMULATED, Servers
+from sluice.bench.statistics import Row
+from sluice.worker.model.simulated import SCHEME
 
 CONNECTIONS = (1, 64, 256)
 #: Callers with 64 texts each: a job for Sluice, 64 requests at once for the others.

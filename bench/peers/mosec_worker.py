@@ -1,6 +1,6 @@
 """mosec with one batching worker behind its own front end in Rust.
 
-``python -m bench.peers.mosec_worker --port 8001``; the model and the limits come from ``SLUICE_*`` settings.
+``python -m sluice.bench.peers.mosec_worker --port 8001``; the model and the limits come from ``SLUICE_*`` settings.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import orjson
 from mosec import Server, ValidationError, Worker
 from mosec.errors import DecodingError
 
-from bench.peers.common import HOST, TIMEOUT_S, Model, is_text, port_option
-from config.settings import Settings, current
+from sluice.bench.peers.common import HOST, TIMEOUT_S, Model, is_text, port_option
+from sluice.config.settings import Settings, current
 
 CAPACITY = 4096
 

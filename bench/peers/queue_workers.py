@@ -11,9 +11,9 @@ from typing import Any
 from celery import Celery
 from celery_batches import Batches
 
-from config.settings import current
-from tasks.envelope import labelled
-from worker.model.loader import load
+from sluice.config.settings import current
+from sluice.tasks.envelope import labelled
+from sluice.worker.model.loader import load
 
 BATCH = 64
 FLUSH_INTERVAL_S = 0.015

@@ -1,7 +1,7 @@
-"""An archive as a plain Celery program would send it: ``python -m bench.peers.row_client IN.csv OUT.csv``.
+"""An archive as a plain Celery program would send it: ``python -m sluice.bench.peers.row_client IN.csv OUT.csv``.
 
-One task per row for the worker of ``bench.peers.queue_workers``, every one sent before the first answer is read; the
-answers are fetched from the result store many at a time, and written in the order of the rows.
+One task per row for the worker of ``sluice.bench.peers.queue_workers``, every one sent before the first answer is
+read; the answers are fetched from the result store many at a time, and written in the order of the rows.
 """
 
 from __future__ import annotations

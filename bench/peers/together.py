@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from bench.client import Load, Measured
-from bench.loops import ClosedLoop, Connection
+from sluice.bench.client import Load, Measured
+from sluice.bench.loops import ClosedLoop, Connection
 
 
 class Together(ClosedLoop):

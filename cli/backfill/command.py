@@ -78,7 +78,7 @@ def backfill(inputs: tuple[str, ...], **options: Any) -> int:
     OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
     needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them.
     """
-    from cli.backfill.run import run
-    from config.settings import current
+    from sluice.cli.backfill.run import run
+    from sluice.config.settings import current
 
     return run(current(), inputs, **options)

@@ -10,18 +10,18 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Any, Self
 
-from backfill.carriers.base import Answers, Shape
-from backfill.stop import SLICE_S, Stop
-from config.settings import Settings
-from tasks.envelope import ENVELOPE_MESSAGES, parse
-from tasks.errors import ModelUnavailable, Revoked
-from worker.batching.former import WINDOW_BATCHES
-from worker.capacity import load_classifier, warm_up
-from worker.entries import Entries
-from worker.message import Abort, Outcome, Received
-from worker.threads.batcher import Batcher
-from worker.threads.encoder import Encoder
-from worker.threads.model import ModelThread
+from sluice.backfill.carriers.base import Answers, Shape
+from sluice.backfill.stop import SLICE_S, Stop
+from sluice.config.settings import Settings
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, parse
+from sluice.tasks.errors import ModelUnavailable, Revoked
+from sluice.worker.batching.former import WINDOW_BATCHES
+from sluice.worker.capacity import load_classifier, warm_up
+from sluice.worker.entries import Entries
+from sluice.worker.message import Abort, Outcome, Received
+from sluice.worker.threads.batcher import Batcher
+from sluice.worker.threads.encoder import Encoder
+from sluice.worker.threads.model import ModelThread
 
 #: Seconds that closing waits for the batches that the model has begun.
 CLOSE_S = 30.0

@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from backfill.report.words import percent
-from backfill.tally import Tally
-from cli.output import LABEL_COLOURS, screen
+from sluice.backfill.report.words import percent
+from sluice.backfill.tally import Tally
+from sluice.cli.output import LABEL_COLOURS, screen
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,19 +6,19 @@ import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from backfill import engine
-from backfill.carriers.base import Carrier
-from backfill.carriers.queue import QueueCarrier
-from backfill.engine import Outcome
-from backfill.formats.base import ReadOptions
-from backfill.outputs.opening import FORMATS, format_of
-from backfill.plan import Plan
-from backfill.stop import Stop, Stopped
-from cli.backfill.progress import Progress, print_summary
-from cli.embedded import require_running
-from cli.output import log_to, screen
-from config.settings import Settings
-from tasks.errors import InvalidInput, UnwritableOutput
+from sluice.backfill import engine
+from sluice.backfill.carriers.base import Carrier
+from sluice.backfill.carriers.queue import QueueCarrier
+from sluice.backfill.engine import Outcome
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.outputs.opening import FORMATS, format_of
+from sluice.backfill.plan import Plan
+from sluice.backfill.stop import Stop, Stopped
+from sluice.cli.backfill.progress import Progress, print_summary
+from sluice.cli.embedded import require_running
+from sluice.cli.output import log_to, screen
+from sluice.config.settings import Settings
+from sluice.tasks.errors import InvalidInput, UnwritableOutput
 
 
 def run(
@@ -94,7 +94,7 @@ def _carrier(
     settings: Settings, local: bool, lane: str, scores: bool, display: Progress, stop: Stop
 ) -> AbstractContextManager[Carrier]:
     if local:
-        from cli.backfill.local import LocalCarrier
+        from sluice.cli.backfill.local import LocalCarrier
 
         return LocalCarrier(settings, stop, scores)
     return QueueCarrier(settings, lane=lane, scores=scores, note=display.note, stop=stop)
@@ -139,7 +139,7 @@ def _check_report(report: Path, target: Path) -> None:
 
 
 def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool) -> None:
-    from backfill.report.page import write_report
+    from sluice.backfill.report.page import write_report
 
     write_report(
         report,

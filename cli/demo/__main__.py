@@ -1,4 +1,4 @@
-"""``python -m cli.demo``."""
+"""``python -m sluice.cli.demo``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from cli.demo.http import Http
-from cli.demo.service import DemoFailed, Service
-from cli.demo.steps import backfill_archive, predict_and_wait, submit_then_poll
-from cli.output import screen
+from sluice.cli.demo.http import Http
+from sluice.cli.demo.service import DemoFailed, Service
+from sluice.cli.demo.steps import backfill_archive, predict_and_wait, submit_then_poll
+from sluice.cli.output import screen
 
 
 def main() -> int:

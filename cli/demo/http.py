@@ -6,7 +6,7 @@ import json
 from http.client import HTTPConnection, HTTPException, HTTPMessage
 from typing import Any
 
-from cli.demo.service import DemoFailed
+from sluice.cli.demo.service import DemoFailed
 
 TIMEOUT_S = 30.0
 

@@ -13,8 +13,8 @@ from typing import Self
 
 from rich.console import Console
 
-from cli.processes import ends_with_parent, environment, sluice
-from cli.up.readiness import Readiness
+from sluice.cli.processes import ends_with_parent, environment, sluice
+from sluice.cli.up.readiness import Readiness
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0

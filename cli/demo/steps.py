@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.demo.http import Http
-from cli.demo.service import DemoFailed, Service
-from cli.output import LABEL_COLOURS
-from cli.processes import ROOT, sluice
+from sluice.cli.demo.http import Http
+from sluice.cli.demo.service import DemoFailed, Service
+from sluice.cli.output import LABEL_COLOURS
+from sluice.cli.processes import sluice
+from sluice.config.paths import ROOT
 
 ARCHIVE = ROOT / "samples" / "archive.csv"
 JOB_MESSAGES = 200

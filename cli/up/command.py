@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.up.option import processes_option
+from sluice.cli.up.option import processes_option
 
 
 @click.command(
@@ -30,7 +30,7 @@ def up(flower: bool, worker: bool, processes: int) -> int:
     Each line of output carries its part's name. Ctrl-C or SIGTERM stops all cleanly, web first; a second one
     hurries. A part that ends by itself stops the others, and the exit status is 1.
     """
-    from cli.up.service import serve
-    from config.settings import read
+    from sluice.cli.up.service import serve
+    from sluice.config.settings import read
 
     return serve(read(), flower=flower, worker=worker, processes=processes)

@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 
-from cli.processes import environment
-from config.settings import Settings
-from tasks.errors import SluiceError
+from sluice.cli.processes import environment
+from sluice.config.settings import Settings
+from sluice.tasks.errors import SluiceError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 COUNT = "import torch; print(torch.cuda.device_count())"

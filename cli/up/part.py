@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cli.processes import ends_with_parent, environment
+from sluice.cli.processes import ends_with_parent, environment
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Part:
 
     Attributes:
         name: what its lines are marked with; parts of one kind are numbered, as in ``worker-0``.
-        command: what to run; ``cli.processes.environment()`` is its environment.
+        command: what to run; ``sluice.cli.processes.environment()`` is its environment.
         env: what its environment has besides.
         grace_s: seconds between SIGTERM and SIGKILL.
         on_orphan: the signal that it gets when the supervisor itself is killed. SIGKILL unless it has children

@@ -10,14 +10,14 @@ import time
 
 import click
 
-from cli import embedded
-from cli.processes import sluice
-from cli.up import workers
-from cli.up.part import Part
-from cli.up.readiness import Readiness
-from cli.up.supervisor import Supervisor
-from config.settings import Settings
-from tasks.errors import SluiceError
+from sluice.cli import embedded
+from sluice.cli.processes import sluice
+from sluice.cli.up import workers
+from sluice.cli.up.part import Part
+from sluice.cli.up.readiness import Readiness
+from sluice.cli.up.supervisor import Supervisor
+from sluice.config.settings import Settings
+from sluice.tasks.errors import SluiceError
 
 COLOURS = {"web": "cyan", "worker": "green", "flower": "magenta", "redis": "blue", "sluice": "yellow"}
 #: Web first, so that waiting callers get their answers; Redis last, so that everybody can store.

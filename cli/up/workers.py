@@ -6,11 +6,11 @@ import os
 import signal
 from collections.abc import Sequence
 
-from cli.processes import sluice
-from cli.up.devices import VISIBLE, find
-from cli.up.part import Part
-from cli.up.supervisor import Supervisor
-from config.settings import Settings
+from sluice.cli.processes import sluice
+from sluice.cli.up.devices import VISIBLE, find
+from sluice.cli.up.part import Part
+from sluice.cli.up.supervisor import Supervisor
+from sluice.config.settings import Settings
 
 #: A warm stop finishes what is in the model; the rest goes back to the broker.
 GRACE_S = 60.0
@@ -60,7 +60,7 @@ def serve(parts: Sequence[Part]) -> int:
 
     Returns the exit status: that of the process that ended by itself, or 1.
     """
-    from cli.up.service import write_line
+    from sluice.cli.up.service import write_line
 
     supervisor = Supervisor(write_line)
     supervisor.catch_signals()

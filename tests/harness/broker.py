@@ -7,7 +7,7 @@ import redis
 from celery import Celery
 from kombu import Connection
 
-from tasks.envelope import QUEUES
+from sluice.tasks.envelope import QUEUES
 
 #: Celery's Redis transport keeps one list per priority step.
 PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")

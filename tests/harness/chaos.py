@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import pyarrow.parquet as pq
 
-from bench import archives
+from sluice.bench import archives
 from tests.harness.process import Child, wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.worker import Worker, environment
@@ -33,11 +33,11 @@ TOLERANCE = 1e-4
 #: first checkpoint, of those after it at none.
 EDGE = 0.05, 0.75
 #: `sluice`, and with a checkpoint every ``EVERY_S`` seconds in place of two, so that a short archive has many.
-SLUICE = ("-m", "cli.main")
+SLUICE = ("-m", "sluice.cli.main")
 EVERY_S = 0.05
 OFTEN = (
     "-c",
-    "import sys; from backfill import engine; from cli.main import run;"
+    "import sys; from sluice.backfill import engine; from sluice.cli.main import run;"
     f" engine.CHECKPOINT_S = {EVERY_S}; sys.exit(run(sys.argv[1:]))",
 )
 

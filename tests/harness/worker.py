@@ -9,8 +9,8 @@ from uuid import uuid4
 import redis
 from celery import Celery
 
-from config import settings as config
-from tasks.app import make_celery
+from sluice.config import settings as config
+from sluice.tasks.app import make_celery
 from tests.harness.process import Child
 
 SIMULATED = "simulated:?batch_ms=3&message_us=20&poison=POISON"

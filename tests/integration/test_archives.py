@@ -89,7 +89,7 @@ def children(pid: int) -> list[int]:
 def runners(front: Web) -> list[int]:
     """The processes that classify, which the server process started, which ``front`` started."""
     (server,) = children(front.pid)
-    return [pid for pid in children(server) if b"backfill.archive" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in children(server) if b"sluice.backfill.archive" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def runner(front: Web) -> int:

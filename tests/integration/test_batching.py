@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from tasks.envelope import TASK_NAME
-from tasks.errors import InvalidInput, ModelFailed
+from sluice.tasks.envelope import TASK_NAME
+from sluice.tasks.errors import InvalidInput, ModelFailed
 from tests.conftest import Brokers
 from tests.harness.process import wait_for
 from tests.harness.worker import Worker, client_app

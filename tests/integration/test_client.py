@@ -15,11 +15,11 @@ import pytest
 from celery import Celery, chain, chord, group
 from celery.result import AsyncResult, GroupResult
 
-from tasks.app import EXCHANGE_NAME
-from tasks.envelope import QUEUES, TASK_NAME
-from tasks.errors import ModelFailed
-from tasks.publisher import Publisher
-from tasks.replies import ReplyListener
+from sluice.tasks.app import EXCHANGE_NAME
+from sluice.tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.errors import ModelFailed
+from sluice.tasks.publisher import Publisher
+from sluice.tasks.replies import ReplyListener
 from tests.conftest import Brokers
 from tests.harness.events import Events
 from tests.harness.process import ROOT, wait_for

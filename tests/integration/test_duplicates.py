@@ -9,8 +9,8 @@ import pytest
 import redis
 from celery import Celery
 
-from tasks.envelope import QUEUES, TASK_NAME
-from tasks.errors import ModelFailed
+from sluice.tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.errors import ModelFailed
 from tests.conftest import Brokers
 from tests.harness.process import wait_for
 from tests.harness.worker import Worker, client_app

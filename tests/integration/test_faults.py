@@ -16,9 +16,9 @@ from celery import Celery
 from celery.result import AsyncResult
 from kombu import Connection
 
-from tasks.envelope import QUEUES, TASK_NAME
-from tasks.errors import BrokerUnavailable
-from tasks.publisher import Publisher
+from sluice.tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.errors import BrokerUnavailable
+from sluice.tasks.publisher import Publisher
 from tests.conftest import Brokers, drop_queues, missing
 from tests.harness.broker import held, sweep, waiting
 from tests.harness.process import ROOT, wait_for

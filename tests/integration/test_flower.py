@@ -12,7 +12,7 @@ import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 
-from tasks.envelope import TASK_NAME
+from sluice.tasks.envelope import TASK_NAME
 from tests.conftest import Brokers, missing
 from tests.harness.process import Child, free_port, wait_for
 from tests.harness.servers import Missing
@@ -45,7 +45,7 @@ def test_flower_lists_the_envelopes_without_their_texts(brokers: Brokers, folder
     app = client_app(env)
     port = free_port()
     env["SLUICE_FLOWER_PORT"] = str(port)
-    command = [sys.executable, "-m", "cli.main", "flower"]
+    command = [sys.executable, "-m", "sluice.cli.main", "flower"]
     worker, flower = Worker(folder, env, "-E").ready(), Child(command, folder / "flower.log", env)
     try:
         wait_for(lambda: shows(browser, f"http://127.0.0.1:{port}/workers", worker.hostname), "the worker", 40, 0.3)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tasks.redis_client import connect
-from tasks.results import ResultReader
+from sluice.tasks.redis_client import connect
+from sluice.tasks.results import ResultReader
+from sluice.web.gateway.sampler import Sampler
 from tests.harness.process import wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.worker import client_app, environment
-from web.gateway.sampler import Sampler
 
 
 def test_a_frozen_rabbitmq_is_noticed_and_looked_at_again(

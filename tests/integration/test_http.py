@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from config.settings import SHIPPED_MODEL, read
+from sluice.config.settings import SHIPPED_MODEL, read
+from sluice.worker.model.loader import load
 from tests.conftest import Brokers
 from tests.harness.process import ROOT, wait_for
 from tests.harness.web import Web
 from tests.harness.worker import Worker
-from worker.model.loader import load
 
 REQUESTS, CONNECTIONS = 2000, 64
 TOLERANCE = 1e-3

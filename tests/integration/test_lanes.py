@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 
-from config.settings import read
-from tasks.client import Client
-from tasks.envelope import QUEUES, TASK_NAME
+from sluice.config.settings import read
+from sluice.tasks.client import Client
+from sluice.tasks.envelope import QUEUES, TASK_NAME
 from tests.conftest import Brokers
 from tests.harness.process import wait_for
 from tests.harness.worker import Worker, client_app

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.envelope import TASK_NAME
+from sluice.tasks.envelope import TASK_NAME
 from tests.conftest import Brokers
 from tests.harness.worker import Worker, client_app
 from tests.integration.test_batching import counters
@@ -49,7 +49,7 @@ def test_a_partial_static_batch_runs_as_one_when_its_time_has_come(brokers: Brok
 
 def expected(texts: list[str]) -> list[tuple[str, float]]:
     """What the simulated model answers to each text alone."""
-    from worker.model.simulated import SimulatedClassifier
+    from sluice.worker.model.simulated import SimulatedClassifier
 
     model = SimulatedClassifier()
     rows = model.forward(model.encode(texts))

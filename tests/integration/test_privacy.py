@@ -11,8 +11,8 @@ import pytest
 from celery import Celery
 from kombu import Connection, Producer
 
-from tasks.app import EXCHANGE_NAME
-from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
+from sluice.tasks.app import EXCHANGE_NAME
+from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
 from tests.conftest import Brokers
 from tests.harness.broker import held, waiting
 from tests.harness.events import Events

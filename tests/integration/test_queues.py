@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kombu import Queue
 
-from tasks.queues import QueueCounter
+from sluice.tasks.queues import QueueCounter
 from tests.conftest import Brokers
 from tests.harness.worker import client_app
 

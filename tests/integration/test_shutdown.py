@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from celery.result import AsyncResult
 
-from tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.envelope import QUEUES, TASK_NAME
 from tests.conftest import Brokers
 from tests.harness.broker import held, waiting
 from tests.harness.process import wait_for

@@ -89,9 +89,10 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
 
 
 def _may(package: str, name: str) -> bool:
-    top = name.partition(".")[0]
-    if top in FORBIDDEN.get(package, ()):
+    if name.partition(".")[0] in FORBIDDEN.get(package, ()):
         return False
+    name = name.removeprefix("sluice.")
+    top = name.partition(".")[0]
     if top not in OWN or top == package:
         return True
     return top in ALLOWED[package] and _within(name, ONLY.get((package, top), (top,)))
@@ -101,19 +102,36 @@ def _within(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(f"{root}.") or root.startswith(f"{name}.") for root in roots)
 
 
+@pytest.mark.parametrize("package", [*sorted(ALLOWED), "tests", "samples", "deploy"])
+def test_every_part_goes_by_its_installed_name(package: str) -> None:
+    """A module imported by the name of its folder would be there twice, and any project's ``tasks.py`` shadows it."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(package)
+        for name, line in imported(path)
+        if name.partition(".")[0] in OWN
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_every_package_has_a_rule() -> None:
-    found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "sluice"}
     assert found <= set(ALLOWED)
+
+
+def test_every_part_is_linked_into_the_one_package() -> None:
+    links = {path.name: path.resolve() for path in (ROOT / "sluice").iterdir() if path.is_symlink()}
+    assert links == {name: ROOT / name for name in (*ALLOWED, "models", "samples")}
 
 
 @pytest.mark.parametrize(
     ("code", "unwanted"),
     [
-        ("import web.app", {"torch", "transformers", "tokenizers", "sklearn", "matplotlib", "pyarrow"}),
-        ("import backfill.archive.folder", {"torch", "celery", "pyarrow", "flask"}),
-        ("import tasks.app, tasks.publisher, tasks.replies", {"torch", "flask", "granian"}),
-        ("import cli.backfill.local", {"torch", "celery", "kombu", "redis", "flask"}),
-        ("import cli.main", {"torch", "celery", "kombu", "redis", "flask", "pydantic", "rich"}),
+        ("import sluice.web.app", {"torch", "transformers", "tokenizers", "sklearn", "matplotlib", "pyarrow"}),
+        ("import sluice.backfill.archive.folder", {"torch", "celery", "pyarrow", "flask"}),
+        ("import sluice.tasks.app, sluice.tasks.publisher, sluice.tasks.replies", {"torch", "flask", "granian"}),
+        ("import sluice.cli.backfill.local", {"torch", "celery", "kombu", "redis", "flask"}),
+        ("import sluice.cli.main", {"torch", "celery", "kombu", "redis", "flask", "pydantic", "rich"}),
     ],
 )
 def test_what_importing_loads(code: str, unwanted: set[str]) -> None:
@@ -127,13 +145,13 @@ def test_what_importing_loads(code: str, unwanted: set[str]) -> None:
     ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
-    code = f"from cli.main import run; assert run({arguments!r}) == 0"
+    code = f"from sluice.cli.main import run; assert run({arguments!r}) == 0"
     assert not _modules_after(code) & {"torch", "transformers", "celery", "kombu", "redis", "flask", "pydantic"}
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate"])
 def test_help_of_training_loads_no_torch(name: str) -> None:
-    code = f"from cli.main import run; assert run([{name!r}, '--help']) == 0"
+    code = f"from sluice.cli.main import run; assert run([{name!r}, '--help']) == 0"
     assert not _modules_after(code) & {"torch", "transformers", "sklearn", "matplotlib"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.archives.archives import Archives
-from web.archives.child import Command
+from sluice.web.archives.archives import Archives
+from sluice.web.archives.child import Command
 
 __all__ = ["Archives", "Command"]

@@ -1,16 +1,16 @@
-"""The parts of ``web.archives``, joined for one process."""
+"""The parts of ``sluice.web.archives``, joined for one process."""
 
 from __future__ import annotations
 
 from flask import Blueprint
 
-from config.settings import Settings
-from web.archives.child import Command
-from web.archives.desk import ArchiveDesk
-from web.archives.keeper import Keeper
-from web.archives.routes import blueprint
-from web.archives.shelf import Shelf
-from web.auth import Guard
+from sluice.config.settings import Settings
+from sluice.web.archives.child import Command
+from sluice.web.archives.desk import ArchiveDesk
+from sluice.web.archives.keeper import Keeper
+from sluice.web.archives.routes import blueprint
+from sluice.web.archives.shelf import Shelf
+from sluice.web.auth import Guard
 
 
 class Archives:

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from backfill.archive.folder import Folder
-from config.settings import PREFIX, ROOT, Settings
-from tasks.errors import SluiceError, UnknownFormat, UnreadableArchive
+from sluice.backfill.archive.folder import Folder
+from sluice.config.paths import python_path
+from sluice.config.settings import PREFIX, Settings
+from sluice.tasks.errors import SluiceError, UnknownFormat, UnreadableArchive
 
 #: Seconds that the check of an upload may take; what has not been found wrong by then is found by the runner.
 CHECK_S = 20.0
@@ -23,9 +24,9 @@ REFUSALS = (UnknownFormat, UnreadableArchive)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How ``backfill.archive`` is run; tests put something else in its place."""
+    """How ``sluice.backfill.archive`` is run; tests put something else in its place."""
 
-    base: tuple[str, ...] = (sys.executable, "-P", "-W", "ignore", "-m", "backfill.archive")
+    base: tuple[str, ...] = (sys.executable, "-P", "-W", "ignore", "-m", "sluice.backfill.archive")
 
     def run(self, folder: Folder) -> list[str]:
         """Classify; the process ends when this one does."""
@@ -39,7 +40,7 @@ class Command:
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of a child: these very settings, except for the API keys, which it has no use for."""
     env = {name: value for name, value in os.environ.items() if name.upper() != f"{PREFIX}API_KEYS"}
-    env["PYTHONPATH"] = os.pathsep.join(part for part in (str(ROOT), env.get("PYTHONPATH")) if part)
+    env["PYTHONPATH"] = python_path(env)
     # Each arena of the allocator takes 64 MiB of address space, of which the child has little.
     env["MALLOC_ARENA_MAX"] = "2"
     for name in settings.model_fields_set - {"api_keys"}:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 
 from flask import Request
 
-from backfill.archive.folder import Description, Folder, Progress
-from config.settings import Settings
-from tasks.errors import BrokerUnavailable, QueueFull
-from web.archives.child import Command, check
-from web.archives.form import Form, require_space, too_large
-from web.archives.shelf import Shelf
-from web.body import Readable, as_schema, discard
-from web.errors import invalid, problem
-from web.schemas import ArchiveRequest
+from sluice.backfill.archive.folder import Description, Folder, Progress
+from sluice.config.settings import Settings
+from sluice.tasks.errors import BrokerUnavailable, QueueFull
+from sluice.web.archives.child import Command, check
+from sluice.web.archives.form import Form, require_space, too_large
+from sluice.web.archives.shelf import Shelf
+from sluice.web.body import Readable, as_schema, discard
+from sluice.web.errors import invalid, problem
+from sluice.web.schemas import ArchiveRequest
 
 #: Uploads that one process receives at once, and refused ones whose rest it reads: each holds a thread for as long as
 #: its caller takes, and the others shall not notice.

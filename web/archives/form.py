@@ -13,10 +13,10 @@ from typing import BinaryIO
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from tasks.errors import BadRequest, InsufficientStorage, TooLarge, UnwritableOutput
-from web.archives.names import shown_name
-from web.body import Readable
-from web.errors import SHOWN_NAME, invalid, problem
+from sluice.tasks.errors import BadRequest, InsufficientStorage, TooLarge, UnwritableOutput
+from sluice.web.archives.names import shown_name
+from sluice.web.body import Readable
+from sluice.web.errors import SHOWN_NAME, invalid, problem
 
 CHUNK_BYTES = 64 * 1024
 #: Most bytes of a part's headers, and of what stands before the first part.

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backfill.archive.folder import Description, Folder, Starts
-from backfill.lock import Lock
-from config.settings import Settings
-from web.archives.child import Command, start
-from web.archives.shelf import Shelf
+from sluice.backfill.archive.folder import Description, Folder, Starts
+from sluice.backfill.lock import Lock
+from sluice.config.settings import Settings
+from sluice.web.archives.child import Command, start
+from sluice.web.archives.shelf import Shelf
 
 log = logging.getLogger(__name__)
 

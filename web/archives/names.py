@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from backfill.archive.folder import SUFFIXES
+from sluice.backfill.archive.folder import SUFFIXES
 
 MAX_NAME_CHARS = 100
 DEFAULT = "archive"

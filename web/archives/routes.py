@@ -12,15 +12,15 @@ from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import get_input_stream
 
-from tasks.errors import BadRequest, Conflict, NotFound, SluiceError, UnsupportedMediaType
-from web.archives.desk import Archive, ArchiveDesk
-from web.archives.keeper import Keeper
-from web.archives.names import result_name
-from web.archives.shelf import ID
-from web.auth import Guard
-from web.body import JSON
-from web.errors import iso_of
-from web.idempotency import key_digest
+from sluice.tasks.errors import BadRequest, Conflict, NotFound, SluiceError, UnsupportedMediaType
+from sluice.web.archives.desk import Archive, ArchiveDesk
+from sluice.web.archives.keeper import Keeper
+from sluice.web.archives.names import result_name
+from sluice.web.archives.shelf import ID
+from sluice.web.auth import Guard
+from sluice.web.body import JSON
+from sluice.web.errors import iso_of
+from sluice.web.idempotency import key_digest
 
 FORM = "multipart/form-data"
 MIMETYPES = {

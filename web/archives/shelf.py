@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from backfill.archive.folder import TRASH, Description, Folder, Progress
-from backfill.lock import Lock
-from tasks.errors import Conflict, NotFound, QueueFull, UnwritableOutput
+from sluice.backfill.archive.folder import TRASH, Description, Folder, Progress
+from sluice.backfill.lock import Lock
+from sluice.tasks.errors import Conflict, NotFound, QueueFull, UnwritableOutput
 
 PREFIX = "archive-"
 ID = r"archive-[0-9a-f]{32}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from web.gateway.gateway import Gateway, Pending
-from web.gateway.jobdesk import JobSubmission, ResultPage
-from web.gateway.jobstatus import JobStatus
+from sluice.web.gateway.gateway import Gateway, Pending
+from sluice.web.gateway.jobdesk import JobSubmission, ResultPage
+from sluice.web.gateway.jobstatus import JobStatus
 
 __all__ = ["Gateway", "JobStatus", "JobSubmission", "Pending", "ResultPage"]

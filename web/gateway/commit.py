@@ -14,9 +14,9 @@ from time import monotonic, sleep
 from typing import Protocol
 from uuid import uuid4
 
-from tasks.errors import BrokerUnavailable, SluiceError
-from web.gateway.shape import Shape
-from web.gateway.waiting import Registry, SharedEnvelope, Waiter
+from sluice.tasks.errors import BrokerUnavailable, SluiceError
+from sluice.web.gateway.shape import Shape
+from sluice.web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ PACE_S = 0.001
 
 
 class Publishes(Protocol):
-    """The part of ``tasks.publisher.Publisher`` that the dispatcher needs."""
+    """The part of ``sluice.tasks.publisher.Publisher`` that the dispatcher needs."""
 
     def publish(
         self,

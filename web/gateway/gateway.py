@@ -22,22 +22,22 @@ from typing import Any
 
 from celery import Celery
 
-from config.settings import Settings
-from tasks.app import make_celery
-from tasks.cancel import cancel
-from tasks.envelope import Entry
-from tasks.errors import BrokerUnavailable, QueueFull
-from tasks.publisher import Publisher
-from tasks.redis_client import connect
-from tasks.replies import ReplyListener
-from tasks.results import ResultReader
-from web.gateway.commit import GroupCommit
-from web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
-from web.gateway.jobstatus import JobStatus, own_entry
-from web.gateway.jobstore import Claim, Job, JobStore
-from web.gateway.patience import Patience
-from web.gateway.sampler import Sampler
-from web.gateway.waiting import Registry, Waiter
+from sluice.config.settings import Settings
+from sluice.tasks.app import make_celery
+from sluice.tasks.cancel import cancel
+from sluice.tasks.envelope import Entry
+from sluice.tasks.errors import BrokerUnavailable, QueueFull
+from sluice.tasks.publisher import Publisher
+from sluice.tasks.redis_client import connect
+from sluice.tasks.replies import ReplyListener
+from sluice.tasks.results import ResultReader
+from sluice.web.gateway.commit import GroupCommit
+from sluice.web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
+from sluice.web.gateway.jobstatus import JobStatus, own_entry
+from sluice.web.gateway.jobstore import Claim, Job, JobStore
+from sluice.web.gateway.patience import Patience
+from sluice.web.gateway.sampler import Sampler
+from sluice.web.gateway.waiting import Registry, Waiter
 
 #: Seconds beyond its own wait that a request gives the broker to take its message.
 PUBLISH_GRACE_S = 8.0
@@ -75,7 +75,7 @@ class Gateway:
             wait_s: longest time, seconds, to wait for the answer.
 
         Returns:
-            The entry (``tasks.envelope``), or ``Pending`` when the time ran out.
+            The entry (``sluice.tasks.envelope``), or ``Pending`` when the time ran out.
 
         Raises:
             QueueFull: too many messages wait.

@@ -12,15 +12,15 @@ from uuid import uuid4
 
 from celery import Celery, states
 
-from tasks.envelope import ENVELOPE_MESSAGES, Entry
-from tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
-from tasks.results import ResultReader, Stored
-from web.gateway.jobstatus import JobStatus, finished, job_status, queued, single_entry, single_status
-from web.gateway.jobstore import Claim, Job, JobStore
-from web.gateway.patience import Patience
-from web.gateway.publishers import Publishers
-from web.gateway.sampler import Sampler
-from web.gateway.waiting import JobCollector, Registry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
+from sluice.tasks.results import ResultReader, Stored
+from sluice.web.gateway.jobstatus import JobStatus, finished, job_status, queued, single_entry, single_status
+from sluice.web.gateway.jobstore import Claim, Job, JobStore
+from sluice.web.gateway.patience import Patience
+from sluice.web.gateway.publishers import Publishers
+from sluice.web.gateway.sampler import Sampler
+from sluice.web.gateway.waiting import JobCollector, Registry
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class JobDesk:
 
     Args:
         reply_to: address of this process's reply listener, for callers that wait.
-        revoke: keeps the workers from beginning envelopes (``tasks.cancel``).
+        revoke: keeps the workers from beginning envelopes (``sluice.tasks.cancel``).
     """
 
     def __init__(

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from celery import states
 
-from tasks.envelope import Entry, failed
-from tasks.results import Stored
-from web.gateway.jobstore import Job, Progress
+from sluice.tasks.envelope import Entry, failed
+from sluice.tasks.results import Stored
+from sluice.web.gateway.jobstore import Job, Progress
 
 REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
 

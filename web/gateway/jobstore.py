@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, field
 import orjson
 import redis
 
-from tasks import keys
-from tasks.errors import Conflict, NotFound
-from tasks.redis_client import ask
+from sluice.tasks import keys
+from sluice.tasks.errors import Conflict, NotFound
+from sluice.tasks.redis_client import ask
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
 #: KEYS: idempotency, job, group, ids. ARGV: ttl, record, description, group, ids; an empty argument is not written.

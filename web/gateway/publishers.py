@@ -8,8 +8,8 @@ from queue import Empty, LifoQueue
 
 from celery import Celery
 
-from tasks.errors import BrokerUnavailable
-from tasks.publisher import Publisher
+from sluice.tasks.errors import BrokerUnavailable
+from sluice.tasks.publisher import Publisher
 
 WAIT_S = 10.0
 

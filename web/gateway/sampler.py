@@ -10,12 +10,12 @@ from typing import Any
 
 from celery import Celery
 
-from tasks.app import settings_of
-from tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
-from tasks.errors import BackendUnavailable
-from tasks.queues import QueueCounter
-from tasks.results import ResultReader
-from web.gateway.shape import Shape, shape_for
+from sluice.tasks.app import settings_of
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
+from sluice.tasks.errors import BackendUnavailable
+from sluice.tasks.queues import QueueCounter
+from sluice.tasks.results import ResultReader
+from sluice.web.gateway.shape import Shape, shape_for
 
 log = logging.getLogger(__name__)
 

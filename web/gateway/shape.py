@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
-from tasks.shape import envelope_messages, fastest_batch
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
+from sluice.tasks.shape import envelope_messages, fastest_batch
 
 #: Share of a slow batch's time for which a message waits for others, so that its envelope is a full batch.
 LINGER_SHARE = 0.02

@@ -11,9 +11,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
-from tasks.envelope import Entry
-from tasks.errors import SluiceError
-from tasks.replies import Answers
+from sluice.tasks.envelope import Entry
+from sluice.tasks.errors import SluiceError
+from sluice.tasks.replies import Answers
 
 
 class Waiter:

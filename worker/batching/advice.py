@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from worker.batching.budget import batch_tokens
-from worker.batching.policy import MODEL_PLACES, SLOW_BATCH_S
+from sluice.worker.batching.budget import batch_tokens
+from sluice.worker.batching.policy import MODEL_PLACES, SLOW_BATCH_S
 
 #: Seconds that broker, threads and result store take of a message's time under load.
 PATH_S = 0.008

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from config.settings import Batching
+from sluice.config.settings import Batching
 
 #: Batches that may be with the model at once: one running, one ready behind it…
 MODEL_PLACES = 2

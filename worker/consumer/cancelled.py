@@ -9,9 +9,9 @@ from celery import Celery
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
-from tasks import keys
-from tasks.app import settings_of
-from tasks.redis_client import connect
+from sluice.tasks import keys
+from sluice.tasks.app import settings_of
+from sluice.tasks.redis_client import connect
 
 log = get_logger(__name__)
 

@@ -10,9 +10,9 @@ from celery import signals
 from celery.utils.log import get_logger
 from celery.worker.state import task_ready
 
-from worker.consumer.acks import Acker
-from worker.message import Finished, Received, Started
-from worker.pipeline import Pipeline
+from sluice.worker.consumer.acks import Acker
+from sluice.worker.message import Finished, Received, Started
+from sluice.worker.pipeline import Pipeline
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from celery.exceptions import InvalidTaskError
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from tasks.envelope import TASK_NAME
+from sluice.tasks.envelope import TASK_NAME
 
 MakeHandler = Callable[[], Callable[[Any], None]]
 

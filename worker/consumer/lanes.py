@@ -15,13 +15,13 @@ from celery.worker.control import inspect_command
 from kombu import Consumer, Queue
 from kombu.common import QoS, ignore_errors
 
-from tasks.app import prefetch_envelopes, settings_of
-from tasks.envelope import ENVELOPE_MESSAGES, QUEUES
-from worker.consumer import cancelled
-from worker.consumer.acks import give_back_abandoned, renew
-from worker.consumer.handler import direct
-from worker.consumer.odd import unharmed
-from worker.consumer.window import Window
+from sluice.tasks.app import prefetch_envelopes, settings_of
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
+from sluice.worker.consumer import cancelled
+from sluice.worker.consumer.acks import give_back_abandoned, renew
+from sluice.worker.consumer.handler import direct
+from sluice.worker.consumer.odd import unharmed
+from sluice.worker.consumer.window import Window
 
 log = get_logger(__name__)
 

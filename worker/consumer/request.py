@@ -9,7 +9,7 @@ from celery.utils.log import get_logger
 from celery.worker.request import Request
 from celery.worker.state import task_accepted
 
-from tasks.envelope import describe
+from sluice.tasks.envelope import describe
 
 log = get_logger(__name__)
 

@@ -14,15 +14,15 @@ from celery.exceptions import WorkerShutdown
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
-from tasks.app import prefetch_envelopes, settings_of
-from tasks.errors import ModelUnavailable
-from worker.capacity import load_classifier, warm_up
-from worker.consumer import privacy
-from worker.consumer.completions import Completions
-from worker.consumer.lanes import Lanes
-from worker.consumer.transport import WorkerConnection
-from worker.consumer.waker import Waker
-from worker.pipeline import Pipeline as ThreadPipeline
+from sluice.tasks.app import prefetch_envelopes, settings_of
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.capacity import load_classifier, warm_up
+from sluice.worker.consumer import privacy
+from sluice.worker.consumer.completions import Completions
+from sluice.worker.consumer.lanes import Lanes
+from sluice.worker.consumer.transport import WorkerConnection
+from sluice.worker.consumer.waker import Waker
+from sluice.worker.pipeline import Pipeline as ThreadPipeline
 
 __all__ = ("Lanes", "Pipeline")
 

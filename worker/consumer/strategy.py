@@ -16,10 +16,10 @@ from celery.worker.strategy import hybrid_to_proto2, proto1_to_proto2
 from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
-from tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, Call, parse
-from tasks.errors import InvalidInput
-from worker.message import Received
-from worker.pipeline import revoked
+from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, Call, parse
+from sluice.tasks.errors import InvalidInput
+from sluice.worker.message import Received
+from sluice.worker.pipeline import revoked
 
 log = get_logger(__name__)
 

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worker.batching.policy import MODEL_PLACES_AHEAD
-from worker.model.base import ModelInfo
-from worker.model.encoder import TextEncoder
-from worker.model.layout import lay_out
-from worker.model.packed import PackedClassifier, PackedModel
-from worker.model.shapes import Shape, choose, exact, ladder
-from worker.model.varlen import VarlenAttention
+from sluice.worker.batching.policy import MODEL_PLACES_AHEAD
+from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.encoder import TextEncoder
+from sluice.worker.model.layout import lay_out
+from sluice.worker.model.packed import PackedClassifier, PackedModel
+from sluice.worker.model.shapes import Shape, choose, exact, ladder
+from sluice.worker.model.varlen import VarlenAttention
 
 log = logging.getLogger(__name__)
 

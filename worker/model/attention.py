@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from worker.model.layout import Layout
+from sluice.worker.model.layout import Layout
 
 LIKE_LENGTH = 1.25
 """A group's longest message is at most this many times its shortest…"""

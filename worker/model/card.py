@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from worker.model.base import ModelInfo
+from sluice.worker.model.base import ModelInfo
 
 CARD_FILE = "sluice.json"
 UNKNOWN = "unknown"

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
 
 REQUEST_TIMEOUT_S = 5.0
 """For one request to the hub."""

@@ -10,21 +10,21 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from tasks.errors import ModelUnavailable
-from worker.model import memory, varlen
-from worker.model.ahead import AheadClassifier
-from worker.model.base import ModelInfo
-from worker.model.blueprint import Blueprint, read
-from worker.model.card import model_info
-from worker.model.encoder import TextEncoder
-from worker.model.hub import source
-from worker.model.labels import read_labels
-from worker.model.packed import PackedClassifier, PackedModel, packed_logits
-from worker.model.precision import int8_pays, required
-from worker.model.torch_classifier import TorchClassifier, choose_device
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model import memory, varlen
+from sluice.worker.model.ahead import AheadClassifier
+from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.blueprint import Blueprint, read
+from sluice.worker.model.card import model_info
+from sluice.worker.model.encoder import TextEncoder
+from sluice.worker.model.hub import source
+from sluice.worker.model.labels import read_labels
+from sluice.worker.model.packed import PackedClassifier, PackedModel, packed_logits
+from sluice.worker.model.precision import int8_pays, required
+from sluice.worker.model.torch_classifier import TorchClassifier, choose_device
 
 if TYPE_CHECKING:
-    from worker.model.loader import ModelSettings
+    from sluice.worker.model.loader import ModelSettings
 
 PAST_PADDING = {
     "camembert",

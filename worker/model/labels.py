@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
 
 LABELS = ("ham", "spam", "phishing")
 """OpenTextShield's classes, in the order of its models' outputs."""

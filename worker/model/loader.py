@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from tasks.errors import ModelUnavailable
-from worker.model import threads
-from worker.model.base import Classifier
-from worker.model.simulated import SCHEME, SimulatedClassifier, parse_options
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model import threads
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.simulated import SCHEME, SimulatedClassifier, parse_options
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
 
@@ -55,10 +55,10 @@ def load(settings: ModelSettings) -> Classifier:
     threads.wait_asleep()
     checkpoint = find_checkpoint(settings)
     if checkpoint is not None:
-        from worker.model.opentextshield import load_opentextshield
+        from sluice.worker.model.opentextshield import load_opentextshield
 
         return load_opentextshield(checkpoint, settings)
-    from worker.model.huggingface import load_huggingface
+    from sluice.worker.model.huggingface import load_huggingface
 
     return load_huggingface(settings.mbert_model_path or settings.model, settings)
 

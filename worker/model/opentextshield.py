@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertTokenizer
 
-from tasks.errors import ModelUnavailable
-from worker.model.base import ModelInfo
-from worker.model.card import UNKNOWN, read_card
-from worker.model.hub import source
-from worker.model.huggingface import classifier, text_encoder
-from worker.model.labels import LABELS
-from worker.model.torch_classifier import TorchClassifier, choose_device
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.card import UNKNOWN, read_card
+from sluice.worker.model.hub import source
+from sluice.worker.model.huggingface import classifier, text_encoder
+from sluice.worker.model.labels import LABELS
+from sluice.worker.model.torch_classifier import TorchClassifier, choose_device
 
 if TYPE_CHECKING:
-    from worker.model.loader import ModelSettings
+    from sluice.worker.model.loader import ModelSettings
 
 BASE = "bert-base-multilingual-cased"
 SETTING = "SLUICE_MBERT_MODEL_PATH"

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worker.model.attention import Attention, GroupedAttention
-from worker.model.blueprint import Blueprint, Layer
-from worker.model.int8 import Int8Linear
-from worker.model.layout import lay_out
-from worker.model.torch_classifier import TorchClassifier
+from sluice.worker.model.attention import Attention, GroupedAttention
+from sluice.worker.model.blueprint import Blueprint, Layer
+from sluice.worker.model.int8 import Int8Linear
+from sluice.worker.model.layout import lay_out
+from sluice.worker.model.torch_classifier import TorchClassifier
 
 
 class PackedModel(nn.Module):

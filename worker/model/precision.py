@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from tasks.errors import ModelUnavailable
-from worker.model.golden import Agreement, answers, compare, golden_texts
-from worker.model.int8 import Int8Linear, available
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.golden import Agreement, answers, compare, golden_texts
+from sluice.worker.model.int8 import Int8Linear, available
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from worker.model.layout import Layout
+from sluice.worker.model.layout import Layout
 
 TOKEN_STEP = 64
 """Tokens of the smallest shape, and what all are multiples of: matrix units work in such blocks."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from urllib.parse import parse_qs
 
-from tasks.errors import ModelUnavailable
-from worker.model.base import ModelInfo
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.base import ModelInfo
 
 SCHEME = "simulated:"
 CHARS_PER_TOKEN = 4

@@ -6,8 +6,8 @@ import logging
 import os
 import sys
 
-from worker.calibrate import best_seconds
-from worker.model.base import Classifier
+from sluice.worker.calibrate import best_seconds
+from sluice.worker.model.base import Classifier
 
 log = logging.getLogger(__name__)
 

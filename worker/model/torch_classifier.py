@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks.errors import ModelUnavailable
-from worker.model.base import ModelInfo
-from worker.model.encoder import TextEncoder
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.encoder import TextEncoder
 
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "_ALLOC_FAILED")
 DEVICE_LOST_WORDS = ("CUDA error", "CUBLAS_STATUS", "CUDNN_STATUS", "device-side assert", "HIP error")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from tasks.errors import Revoked, SluiceError
-from worker.batching.former import WINDOW_BATCHES, Former, Limits
-from worker.batching.policy import Arrivals, Policy
-from worker.message import (
+from sluice.tasks.errors import Revoked, SluiceError
+from sluice.worker.batching.former import WINDOW_BATCHES, Former, Limits
+from sluice.worker.batching.policy import Arrivals, Policy
+from sluice.worker.message import (
     Abort,
     Answer,
     Check,
@@ -30,7 +30,7 @@ from worker.message import (
     Received,
     Started,
 )
-from worker.threads.guard import GuardedThread
+from sluice.worker.threads.guard import GuardedThread
 
 #: Messages that one thread tokenises in one go (some 5 ms); those of a more urgent lane come after at most one chunk.
 ENCODE_CHUNK = 64

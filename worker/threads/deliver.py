@@ -13,16 +13,16 @@ from typing import Any
 import redis
 from kombu.exceptions import OperationalError
 
-from tasks.envelope import failed
-from tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
-from worker.cache import ResultCache
-from worker.entries import Entries
-from worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
-from worker.model.base import Classifier
-from worker.redelivery import Trials
-from worker.results import Answered, ResultStore, Stored
-from worker.stats import Stats
-from worker.threads.guard import GuardedThread
+from sluice.tasks.envelope import failed
+from sluice.tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
+from sluice.worker.cache import ResultCache
+from sluice.worker.entries import Entries
+from sluice.worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
+from sluice.worker.model.base import Classifier
+from sluice.worker.redelivery import Trials
+from sluice.worker.results import Answered, ResultStore, Stored
+from sluice.worker.stats import Stats
+from sluice.worker.threads.guard import GuardedThread
 
 log = logging.getLogger(__name__)
 

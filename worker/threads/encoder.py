@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
-from tasks.errors import ModelFailed, SluiceError
-from worker.message import Encoded
-from worker.model.base import Classifier
-from worker.threads.guard import GuardedThread
+from sluice.tasks.errors import ModelFailed, SluiceError
+from sluice.worker.message import Encoded
+from sluice.worker.model.base import Classifier
+from sluice.worker.threads.guard import GuardedThread
 
 
 class Encoder(GuardedThread):

@@ -14,9 +14,9 @@ from typing import Any
 
 import redis
 
-from worker.cache import ResultCache
-from worker.message import Item, LookedUp
-from worker.threads.guard import GuardedThread
+from sluice.worker.cache import ResultCache
+from sluice.worker.message import Item, LookedUp
+from sluice.worker.threads.guard import GuardedThread
 
 log = logging.getLogger(__name__)
 

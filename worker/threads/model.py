@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, runtime_checkable
 
-from tasks.errors import ModelFailed
-from worker.message import Answer, Item, ModelFree, Outcome
-from worker.model.base import Classifier
-from worker.threads.guard import GuardedThread
+from sluice.tasks.errors import ModelFailed
+from sluice.worker.message import Answer, Item, ModelFree, Outcome
+from sluice.worker.model.base import Classifier
+from sluice.worker.threads.guard import GuardedThread
 
 log = logging.getLogger(__name__)
 

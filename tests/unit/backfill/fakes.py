@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from backfill.carriers.base import Answers, Shape
-from tasks.envelope import Entry, failed, labelled
+from sluice.backfill.carriers.base import Answers, Shape
+from sluice.tasks.envelope import Entry, failed, labelled
 
 LABELS = ["ham", "spam", "phishing"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backfill.answers import LOOKUP, Answers, digest_of
-from tasks.errors import UnwritableOutput
+from sluice.backfill.answers import LOOKUP, Answers, digest_of
+from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.fakes import entry_for
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from backfill import engine
-from backfill.carriers.base import Answers as Answered
-from backfill.folder import RunFolder
-from backfill.line import CHUNK_ROWS
-from backfill.plan import Plan
-from backfill.row import Row
-from backfill.source import Source
-from backfill.stop import Stop, Stopped
-from tasks.envelope import failed
-from tasks.errors import UnwritableOutput
+from sluice.backfill import engine
+from sluice.backfill.carriers.base import Answers as Answered
+from sluice.backfill.folder import RunFolder
+from sluice.backfill.line import CHUNK_ROWS
+from sluice.backfill.plan import Plan
+from sluice.backfill.row import Row
+from sluice.backfill.source import Source
+from sluice.backfill.stop import Stop, Stopped
+from sluice.tasks.envelope import failed
+from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.fakes import FakeCarrier
 from tests.unit.backfill.test_engine import Crash, Quiet, rows_of
 

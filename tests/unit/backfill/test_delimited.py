@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.formats import delimited
-from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.delimited import MAX_LINE_CHARS, DelimitedReader, open_reader
-from backfill.formats.dialect import SAMPLE_ROWS
-from backfill.formats.encoding import SAMPLE_BYTES
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.formats import delimited
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.delimited import MAX_LINE_CHARS, DelimitedReader, open_reader
+from sluice.backfill.formats.dialect import SAMPLE_ROWS
+from sluice.backfill.formats.encoding import SAMPLE_BYTES
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, origin
 
 Open = Callable[..., DelimitedReader]

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.formats.base import ReadOptions
-from backfill.formats.detect import detect, recognise
-from backfill.formats.registry import FORMATS, open_reader
-from tasks.errors import UnreadableArchive
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.detect import detect, recognise
+from sluice.backfill.formats.registry import FORMATS, open_reader
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, origin
 
 Kind = Callable[..., str | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backfill.formats.encoding import LEGACY_BYTES, SAMPLE_BYTES, encoding_of
+from sluice.backfill.formats.encoding import LEGACY_BYTES, SAMPLE_BYTES, encoding_of
 
 TEXTS = [
     ("cp1252", "Ihr Paket wird morgen geliefert – Gebühren 2,99 €. Grüße aus Köln"),

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from backfill import engine
-from backfill.carriers.base import Answers
-from backfill.engine import Outcome
-from backfill.formats.base import ReadOptions
-from backfill.plan import Plan
-from backfill.stop import Stop, Stopped
-from backfill.tally import Tally
-from tasks.errors import BrokerUnavailable, ChangedRun, UnreadableArchive
+from sluice.backfill import engine
+from sluice.backfill.carriers.base import Answers
+from sluice.backfill.engine import Outcome
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.plan import Plan
+from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.tally import Tally
+from sluice.tasks.errors import BrokerUnavailable, ChangedRun, UnreadableArchive
 from tests.unit.backfill.compare import sqlite_rows
 from tests.unit.backfill.fakes import LABELS, FakeCarrier, entry_for
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backfill import lock
-from backfill.checkpoint import AHEAD, Checkpoint
-from backfill.folder import CHECKPOINT, RunFolder
-from tasks.errors import ChangedRun, UnwritableOutput
+from sluice.backfill import lock
+from sluice.backfill.checkpoint import AHEAD, Checkpoint
+from sluice.backfill.folder import CHECKPOINT, RunFolder
+from sluice.tasks.errors import ChangedRun, UnwritableOutput
 
 
 @pytest.fixture

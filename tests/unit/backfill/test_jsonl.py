@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.formats import jsonl, keys
-from backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from backfill.formats.jsonl import JsonReader, open_reader
-from backfill.row import Row
-from tasks.errors import UnreadableArchive
+from sluice.backfill.formats import jsonl, keys
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.jsonl import JsonReader, open_reader
+from sluice.backfill.row import Row
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, origin
 
 Open = Callable[..., JsonReader]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from backfill import engine
-from backfill.answers import LOOKUP, Answers, digest_of
-from backfill.folder import LOCK, RunFolder
-from backfill.plan import Plan
-from backfill.stop import Stop
-from tasks.errors import UnwritableOutput
+from sluice.backfill import engine
+from sluice.backfill.answers import LOOKUP, Answers, digest_of
+from sluice.backfill.folder import LOCK, RunFolder
+from sluice.backfill.plan import Plan
+from sluice.backfill.stop import Stop
+from sluice.tasks.errors import UnwritableOutput
 from tests.harness.chaos import FORMATS, differences, read_rows
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 from tests.unit.backfill.test_engine import Crash, Quiet

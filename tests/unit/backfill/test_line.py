@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.answers import Answers
-from backfill.line import MOST_BYTES, Chunk, Line
-from backfill.row import Row
-from tasks.envelope import failed
+from sluice.backfill.answers import Answers
+from sluice.backfill.line import MOST_BYTES, Chunk, Line
+from sluice.backfill.row import Row
+from sluice.tasks.envelope import failed
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from backfill import stop as stop_module
-from backfill.carriers import queue as module
-from backfill.carriers.base import Answers, Shape
-from backfill.carriers.queue import QueueCarrier, shape_for
-from backfill.stop import Stop, Stopped
-from config.settings import read
-from tasks.envelope import ENVELOPE_MESSAGES, Entry, labelled
-from tasks.errors import BackendUnavailable, BrokerUnavailable
-from tasks.results import Stored
+from sluice.backfill import stop as stop_module
+from sluice.backfill.carriers import queue as module
+from sluice.backfill.carriers.base import Answers, Shape
+from sluice.backfill.carriers.queue import QueueCarrier, shape_for
+from sluice.backfill.stop import Stop, Stopped
+from sluice.config.settings import read
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry, labelled
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
+from sluice.tasks.results import Stored
 
 
 def status(version: str, messages: int, seconds: float, buffered: int = 0) -> dict[str, Any]:
@@ -32,7 +32,7 @@ FAST, SLOW = status("1", 64, 0.004), status("2", 16, 0.5)
 
 
 class FakeClient:
-    """Stands in for ``tasks.client.Client``: what was published, and what the test lets come back."""
+    """Stands in for ``sluice.tasks.client.Client``: what was published, and what the test lets come back."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, list[str]]] = []

@@ -16,18 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backfill import engine
-from backfill.columns import Column
-from backfill.formats.base import ReadOptions
-from backfill.line import CHUNK_ROWS
-from backfill.outputs.arrow_types import stored
-from backfill.outputs.opening import FORMATS
-from backfill.outputs.values import as_text
-from backfill.plan import Plan
-from backfill.row import Row
-from backfill.source import open_source
-from backfill.stop import Stop
-from backfill.tally import Tally
+from sluice.backfill import engine
+from sluice.backfill.columns import Column
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.line import CHUNK_ROWS
+from sluice.backfill.outputs.arrow_types import stored
+from sluice.backfill.outputs.opening import FORMATS
+from sluice.backfill.outputs.values import as_text
+from sluice.backfill.plan import Plan
+from sluice.backfill.row import Row
+from sluice.backfill.source import open_source
+from sluice.backfill.stop import Stop
+from sluice.backfill.tally import Tally
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 from tests.unit.backfill.inputs.reading import FIXTURES
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from backfill.columns import Column
-from backfill.source import open_source
-from backfill.stop import Stop, Stopped
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column
+from sluice.backfill.source import open_source
+from sluice.backfill.stop import Stop, Stopped
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, plan
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backfill.plan import Plan
-from backfill.stop import Stop, Stopped
-from cli.backfill.run import stopped_sentence
+from sluice.backfill.plan import Plan
+from sluice.backfill.stop import Stop, Stopped
+from sluice.cli.backfill.run import stopped_sentence
 
 
 @pytest.fixture

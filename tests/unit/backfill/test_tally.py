@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 
-from backfill.tally import Tally
-from tasks.envelope import failed, labelled
+from sluice.backfill.tally import Tally
+from sluice.tasks.envelope import failed, labelled
 
 
 def test_a_later_run_goes_on_from_what_the_earlier_ones_counted() -> None:

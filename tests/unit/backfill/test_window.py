@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backfill.carriers.base import Shape
-from backfill.window import AHEAD_S, Window
+from sluice.backfill.carriers.base import Shape
+from sluice.backfill.window import AHEAD_S, Window
 
 SHAPE = Shape(messages=64, floor=256)
 

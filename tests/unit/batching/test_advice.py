@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from worker.batching.advice import MOST_MESSAGES, PATH_S, advise
+from sluice.worker.batching.advice import MOST_MESSAGES, PATH_S, advise
 
 costs = st.floats(1e-5, 1.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from worker.batching.budget import OVERHEAD_SHARE, ROWS, SHORT_S, batch_tokens
+from sluice.worker.batching.budget import OVERHEAD_SHARE, ROWS, SHORT_S, batch_tokens
 
 
 def test_a_slow_device_gets_batches_just_large_enough() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings, strategies as st
 
-from worker.batching.former import BULK_SHARE, WINDOW_BATCHES, Former, Limits
+from sluice.worker.batching.former import BULK_SHARE, WINDOW_BATCHES, Former, Limits
 
 
 @dataclass(eq=False)

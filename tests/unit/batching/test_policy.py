@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.batching.policy import BURST_GAP_S, MODEL_PLACES, Arrivals, Policy
+from sluice.worker.batching.policy import BURST_GAP_S, MODEL_PLACES, Arrivals, Policy
 
 NOW, NEVER = float("-inf"), float("inf")
 

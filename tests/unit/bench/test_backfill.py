@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from bench import archives, backfill, memory, noted
-from bench.backfill import Alone, Case
-from bench.results import Results
-from bench.statistics import Row
+from sluice.bench import archives, backfill, memory, noted
+from sluice.bench.backfill import Alone, Case
+from sluice.bench.results import Results
+from sluice.bench.statistics import Row
+from sluice.worker.model.simulated import SimulatedClassifier, SimulatedOptions
 from tests.conftest import missing
 from tests.harness.servers import Missing, RedisServer
-from worker.model.simulated import SimulatedClassifier, SimulatedOptions
 
 FAST = "simulated:?batch_ms=0.1&message_us=0"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import backlog, texts
-from bench.models import mbert_folder
-from bench.results import Results
+from sluice.bench import backlog, texts
+from sluice.bench.models import mbert_folder
+from sluice.bench.results import Results
 
 
 def test_both_ways_are_measured_and_compared(tmp_path: Path) -> None:

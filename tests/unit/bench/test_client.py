@@ -12,8 +12,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from bench.client import Load, LoadFailed, Measured, measure, warm
-from bench.loops import LATE_S, Requests, arrivals, run_here
+from sluice.bench.client import Load, LoadFailed, Measured, measure, warm
+from sluice.bench.loops import LATE_S, Requests, arrivals, run_here
 
 TEXTS = ["first", 'with "quotes" and \\', "third, žluťoučký 😀"]
 LABELS = b'"label"'

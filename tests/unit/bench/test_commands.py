@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import commands
-from cli.bench import TARGETS, bench
-from cli.processes import environment, sluice
-from config.settings import ROOT
+from sluice.bench import commands
+from sluice.cli.bench import TARGETS, bench
+from sluice.cli.processes import environment, sluice
+from sluice.config.paths import ROOT
 from tests.conftest import missing
 from tests.harness.servers import Missing, RedisServer
 
@@ -72,7 +72,10 @@ def test_settings_by_either_name() -> None:
 
 
 def test_a_missing_extra_is_one_line_that_says_what_to_install() -> None:
-    code = "import sys; sys.modules['matplotlib'] = None; from cli.main import run; sys.exit(run(['bench', 'http']))"
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; "
+        "from sluice.cli.main import run; sys.exit(run(['bench', 'http']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     install = "pip install -e '.[bench]' -c constraints.txt"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import device, exported, texts
-from bench.arithmetic import Shape, shape_of
-from bench.forwards import Contender
-from bench.models import mbert_folder
-from bench.results import Results
-from bench.statistics import Row
+from sluice.bench import device, exported, texts
+from sluice.bench.arithmetic import Shape, shape_of
+from sluice.bench.forwards import Contender
+from sluice.bench.models import mbert_folder
+from sluice.bench.results import Results
+from sluice.bench.statistics import Row
 
 MBERT = Shape(layers=12, hidden=768)
 
@@ -135,7 +135,7 @@ def test_a_report_is_a_folder_that_says_how_it_was_made(rows: list[Row], tmp_pat
 def test_onnx_runtime_computes_the_same(model: Path, tmp_path: Path) -> None:
     if exported.missing():
         pytest.skip(exported.missing())
-    from worker.model.torch_classifier import choose_device
+    from sluice.worker.model.torch_classifier import choose_device
 
     said: list[str] = []
     with device.contenders(model, choose_device("cpu"), 8, True, said.append) as found:

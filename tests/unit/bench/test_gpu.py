@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import gpu
+from sluice.bench import gpu
 
 
 @pytest.fixture(autouse=True)

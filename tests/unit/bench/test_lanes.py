@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import lanes
-from bench.feeder import Reading
-from bench.results import Results
-from bench.statistics import Row
+from sluice.bench import lanes
+from sluice.bench.feeder import Reading
+from sluice.bench.results import Results
+from sluice.bench.statistics import Row
 
 
 def loads(run: int, p99_ms: float) -> list[Row]:

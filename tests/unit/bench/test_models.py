@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench import texts
-from bench.models import SPECIAL, make_vocabulary, mbert_folder
-from config.settings import SHIPPED_MODEL, read
-from worker.model.loader import load
+from sluice.bench import texts
+from sluice.bench.models import SPECIAL, make_vocabulary, mbert_folder
+from sluice.config.settings import SHIPPED_MODEL, read
+from sluice.worker.model.loader import load
 
 SMALL: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "rows": 5000}
 

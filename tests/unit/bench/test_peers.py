@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 import click
 import pytest
 
-from bench.client import Load
-from bench.peers.comparison import ratios
-from bench.peers.contenders import CONTENDERS, serving
-from bench.peers.measurement import choose, settings_for
-from bench.peers.process import Process, descendants, started
-from bench.peers.together import Together
-from bench.service import SIMULATED, Servers
+from sluice.bench.client import Load
+from sluice.bench.peers.comparison import ratios
+from sluice.bench.peers.contenders import CONTENDERS, serving
+from sluice.bench.peers.measurement import choose, settings_for
+from sluice.bench.peers.process import Process, descendants, started
+from sluice.bench.peers.together import Together
+from sluice.bench.service import SIMULATED, Servers
+from sluice.worker.model.simulated import SimulatedClassifier
 from tests.harness.process import wait_for
 from tests.harness.web import Reply, exchange
-from worker.model.simulated import SimulatedClassifier
 
 TEXTS = [f"Message {number}: your parcel is at the door" for number in range(12)]
 PEERS = [key for key, contender in CONTENDERS.items() if not contender.ours]

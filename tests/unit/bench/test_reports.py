@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import http, modes, queued, scale, sweep
-from bench.results import Results
-from bench.statistics import Row
+from sluice.bench import http, modes, queued, scale, sweep
+from sluice.bench.results import Results
+from sluice.bench.statistics import Row
 
 
 @pytest.fixture

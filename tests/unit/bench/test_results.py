@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import plots
-from bench.results import Results, number, print_table, without_paths
-from config.settings import ROOT
+from sluice.bench import plots
+from sluice.bench.results import Results, number, print_table, without_paths
+from sluice.config.paths import ROOT
 
 SECRET = "hunter2"
 PNG = b"\x89PNG\r\n"

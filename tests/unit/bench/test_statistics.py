@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.statistics import median, percentile, spread, summarise
+from sluice.bench.statistics import median, percentile, spread, summarise
 
 
 def test_median_and_spread() -> None:

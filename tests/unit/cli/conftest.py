@@ -10,9 +10,9 @@ from tempfile import mkdtemp
 
 import pytest
 
-from cli import embedded
-from cli.processes import environment, sluice
-from config.settings import Settings, read
+from sluice.cli import embedded
+from sluice.cli.processes import environment, sluice
+from sluice.config.settings import Settings, read
 from tests.harness.process import Child, wait_for
 
 MODEL = "simulated:?batch_ms=3&message_us=20&poison=POISON"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backfill.tally import Tally
-from cli.backfill.progress import print_summary
-from tasks.envelope import labelled
+from sluice.backfill.tally import Tally
+from sluice.cli.backfill.progress import print_summary
+from sluice.tasks.envelope import labelled
 
 
 def test_rows_of_several_models_are_said(capsys: pytest.CaptureFixture[str]) -> None:

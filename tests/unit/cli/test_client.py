@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from config.settings import Settings, read
-from tasks import keys
-from tasks.client import Client
-from tasks.errors import BrokerUnavailable
-from tasks.redis_client import connect
+from sluice.config.settings import Settings, read
+from sluice.tasks import keys
+from sluice.tasks.client import Client
+from sluice.tasks.errors import BrokerUnavailable
+from sluice.tasks.redis_client import connect
 
 
 def test_an_empty_queue_holds_nothing(service: Settings) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.processes import environment, sluice
-from config.settings import Settings
+from sluice.cli.processes import environment, sluice
+from sluice.config.settings import Settings
 from tests.harness.process import wait_for
 from tests.unit.cli.conftest import MODEL, Run
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli import embedded
-from cli.processes import environment
-from config.settings import Settings, read
-from tasks.errors import ServiceNotRunning, SluiceError
+from sluice.cli import embedded
+from sluice.cli.processes import environment
+from sluice.config.settings import Settings, read
+from sluice.tasks.errors import ServiceNotRunning, SluiceError
 from tests.harness.process import wait_for
 from tests.unit.cli.conftest import wait_until_gone
 
@@ -146,7 +146,7 @@ def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
 
 def test_it_ends_with_a_parent_that_is_killed(state_dir: Path) -> None:
     code = (
-        "import time; from cli import embedded; from config.settings import read;"
+        "import time; from sluice.cli import embedded; from sluice.config.settings import read;"
         "print(embedded.start(read()).pid, flush=True); time.sleep(60)"
     )
     env = environment(SLUICE_STATE_DIR=str(state_dir))

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from backfill.carriers.base import Carrier
-from backfill.stop import Stop, Stopped
-from cli.backfill.local import LocalCarrier
-from config.settings import Settings, read
-from tasks.envelope import Entry
-from tasks.errors import ModelUnavailable
-from worker.model.loader import load
-from worker.model.simulated import SimulatedClassifier
+from sluice.backfill.carriers.base import Carrier
+from sluice.backfill.stop import Stop, Stopped
+from sluice.cli.backfill.local import LocalCarrier
+from sluice.config.settings import Settings, read
+from sluice.tasks.envelope import Entry
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.loader import load
+from sluice.worker.model.simulated import SimulatedClassifier
 
 POISON, FATAL, HOLD = "POISON", "FATAL", "HOLD"
 SIMULATED = f"simulated:?batch_ms=1&message_us=0&poison={POISON}&fatal={FATAL}&slow={HOLD}&slow_ms=1000"

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from cli.main import TARGETS
-from cli.processes import environment, sluice
+from sluice.cli.main import TARGETS
+from sluice.cli.processes import environment, sluice
 from tests.unit.cli.conftest import Run
 
 HELP_LIMIT_S = 0.5

@@ -11,9 +11,9 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from backfill.tally import Tally
-from cli.backfill.progress import FREE_COLUMNS, Progress, print_summary
-from cli.output import screen
+from sluice.backfill.tally import Tally
+from sluice.cli.backfill.progress import FREE_COLUMNS, Progress, print_summary
+from sluice.cli.output import screen
 
 
 def millions() -> Tally:

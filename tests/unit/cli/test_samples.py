@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.processes import ROOT
+from sluice.config.paths import ROOT
 
 SAMPLES = ROOT / "samples"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from config.settings import read
+from sluice.config.settings import read
 from tests.unit.cli.conftest import Run
 
 SETTING = re.compile(r"^SLUICE_([A-Z_]+)=(\S+)$", re.MULTILINE)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo.service import free_ports
-from cli.processes import environment, sluice
+from sluice.cli.demo.service import free_ports
+from sluice.cli.processes import environment, sluice
 from tests.harness.process import Child
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone
 

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 
-from cli import embedded
-from cli.processes import environment, sluice
-from cli.up import devices, workers
-from cli.up.part import Part
-from config.settings import read
-from tasks.client import Client
-from tasks.errors import SluiceError
+from sluice.cli import embedded
+from sluice.cli.processes import environment, sluice
+from sluice.cli.up import devices, workers
+from sluice.cli.up.part import Part
+from sluice.config.settings import read
+from sluice.tasks.client import Client
+from sluice.tasks.errors import SluiceError
 from tests.harness.process import Child, wait_for
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone
 

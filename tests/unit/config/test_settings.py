@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from config.describe import MASK, masked_url, rows
-from config.settings import OTS_NAMES, Settings, SettingsError, read
+from sluice.config.describe import MASK, masked_url, rows
+from sluice.config.settings import OTS_NAMES, Settings, SettingsError, read
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from amqp.method_framing import frame_handler
 from amqp.serialization import dumps
 from hypothesis import given, settings, strategies as st
 
-from worker.consumer.transport.message import RabbitMessage
-from worker.consumer.transport.rabbitmq import RabbitChannel, RabbitConnection
+from sluice.worker.consumer.transport.message import RabbitMessage
+from sluice.worker.consumer.transport.rabbitmq import RabbitChannel, RabbitConnection
 
 HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 

@@ -9,7 +9,7 @@ import amqp
 from amqp.serialization import decode_properties_basic, dumps, loads
 from hypothesis import given, settings, strategies as st
 
-from worker.consumer.transport.tables import read_deliver, read_properties
+from sluice.worker.consumer.transport.tables import read_deliver, read_properties
 
 NAMES = st.text(max_size=20)
 PLAIN = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kombu.common import QoS
 
-from worker.consumer.window import Window
+from sluice.worker.consumer.window import Window
 
 
 def window(messages: int, most: int = 256, mean: float = 1.0) -> tuple[Window, QoS]:

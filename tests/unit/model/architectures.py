@@ -17,7 +17,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from worker.model.torch_classifier import pad
+from sluice.worker.model.torch_classifier import pad
 
 VOCABULARY = 200
 POSITIONS = 100

@@ -13,15 +13,15 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from torch import Tensor
 from torch.nn import functional
 
+from sluice.worker.model.ahead import PLACES, AheadClassifier
+from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.blueprint import read
+from sluice.worker.model.encoder import TextEncoder
+from sluice.worker.model.layout import lay_out
+from sluice.worker.model.packed import PackedModel
+from sluice.worker.model.shapes import MOST_TOKENS, Shape, choose, exact, ladder
 from tests.unit.model.architectures import MAKERS, expected, make
 from tests.unit.model.conftest import make_tokenizer
-from worker.model.ahead import PLACES, AheadClassifier
-from worker.model.base import ModelInfo
-from worker.model.blueprint import read
-from worker.model.encoder import TextEncoder
-from worker.model.layout import lay_out
-from worker.model.packed import PackedModel
-from worker.model.shapes import MOST_TOKENS, Shape, choose, exact, ladder
 
 LONGEST = 40
 CPU = torch.device("cpu")
@@ -133,7 +133,7 @@ def test_an_exact_shape_has_no_filling() -> None:
 def test_the_kernel_it_is_written_for_is_in_this_torch() -> None:
     import inspect
 
-    from worker.model.varlen import kernel, supported
+    from sluice.worker.model.varlen import kernel, supported
 
     names = list(inspect.signature(kernel()).parameters)
     assert names[:7] == ["query", "key", "value", "cu_seq_q", "cu_seq_k", "max_q", "max_k"]

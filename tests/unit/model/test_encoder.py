@@ -8,9 +8,9 @@ import time
 import pytest
 from tokenizers import Tokenizer
 
+from sluice.training.tokenizer import train_tokenizer
+from sluice.worker.model.encoder import TextEncoder, clean
 from tests.unit.model.conftest import make_tokenizer
-from training.tokenizer import train_tokenizer
-from worker.model.encoder import TextEncoder, clean
 
 TEXTS = [
     "Your parcel is waiting at the station, call me later",

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.huggingface import load_huggingface
+from sluice.worker.model.torch_classifier import TorchClassifier, choose_device, pad
 from tests.unit.model.conftest import Settings, make_tokenizer, save_model
-from worker.model.huggingface import load_huggingface
-from worker.model.torch_classifier import TorchClassifier, choose_device, pad
 
 TEXTS = ["win a prize now", "ok", "see you at the station, call me later ok ok ok"]
 
@@ -133,7 +133,7 @@ def test_a_hub_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     from huggingface_hub import HfApi
 
     monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: time.sleep(3))
-    monkeypatch.setattr("worker.model.hub.PROBE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("sluice.worker.model.hub.PROBE_TIMEOUT_S", 0.2)
     with pytest.raises(ModelUnavailable, match="did not answer"):
         load_huggingface("sluice-tests/no-such-model", Settings())
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.labels import read_labels
+from sluice.worker.model.loader import load
 from tests.unit.model.conftest import Settings
-from worker.model.labels import read_labels
-from worker.model.loader import load
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.loader import load
+from sluice.worker.model.opentextshield import read_state_dict, read_version
 from tests.unit.model.conftest import Settings, make_model
-from worker.model.loader import load
-from worker.model.opentextshield import read_state_dict, read_version
 
 
 def settings(path: Path) -> Settings:

@@ -13,12 +13,12 @@ import torch
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from transformers import AutoModelForSequenceClassification
 
+from sluice.worker.model.attention import make_groups
+from sluice.worker.model.blueprint import read
+from sluice.worker.model.huggingface import load_huggingface
+from sluice.worker.model.packed import PackedModel, packed_logits
 from tests.unit.model.architectures import MAKERS, POSITIONS, VOCABULARY, expected, make
 from tests.unit.model.conftest import Settings, make_tokenizer
-from worker.model.attention import make_groups
-from worker.model.blueprint import read
-from worker.model.huggingface import load_huggingface
-from worker.model.packed import PackedModel, packed_logits
 
 CPU = torch.device("cpu")
 SHIPPED = Path(__file__).resolve().parents[3] / "models" / "sms-mini"

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model import int8, precision
+from sluice.worker.model.blueprint import read
+from sluice.worker.model.golden import answers, compare, golden_texts
+from sluice.worker.model.huggingface import load_huggingface
+from sluice.worker.model.int8 import Int8Linear
+from sluice.worker.model.packed import PackedModel, packed_logits
 from tests.unit.model.architectures import MAKERS, make
 from tests.unit.model.conftest import Settings
-from worker.model import int8, precision
-from worker.model.blueprint import read
-from worker.model.golden import answers, compare, golden_texts
-from worker.model.huggingface import load_huggingface
-from worker.model.int8 import Int8Linear
-from worker.model.packed import PackedModel, packed_logits
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda:0")
@@ -139,7 +139,7 @@ def test_auto_takes_int8_only_if_it_pays_and_agrees(
         monkeypatch.setattr(Int8Linear, "forward", lambda self, inputs: inputs.new_zeros(len(inputs), len(self._scale)))
     with caplog.at_level(logging.INFO):
         classifier = load_huggingface(SHIPPED, Settings(precision="auto"))
-    (record,) = [record for record in caplog.records if record.name == "worker.model.precision"]
+    (record,) = [record for record in caplog.records if record.name == "sluice.worker.model.precision"]
     assert record.getMessage().startswith(verdict)
     assert classifier.precision == verdict.split()[1].rstrip(":")
 

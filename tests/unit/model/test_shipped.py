@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.loader import load
 from tests.unit.model.conftest import Settings
-from worker.model.base import Classifier
-from worker.model.loader import load
 
 FOLDER = Path(__file__).resolve().parents[3] / "models" / "sms-mini"
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tasks.errors import ModelUnavailable
-from worker.model.base import Classifier
-from worker.model.simulated import SimulatedClassifier, parse_options, text_hash
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.base import Classifier
+from sluice.worker.model.simulated import SimulatedClassifier, parse_options, text_hash
 
 
 def make(spec: str = "simulated:?batch_ms=0&message_us=0", limit: int = 96) -> SimulatedClassifier:

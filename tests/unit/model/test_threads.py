@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 import pytest
 import torch
 
-from tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker import calibrate
+from sluice.worker.model import memory, threads
+from sluice.worker.model.loader import load
+from sluice.worker.model.simulated import SimulatedClassifier, SimulatedOptions
 from tests.unit.model.conftest import Settings
-from worker import calibrate
-from worker.model import memory, threads
-from worker.model.loader import load
-from worker.model.simulated import SimulatedClassifier, SimulatedOptions
 
 CORES = 4
 

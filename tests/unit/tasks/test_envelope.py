@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from config.settings import read
-from tasks.app import make_celery
-from tasks.envelope import TASK_NAME, describe, parse
-from tasks.errors import InvalidInput, SluiceError, from_code
+from sluice.config.settings import read
+from sluice.tasks.app import make_celery
+from sluice.tasks.envelope import TASK_NAME, describe, parse
+from sluice.tasks.errors import InvalidInput, SluiceError, from_code
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.redis_client import connect
+from sluice.tasks.redis_client import connect
 
 
 @pytest.mark.parametrize(

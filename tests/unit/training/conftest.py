@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from training.data import Example
-from training.templates import make_examples
+from sluice.training.data import Example
+from sluice.training.templates import make_examples
 
 
 def write_csv(path: Path, examples: Sequence[Example]) -> Path:

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
-from cli.evaluate import evaluate
-from cli.train import train
+from sluice.cli.evaluate import evaluate
+from sluice.cli.train import train
+from sluice.training.data import Example
 from tests.unit.model.conftest import save_model
-from training.data import Example
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = ["--epochs", "2", "--layers", "1", "--width", "32", "--vocabulary", "400", "--max-length", "48", "--no-teacher"]
@@ -129,7 +129,7 @@ def test_evaluate_refuses_labels_the_model_lacks(trained: Path, tmp_path: Path) 
 
 
 def test_ctrl_c_ends_with_one_line(data_file: Path, tmp_path: Path, examples: list[Example]) -> None:
-    command = [sys.executable, "-m", "cli.main", "train", str(data_file), "-o", str(tmp_path / "model")]
+    command = [sys.executable, "-m", "sluice.cli.main", "train", str(data_file), "-o", str(tmp_path / "model")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [*command, *SMALL, "--epochs", "4000"], cwd=tmp_path, env=environment,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data import Columns, DataError, Example, label_order, read_examples
+from sluice.training.data import Columns, DataError, Example, label_order, read_examples
 
 LABELS = ("ham", "spam")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.data import Example
-from training.fit import Average, FitOptions, batches, corrupt, schedule
-from training.plots import save_confusion
-from training.scores import score
-from training.teacher import Teacher, held_out_labels
+from sluice.training.data import Example
+from sluice.training.fit import Average, FitOptions, batches, corrupt, schedule
+from sluice.training.plots import save_confusion
+from sluice.training.scores import score
+from sluice.training.teacher import Teacher, held_out_labels
 
 LABELS = ("ham", "spam", "phishing")
 

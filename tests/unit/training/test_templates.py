@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.augment import Mix, MixOptions, splice
-from training.data import DataError, Example
-from training.obfuscate import TRICKS, obfuscate, typos
-from training.templates import Phrasebook, fill, make_examples, phrasebooks, read_phrasebook
+from sluice.training.augment import Mix, MixOptions, splice
+from sluice.training.data import DataError, Example
+from sluice.training.obfuscate import TRICKS, obfuscate, typos
+from sluice.training.templates import Phrasebook, fill, make_examples, phrasebooks, read_phrasebook
 
 LABELS = ("ham", "spam", "phishing")
 

@@ -9,9 +9,9 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from training.obfuscate import TRICKS
-from training.templates import make_examples
-from training.tokenizer import MIXED, normalizer, save_tokenizer, train_tokenizer
+from sluice.training.obfuscate import TRICKS
+from sluice.training.templates import make_examples
+from sluice.training.tokenizer import MIXED, normalizer, save_tokenizer, train_tokenizer
 
 TEXTS = [example.text for example in make_examples(300, seed=1)]
 

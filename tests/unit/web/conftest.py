@@ -14,13 +14,13 @@ from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 
-from config.settings import Settings, read
-from tasks.app import make_celery
+from sluice.config.settings import Settings, read
+from sluice.tasks.app import make_celery
+from sluice.web.app import create_app
+from sluice.web.gateway import Gateway
 from tests.harness.process import Child, wait_for
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.fake_worker import FakeWorker
-from web.app import create_app
-from web.gateway import Gateway
 
 DATABASES = count(1)
 

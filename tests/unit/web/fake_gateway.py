@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tasks.envelope import Entry, labelled
-from tasks.errors import NotFound, SluiceError
-from web.gateway import JobStatus, JobSubmission, Pending, ResultPage
-from web.gateway.jobstore import Claim, Job
+from sluice.tasks.envelope import Entry, labelled
+from sluice.tasks.errors import NotFound, SluiceError
+from sluice.web.gateway import JobStatus, JobSubmission, Pending, ResultPage
+from sluice.web.gateway.jobstore import Claim, Job
 
 MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
 

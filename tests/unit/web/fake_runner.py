@@ -1,4 +1,4 @@
-"""Stands in for ``python -m backfill.archive``: the first word of the upload says what it does."""
+"""Stands in for ``python -m sluice.backfill.archive``: the first word of the upload says what it does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from backfill.archive.folder import Folder
+from sluice.backfill.archive.folder import Folder
 
 REFUSALS = {
     b"junk": {"error": "unsupported_media_type", "message": "the format is not recognised", "details": {}},

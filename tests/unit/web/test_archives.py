@@ -18,19 +18,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backfill.archive.folder import Description, Folder, Progress, Starts
-from backfill.formats.registry import FORMATS
-from backfill.lock import Lock
-from config.settings import Settings, read
+from sluice.backfill.archive.folder import Description, Folder, Progress, Starts
+from sluice.backfill.formats.registry import FORMATS
+from sluice.backfill.lock import Lock
+from sluice.config.settings import Settings, read
+from sluice.web.app import create_app
+from sluice.web.archives import form
+from sluice.web.archives.child import Command, environment
+from sluice.web.archives.keeper import GIVEN_UP, MAX_STARTS, Keeper
+from sluice.web.archives.names import result_name, shown_name
+from sluice.web.archives.shelf import Shelf
+from sluice.web.schemas import ArchiveRequest
 from tests.harness.process import wait_for
 from tests.unit.web.fake_gateway import FakeGateway
-from web.app import create_app
-from web.archives import form
-from web.archives.child import Command, environment
-from web.archives.keeper import GIVEN_UP, MAX_STARTS, Keeper
-from web.archives.names import result_name, shown_name
-from web.archives.shelf import Shelf
-from web.schemas import ArchiveRequest
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = Command((sys.executable, str(Path(__file__).with_name("fake_runner.py"))))

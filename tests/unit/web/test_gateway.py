@@ -12,17 +12,17 @@ import redis
 from celery import Celery
 from celery.result import GroupResult
 
-from config.settings import read
-from tasks import keys
-from tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull
-from tasks.publisher import Publisher
+from sluice.config.settings import read
+from sluice.tasks import keys
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull
+from sluice.tasks.publisher import Publisher
+from sluice.web.gateway import Gateway, Pending
+from sluice.web.gateway.jobdesk import JobDesk
+from sluice.web.gateway.jobstore import Claim, JobStore
+from sluice.web.gateway.publishers import Publishers
+from sluice.web.gateway.sampler import Sampler
 from tests.harness.process import wait_for
 from tests.unit.web.fake_worker import FakeWorker, label_of
-from web.gateway import Gateway, Pending
-from web.gateway.jobdesk import JobDesk
-from web.gateway.jobstore import Claim, JobStore
-from web.gateway.publishers import Publishers
-from web.gateway.sampler import Sampler
 
 
 def test_a_message_gets_its_own_answer(gateway: Gateway, worker: FakeWorker) -> None:
@@ -348,7 +348,7 @@ def test_a_publisher_whose_block_fails_is_lent_again_with_a_new_channel(gateway:
 
 
 def test_who_waits_too_long_for_a_publisher_is_told(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.gateway.publishers.WAIT_S", 0.05)
+    monkeypatch.setattr("sluice.web.gateway.publishers.WAIT_S", 0.05)
     publishers = Publishers(gateway._app, 1)
     with publishers.lent(), pytest.raises(BrokerUnavailable, match="too many jobs"), publishers.lent():
         pass
@@ -369,11 +369,11 @@ def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
     with monkeypatch.context() as patch:
         patch.setattr(JobDesk, "_publish", lambda *args, **options: None)
         job_id = gateway.submit_job(["hello"], "interactive", claim=claim).status.id
-    monkeypatch.setattr("web.gateway.jobdesk.AGAIN_WAIT_S", 0.2)
+    monkeypatch.setattr("sluice.web.gateway.jobdesk.AGAIN_WAIT_S", 0.2)
     with pytest.raises(BrokerUnavailable) as early:
         gateway.submit_job(["hello"], "interactive", wait_s=0.2, claim=claim)
     assert early.value.retry_after_s
-    monkeypatch.setattr("web.gateway.jobdesk.PUBLISHING_TAKES_S", 0)
+    monkeypatch.setattr("sluice.web.gateway.jobdesk.PUBLISHING_TAKES_S", 0)
     submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
     assert submission.status.id == job_id
     assert submission.entries is not None

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from config.settings import read
+from sluice.config.settings import read
+from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.test_predict import refusal
-from web.app import create_app
 
 
 def test_a_job_is_accepted_with_its_place(client: FlaskClient, fake: FakeGateway) -> None:

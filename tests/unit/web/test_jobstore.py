@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 import redis
 
-from tasks import keys
-from tasks.errors import NotFound
-from web.gateway.jobstore import Job, JobStore
+from sluice.tasks import keys
+from sluice.tasks.errors import NotFound
+from sluice.web.gateway.jobstore import Job, JobStore
 
 TTL_S = 600
 

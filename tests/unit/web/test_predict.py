@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from config.settings import read
-from tasks.envelope import failed
-from tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
+from sluice.config.settings import read
+from sluice.tasks.envelope import failed
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
+from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
-from web.app import create_app
 
 SECRET_TEXT = "meet me at the old mill"
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import redis
 from celery import Celery
 
-from tasks.queues import QueueCounter
+from sluice.tasks.queues import QueueCounter
 
 
 def test_many_looks_at_an_empty_queue_open_nothing(celery_app: Celery) -> None:

@@ -8,9 +8,9 @@ import orjson
 import pytest
 import redis
 
-from config.settings import Settings
-from tasks import keys
-from tasks.replies import Answers, ReplyListener
+from sluice.config.settings import Settings
+from sluice.tasks import keys
+from sluice.tasks.replies import Answers, ReplyListener
 from tests.harness.process import wait_for
 
 SECRET = "the text of a message"

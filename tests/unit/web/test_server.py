@@ -16,10 +16,10 @@ from typing import cast
 
 import pytest
 
+from sluice.web.silence import IDLE_S
 from tests.harness.process import Child, free_port, wait_for
-from web.silence import IDLE_S
 
-SERVE = "from config.settings import current; from web.server import serve; serve(current())"
+SERVE = "from sluice.config.settings import current; from sluice.web.server import serve; serve(current())"
 
 
 class Server:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.envelope import ENVELOPE_MESSAGES
-from web.gateway.shape import LINGER_SHARE, Shape, shape_for
+from sluice.tasks.envelope import ENVELOPE_MESSAGES
+from sluice.web.gateway.shape import LINGER_SHARE, Shape, shape_for
 
 
 def worker(messages: int, seconds: float) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from config.settings import read
+from sluice.config.settings import read
+from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
-from web.app import create_app
 
 SETTINGS = read(_env_file=None, max_text_chars=40, max_job_messages=5, max_body_bytes=4096)
 CLIENT = create_app(SETTINGS, FakeGateway()).test_client()  # type: ignore[arg-type]

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from tasks.envelope import Entry
-from tasks.errors import BrokerUnavailable
-from web.gateway.commit import GroupCommit
-from web.gateway.patience import Patience
-from web.gateway.shape import Shape
-from web.gateway.waiting import JobCollector, Registry, SharedEnvelope, Waiter
+from sluice.tasks.envelope import Entry
+from sluice.tasks.errors import BrokerUnavailable
+from sluice.web.gateway.commit import GroupCommit
+from sluice.web.gateway.patience import Patience
+from sluice.web.gateway.shape import Shape
+from sluice.web.gateway.waiting import JobCollector, Registry, SharedEnvelope, Waiter
 
 ENTRY: Entry = {"label": "ham"}
 
@@ -40,7 +40,7 @@ def test_waking_twice_does_no_harm() -> None:
 
 
 def test_when_threads_run_out_those_who_waited_long_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.gateway.patience.SATURATED_WAIT_S", 0.05)
+    monkeypatch.setattr("sluice.web.gateway.patience.SATURATED_WAIT_S", 0.05)
     patience = Patience(4)
     waiters = [Waiter("text", str(index)) for index in range(3)]
     for waiter in waiters[:2]:

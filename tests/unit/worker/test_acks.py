@@ -6,7 +6,7 @@ import random
 
 from hypothesis import given, settings, strategies as st
 
-from worker.consumer.acks import MOST_BEYOND_GAP, TagWindow
+from sluice.worker.consumer.acks import MOST_BEYOND_GAP, TagWindow
 
 
 def test_tags_in_order_go_in_one_ack() -> None:

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from tasks.envelope import Message
-from tasks.errors import InvalidInput, ModelFailed, Revoked
-from tests.harness.process import wait_for
-from worker.batching.former import Limits
-from worker.batching.policy import Policy
-from worker.message import (
+from sluice.tasks.envelope import Message
+from sluice.tasks.errors import InvalidInput, ModelFailed, Revoked
+from sluice.worker.batching.former import Limits
+from sluice.worker.batching.policy import Policy
+from sluice.worker.message import (
     Abort,
     Check,
     Drain,
@@ -30,8 +29,9 @@ from worker.message import (
     Received,
     Started,
 )
-from worker.threads.batcher import Batcher
-from worker.threads.encoder import Encoder
+from sluice.worker.threads.batcher import Batcher
+from sluice.worker.threads.encoder import Encoder
+from tests.harness.process import wait_for
 
 ANSWER = [0.2, 0.8]
 
@@ -155,7 +155,7 @@ def texts(number: int) -> list[str]:
 @pytest.fixture(autouse=True)
 def quick_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tokenizer counts as quick, whatever else the machine does; of a slow one the batcher asks less often."""
-    monkeypatch.setattr("worker.threads.batcher.SLOW_ENCODE_S", 60.0)
+    monkeypatch.setattr("sluice.worker.threads.batcher.SLOW_ENCODE_S", 60.0)
 
 
 @pytest.fixture

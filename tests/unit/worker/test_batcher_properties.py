@@ -10,12 +10,23 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tasks.envelope import Message
-from tasks.errors import Revoked
-from worker.batching.former import Limits
-from worker.batching.policy import Policy
-from worker.message import Drain, Dropped, Encoded, Item, LookedUp, ModelFree, NewConnection, Outcome, Place, Received
-from worker.threads.batcher import Batcher
+from sluice.tasks.envelope import Message
+from sluice.tasks.errors import Revoked
+from sluice.worker.batching.former import Limits
+from sluice.worker.batching.policy import Policy
+from sluice.worker.message import (
+    Drain,
+    Dropped,
+    Encoded,
+    Item,
+    LookedUp,
+    ModelFree,
+    NewConnection,
+    Outcome,
+    Place,
+    Received,
+)
+from sluice.worker.threads.batcher import Batcher
 
 WORDS = "abcd"  # few, so that most texts meet one that reads alike
 

@@ -13,13 +13,13 @@ import pytest
 import redis
 from hypothesis import given, strategies as st
 
-from tasks.redis_client import connect
+from sluice.tasks.redis_client import connect
+from sluice.worker.cache import PREFIX, ResultCache
+from sluice.worker.message import Item, LookedUp
+from sluice.worker.model.simulated import SimulatedClassifier
+from sluice.worker.threads.lookup import Lookup
 from tests.harness.process import free_port
 from tests.harness.servers import RedisServer
-from worker.cache import PREFIX, ResultCache
-from worker.message import Item, LookedUp
-from worker.model.simulated import SimulatedClassifier
-from worker.threads.lookup import Lookup
 
 
 def make(**facts: str) -> ResultCache:

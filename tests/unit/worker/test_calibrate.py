@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from worker import calibrate
-from worker.calibrate import Cost, Point, counts, fit, fit_points, measure
-from worker.model.simulated import SimulatedClassifier, SimulatedOptions
+from sluice.worker import calibrate
+from sluice.worker.calibrate import Cost, Point, counts, fit, fit_points, measure
+from sluice.worker.model.simulated import SimulatedClassifier, SimulatedOptions
 
 
 def test_the_fit_finds_the_line() -> None:

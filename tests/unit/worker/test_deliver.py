@@ -11,18 +11,18 @@ import orjson
 import pytest
 import redis
 
-from config.settings import read
-from tasks import keys
-from tasks.app import make_celery
-from tasks.envelope import Message
-from tasks.errors import InvalidInput, ModelFailed
+from sluice.config.settings import read
+from sluice.tasks import keys
+from sluice.tasks.app import make_celery
+from sluice.tasks.envelope import Message
+from sluice.tasks.errors import InvalidInput, ModelFailed
+from sluice.worker.cache import ResultCache
+from sluice.worker.message import Dropped, Finished, Outcome, Received
+from sluice.worker.model.simulated import SimulatedClassifier
+from sluice.worker.results import ResultStore
+from sluice.worker.stats import Stats
+from sluice.worker.threads.deliver import Deliver
 from tests.harness.servers import RedisServer
-from worker.cache import ResultCache
-from worker.message import Dropped, Finished, Outcome, Received
-from worker.model.simulated import SimulatedClassifier
-from worker.results import ResultStore
-from worker.stats import Stats
-from worker.threads.deliver import Deliver
 
 HAM, SPAM = [0.75, 0.25, 0.0], [0.25, 0.75, 0.0]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import ModelFailed
-from worker.message import Item, ModelFree, Outcome
-from worker.threads.model import ModelThread
+from sluice.tasks.errors import ModelFailed
+from sluice.worker.message import Item, ModelFree, Outcome
+from sluice.worker.threads.model import ModelThread
 
 BAD, FATAL = 13, 99
 

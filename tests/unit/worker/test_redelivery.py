@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from worker.message import Received
-from worker.redelivery import Trials
+from sluice.worker.message import Received
+from sluice.worker.redelivery import Trials
 
 
 def envelope(generation: int = 1) -> Received:

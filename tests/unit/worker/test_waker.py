@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from worker.consumer.waker import Waker
+from sluice.worker.consumer.waker import Waker
 
 
 class Hub:

@@ -1,6 +1,6 @@
 """How broker messages reach the worker: kombu's two transports, with what they do per message made cheap.
 
-The worker alone uses these (``worker.consumer.steps`` puts ``WorkerConnection`` in place); clients, Flower and
+The worker alone uses these (``sluice.worker.consumer.steps`` puts ``WorkerConnection`` in place); clients, Flower and
 ``celery inspect`` keep kombu's own. On the wire and in Redis everything is as kombu has it.
 """
 
@@ -16,8 +16,8 @@ class WorkerConnection(Connection):
     """A kombu connection that takes Sluice's transport in place of kombu's."""
 
     def get_transport_cls(self) -> Any:
-        from worker.consumer.transport.rabbitmq import RabbitTransport
-        from worker.consumer.transport.redis import BulkTransport
+        from sluice.worker.consumer.transport.rabbitmq import RabbitTransport
+        from sluice.worker.consumer.transport.redis import BulkTransport
 
         ours = {pyamqp.Transport: RabbitTransport, kombu_redis.Transport: BulkTransport}
         chosen = super().get_transport_cls()

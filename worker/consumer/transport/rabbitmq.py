@@ -14,8 +14,8 @@ from typing import Any
 from amqp.exceptions import UnexpectedFrame
 from kombu.transport import pyamqp
 
-from worker.consumer.transport.message import RabbitMessage
-from worker.consumer.transport.tables import read_deliver, read_properties
+from sluice.worker.consumer.transport.message import RabbitMessage
+from sluice.worker.consumer.transport.tables import read_deliver, read_properties
 
 READ_BYTES = 65_536
 #: What a socket says that has nothing to read now.

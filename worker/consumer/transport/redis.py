@@ -20,7 +20,7 @@ from kombu.transport.virtual import base as virtual
 from kombu.utils.json import loads
 from redis.exceptions import ResponseError
 
-from worker.consumer.transport.message import RedisMessage
+from sluice.worker.consumer.transport.message import RedisMessage
 
 log = get_logger(__name__)
 

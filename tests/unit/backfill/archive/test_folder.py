@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backfill.archive.folder import Description, Folder, Progress, Starts
-from backfill.lock import Lock
+from sluice.backfill.archive.folder import Description, Folder, Progress, Starts
+from sluice.backfill.lock import Lock
 from tests.harness.process import wait_for
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -106,7 +106,8 @@ def test_a_child_holds_a_lock_until_it_dies(folder: Folder) -> None:
 
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     child = (
-        "import time; from backfill.archive.parent import end_with; end_with({}); print(1, flush=True); time.sleep(60)"
+        "import time; from sluice.backfill.archive.parent import end_with; "
+        "end_with({}); print(1, flush=True); time.sleep(60)"
     )
     parent = (
         "import os, subprocess, sys, time\n"
@@ -124,14 +125,14 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
-    code = "from backfill.archive.parent import end_with; end_with(1 << 22); print('alive')"
+    code = "from sluice.backfill.archive.parent import end_with; end_with(1 << 22); print('alive')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, b"")
 
 
 def test_a_runner_cannot_take_the_machine(tmp_path: Path) -> None:
     code = (
-        "import os, resource; from backfill.archive import limits\n"
+        "import os, resource; from sluice.backfill.archive import limits\n"
         "limits.apply(1000)\n"
         "print(os.nice(0), *(resource.getrlimit(one)[0] for one in (resource.RLIMIT_AS, resource.RLIMIT_CORE)))\n"
         "file = open('big', 'wb', buffering=0); file.write(b'x' * 1000)\n"

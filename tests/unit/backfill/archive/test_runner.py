@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from backfill.archive import ending
-from backfill.archive.check import check
-from backfill.archive.folder import Description, Folder, Starts
-from backfill.archive.plan import in_their_words, plan_of
-from backfill.archive.progress import FolderDisplay
-from backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
-from backfill.engine import Outcome
-from backfill.report.names import ReportNames
-from backfill.stop import Stopped
-from backfill.tally import Tally
-from config.settings import read
-from tasks.envelope import labelled
+from sluice.backfill.archive import ending
+from sluice.backfill.archive.check import check
+from sluice.backfill.archive.folder import Description, Folder, Starts
+from sluice.backfill.archive.plan import in_their_words, plan_of
+from sluice.backfill.archive.progress import FolderDisplay
+from sluice.backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
+from sluice.backfill.engine import Outcome
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.stop import Stopped
+from sluice.backfill.tally import Tally
+from sluice.config.settings import read
+from sluice.tasks.envelope import labelled
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from backfill.columns import Roles
-from backfill.formats import backup_xml
-from backfill.formats.backup_xml import BackupReader
-from backfill.formats.base import ReadOptions
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Roles
+from sluice.backfill.formats import backup_xml
+from sluice.backfill.formats.backup_xml import BackupReader
+from sluice.backfill.formats.base import ReadOptions
+from sluice.tasks.errors import UnreadableArchive
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from backfill.columns import Roles
-from backfill.formats import columnar
-from backfill.formats.base import ReadOptions
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Roles
+from sluice.backfill.formats import columnar
+from sluice.backfill.formats.base import ReadOptions
+from sluice.tasks.errors import UnreadableArchive
 
 TABLE = pa.table(
     {

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from backfill.columns import Roles
-from backfill.formats import database, imessage
-from backfill.formats.base import ReadOptions
-from backfill.formats.imessage import MessagesReader, when
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Roles
+from sluice.backfill.formats import database, imessage
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.imessage import MessagesReader, when
+from sluice.tasks.errors import UnreadableArchive
 
 HEAD = b"\x04\x0bstreamtyped\x81\xe8\x03\x84\x01@\x84\x84\x84\x12NSAttributedString\x00\x84\x84\x08NSObject\x00\x85\x92"
 BODY = HEAD + b"\x84\x84\x84\x08NSString\x01\x94\x84\x01+\x0fonly attributed\x86"

@@ -10,12 +10,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import orjson
 import pytest
 
-from backfill.columns import Roles
-from backfill.formats import sms_ie
-from backfill.formats.base import ReadOptions
-from backfill.source import open_source
-from backfill.stop import Stop, Stopped
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Roles
+from sluice.backfill.formats import sms_ie
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.source import open_source
+from sluice.backfill.stop import Stop, Stopped
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, plan, read, texts
 
 FROM = {"address": "+447700900125", "type": "137", "__display_name": "Kim"}

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from backfill.columns import Column, Roles
-from backfill.formats import database, sqlite
-from backfill.formats.base import ReadOptions
-from backfill.outputs.opening import open_writer
-from backfill.source import open_source
-from backfill.stop import Stop, Stopped
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column, Roles
+from sluice.backfill.formats import database, sqlite
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.source import open_source
+from sluice.backfill.stop import Stop, Stopped
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import plan, read
 
 

@@ -8,7 +8,7 @@ from xml.parsers import expat
 import pytest
 from hypothesis import given, strategies as st
 
-from backfill.formats.surrogates import Repair
+from sluice.backfill.formats.surrogates import Repair
 
 
 def repaired(*pieces: bytes) -> bytes:

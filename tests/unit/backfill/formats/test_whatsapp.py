@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from backfill.columns import Roles
-from backfill.formats import whatsapp
-from backfill.formats.base import ReadOptions
-from backfill.formats.whatsapp import DateSurvey, timestamp
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Roles
+from sluice.backfill.formats import whatsapp
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.whatsapp import DateSurvey, timestamp
+from sluice.tasks.errors import UnreadableArchive
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backfill.formats.base import ReadOptions
-from backfill.inputs.packed import PackedOrigin, file_origin
-from backfill.inputs.unpacking import Unpacking
-from backfill.plan import Plan
-from backfill.row import Row
-from backfill.source import Source, open_source
-from backfill.stop import Stop
+from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.inputs.packed import PackedOrigin, file_origin
+from sluice.backfill.inputs.unpacking import Unpacking
+from sluice.backfill.plan import Plan
+from sluice.backfill.row import Row
+from sluice.backfill.source import Source, open_source
+from sluice.backfill.stop import Stop
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "archives"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backfill.inputs.find import find
-from tasks.errors import UnreadableArchive
+from sluice.backfill.inputs.find import find
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import plan
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from backfill.inputs.packed import file_origin
-from backfill.inputs.unpacking import Unpacking
-from backfill.source import open_source
-from backfill.stop import Stop, Stopped
-from tasks.errors import UnreadableArchive
+from sluice.backfill.inputs.packed import file_origin
+from sluice.backfill.inputs.unpacking import Unpacking
+from sluice.backfill.source import open_source
+from sluice.backfill.stop import Stop, Stopped
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, origin, plan, read, texts
 
 Pack = Callable[[bytes], bytes]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backfill.inputs.pipe import copy_pipe
-from backfill.stop import Stopped
-from tasks.errors import UnreadableArchive
+from sluice.backfill.inputs.pipe import copy_pipe
+from sluice.backfill.stop import Stopped
+from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, texts
 
 Feed = Callable[[bytes], None]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from backfill.columns import Column
-from backfill.outputs.opening import open_writer
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.opening import open_writer
 
 Table = tuple[list[str], list[list[Any]]]
 

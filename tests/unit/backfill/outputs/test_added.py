@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from backfill.columns import Column
-from backfill.outputs.added import added
-from tasks.envelope import failed, labelled
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.added import added
+from sluice.tasks.envelope import failed, labelled
 
 SPAM = labelled(None, "spam", 0.98765432, "sms-mini", "1")
 SCORES = {"ham": 0.01234567, "spam": 0.98765432}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backfill.columns import Column
-from backfill.outputs.opening import FORMATS, open_writer
-from tasks.errors import UnwritableOutput
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.opening import FORMATS, open_writer
+from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.outputs.reading import read_back
 
 COLUMNS = [Column("text")]

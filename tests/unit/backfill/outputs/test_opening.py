@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.columns import Column
-from backfill.outputs.opening import FORMATS, format_of, open_writer
-from tasks.errors import UnwritableOutput
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.opening import FORMATS, format_of, open_writer
+from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.outputs.reading import written
 
 COLUMNS = [Column("id"), Column("value")]

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from backfill.columns import Column
-from backfill.outputs.opening import open_writer
-from backfill.outputs.sqlite import distinct
-from tasks.errors import UnwritableOutput
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.sqlite import distinct
+from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.outputs.reading import read_back, written
 
 COLUMNS = [

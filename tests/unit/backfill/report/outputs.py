@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfill.columns import Column
-from backfill.outputs.opening import open_writer
-from backfill.report.names import ReportNames
-from backfill.report.page import write_report
-from backfill.tally import Tally
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.report.page import write_report
+from sluice.backfill.tally import Tally
 
 NAMES = ReportNames("text", "sender", "received_at", "label", "probability", "error")
 COLUMNS = [

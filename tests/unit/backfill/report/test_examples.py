@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from backfill.report.examples import COUNT, KEEP_CHARS, Examples
+from sluice.backfill.report.examples import COUNT, KEEP_CHARS, Examples
 
 
 def gather(rows: list[tuple[str, int, float]], batch: int) -> Examples:

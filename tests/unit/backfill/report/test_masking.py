@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from backfill.report.masking import masked, visible
+from sluice.backfill.report.masking import masked, visible
 
 
 @pytest.mark.parametrize(

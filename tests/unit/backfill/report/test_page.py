@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from backfill.report.names import ReportNames
-from backfill.report.page import write_report
-from backfill.tally import Tally
-from tasks.errors import UnreadableArchive, UnwritableOutput
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.report.page import write_report
+from sluice.backfill.tally import Tally
+from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, tally_of
 
 VOID = frozenset({"meta", "img", "source", "br"})

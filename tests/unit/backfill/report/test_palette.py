@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from backfill.report.palette import DARK, HATCHES, LIGHT, Theme, styles
+from sluice.backfill.report.palette import DARK, HATCHES, LIGHT, Theme, styles
 
 #: What is left of linear RGB without the long-wave cones (protanopia) and without the middle ones (deuteranopia):
 #: Viénot, Brettel and Mollon, "Digital video colourmaps for checking the legibility of displays by dichromats", 1999.

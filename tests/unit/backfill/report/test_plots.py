@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from backfill.report.plots import _rows_each, _short, _ticks, drawable, moment, on_one_day
-from backfill.report.timeline import Bars, Timeline
+from sluice.backfill.report.plots import _rows_each, _short, _ticks, drawable, moment, on_one_day
+from sluice.backfill.report.timeline import Bars, Timeline
 
 
 def bars(start: datetime, span: timedelta) -> Bars:

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from backfill.columns import Column
-from backfill.outputs.opening import FORMATS, open_writer
-from backfill.report.names import ReportNames
-from backfill.report.read import BATCH_CHARS, BATCH_ROWS, batches
-from tasks.errors import UnreadableArchive
+from sluice.backfill.columns import Column
+from sluice.backfill.outputs.opening import FORMATS, open_writer
+from sluice.backfill.report.names import ReportNames
+from sluice.backfill.report.read import BATCH_CHARS, BATCH_ROWS, batches
+from sluice.tasks.errors import UnreadableArchive
 
 NAMES = ReportNames("body", "from", "at", "label", "probability", "error")
 COLUMNS = [*map(Column, ("id", "at", "from", "body", "label")), Column("probability", pa.float64()), Column("error")]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.report.scripts import NAMES, NO_LETTERS, RANGES, majority
+from sluice.backfill.report.scripts import NAMES, NO_LETTERS, RANGES, majority
 
 #: What the Unicode names of the letters of a script begin with.
 CALLED = {name: (name.upper(),) for name in RANGES} | {

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.report.senders import Senders, wilson
+from sluice.backfill.report.senders import Senders, wilson
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from backfill.report import timeline
-from backfill.report.timeline import MAX_BARS, UNITS, Bars, Timeline
+from sluice.backfill.report import timeline
+from sluice.backfill.report.timeline import MAX_BARS, UNITS, Bars, Timeline
 
 START = datetime(2026, 1, 15, 8, 20, 30, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backfill.report.times import NEVER, Times
+from sluice.backfill.report.times import NEVER, Times
 
 NOON = int(datetime(2026, 11, 5, 12, 34, 56, tzinfo=UTC).timestamp())
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backfill.report.words import duration, percent, rate, rows, span
+from sluice.backfill.report.words import duration, percent, rate, rows, span
 
 START = int(datetime(2026, 11, 5, 7, 8, 9, tzinfo=UTC).timestamp())
 
