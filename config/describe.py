@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from sluice.config.masking import MASK, masked_url
 from sluice.config.settings import OTS_NAMES, OTS_PREFIX, PREFIX, Settings
-
-MASK = "********"
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,6 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)
-
-
-def masked_url(url: str) -> str:
-    """``url`` with its password masked, its query dropped, the rest left for the operator to recognise."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if at:
-        name, colon, _ = user.partition(":")
-        user = f"{name}:{MASK}" if colon else MASK
-    return f"{parts.scheme}://{user}{at}{host}{parts.path}"
 
 
 def _source(name: str, in_file: set[str]) -> str:

@@ -9,7 +9,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice.config.masking import NEXT_URL
 from sluice.config.paths import ROOT
 
 PREFIX = "SLUICE_"
@@ -256,13 +257,13 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """Broker URL in force, credentials included: never log it."""
-        return _verified(self.broker_url.get_secret_value()) if self.broker_url else self.embedded_url
+        return _usable(self.broker_url.get_secret_value()) if self.broker_url else self.embedded_url
 
     @property
     def backend(self) -> str:
         """Result backend URL in force, credentials included: never log it."""
         if self.result_backend:
-            return _verified(self.result_backend.get_secret_value())
+            return _usable(self.result_backend.get_secret_value())
         return self.embedded_url if self.uses_amqp else self.broker
 
     @property
@@ -275,7 +276,27 @@ class Settings(BaseSettings):
         return self.embedded_url in (self.broker, self.backend)
 
 
-def _verified(url: str) -> str:
+def _usable(url: str) -> str:
+    """``url`` as kombu, Celery and redis-py alike take it: login in front of the host, certificates checked."""
+    return ";".join(_checked(_login_in_front(one)) for one in NEXT_URL.split(url))
+
+
+def _login_in_front(url: str) -> str:
+    """``?username=`` and ``?password=``, which redis-py and Celery's backend know and kombu does not."""
+    head, _, query = url.partition("?")
+    given = dict(parse_qsl(query))
+    if not given.keys() & {"username", "password"}:
+        return url
+    scheme, _, rest = head.partition("://")
+    login, _, where = rest.rpartition("@")
+    user, _, password = login.partition(":")
+    user = quote(given.pop("username", ""), safe="") or user
+    password = quote(given.pop("password", ""), safe="") or password
+    more = f"?{urlencode(given)}" if given else ""
+    return f"{scheme}://{user}:{password}@{where}{more}"
+
+
+def _checked(url: str) -> str:
     """A ``rediss://`` URL must say how certificates are checked; unless it does, they are."""
     if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
         return url

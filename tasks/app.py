@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
+from sluice.config.masking import masked_url
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import QUEUES
 from sluice.tasks.task import Classify
@@ -17,11 +18,12 @@ EXCHANGE_NAME = "sluice"
 def make_celery(settings: Settings) -> Celery:
     """A Celery app for ``settings``: two queues, one task, JSON only, acks after the stored result."""
     app = Celery("sluice", amqp="sluice.tasks.amqp:PrivateAMQP", fixups=[], loader="app")
+    app.sluice_settings = settings
+    app.backend_cls = "sluice.tasks.backend:ListeningFreeRedis"
     app.conf.update(_conf(settings))
     app.register_task(Classify())
     app.steps["worker"].add("sluice.worker.consumer.steps:Pipeline")
     app.steps["consumer"].add("sluice.worker.consumer.steps:Lanes")
-    app.sluice_settings = settings
     return app
 
 
@@ -61,7 +63,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_transport_options": _transport_options(settings),
         "broker_heartbeat": 30,
-        "result_backend": "tasks.backend:ListeningFreeRedis+" + _plain_redis(settings.backend),
+        "result_backend": masked_url(settings.backend),  # to be shown: the backend takes the URL from the settings
         "result_expires": settings.result_ttl_s,
         "result_extended": False,  # extended results would hold the texts
         "result_accept_content": ["json"],
@@ -92,8 +94,3 @@ def _conf(settings: Settings) -> dict[str, Any]:
 def prefetch_envelopes(settings: Settings) -> int:
     """Envelopes of one message each that a worker holds: enough for the running, the next and two filling batches."""
     return 4 * settings.max_batch_size
-
-
-def _plain_redis(url: str) -> str:
-    """Celery splits a backend URL at its first ``+``: the socket scheme goes in without ``redis+``."""
-    return url.removeprefix("redis+")

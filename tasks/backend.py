@@ -1,4 +1,7 @@
-"""Celery's Redis result backend, with two changes for its clients.
+"""Celery's Redis result backend, with three changes.
+
+Its URL comes from the settings and is shown without its password: Celery would keep it among the configuration that
+workers and Flower show.
 
 Celery subscribes to a result's channel at every ``apply_async`` and lets go only in ``get``; callers that submit
 and poll would leak one subscription each. ``AsyncResult.get()`` still works: it subscribes when it starts to wait.
@@ -13,7 +16,10 @@ import contextlib
 from typing import Any
 
 import redis
+from celery import Celery
 from celery.backends.redis import RedisBackend, ResultConsumer
+
+from sluice.config.masking import masked_url
 
 
 class CalmConsumer(ResultConsumer):
@@ -27,6 +33,13 @@ class CalmConsumer(ResultConsumer):
 
 class ListeningFreeRedis(RedisBackend):
     ResultConsumer = CalmConsumer
+
+    def __init__(self, app: Celery, url: str | None = None, **options: Any) -> None:
+        # Celery knows the scheme of a socket without ``redis+``.
+        super().__init__(app=app, url=app.sluice_settings.backend.removeprefix("redis+"), **options)
+
+    def as_uri(self, include_password: bool = False) -> str:
+        return str(self.url) if include_password else masked_url(str(self.url))
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing; Celery would subscribe here."""

@@ -12,9 +12,10 @@ from typing import Any
 from celery import bootsteps
 from celery.utils.log import get_logger
 from celery.worker.control import inspect_command
-from kombu import Consumer, Queue
+from kombu import Connection, Consumer, Queue
 from kombu.common import QoS, ignore_errors
 
+from sluice.config.masking import masked_url
 from sluice.tasks.app import prefetch_envelopes, settings_of
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from sluice.worker.consumer import cancelled
@@ -109,7 +110,8 @@ class Lanes(bootsteps.StartStopStep):
             ignore_errors(c, consumer.channel.close)
 
     def info(self, c: Any) -> dict[str, Any]:
-        return {"bulk_prefetch_count": self._bulk_qos.value if c.bulk_consumer and self._bulk_qos else 0}
+        told = {"bulk_prefetch_count": self._bulk_qos.value if c.bulk_consumer and self._bulk_qos else 0}
+        return told | ({"broker": broker_info(c.connection)} if c.connection else {})
 
     def _set_interactive_window(self, c: Any) -> None:
         """A window of so many messages, before anything is consumed; see ``window.py``."""
@@ -136,6 +138,14 @@ class Lanes(bootsteps.StartStopStep):
         if c.task_consumer:
             renew(c.task_consumer.channel)
             give_back_abandoned(c.task_consumer.channel)
+
+
+def broker_info(connection: Connection) -> dict[str, Any]:
+    """What `inspect stats` and Flower tell of the broker; Celery would tell the passwords of sockets and stand-ins."""
+    told = {name: value for name, value in connection.info().items() if name != "password"}
+    if "://" in told["hostname"]:
+        told["hostname"] = masked_url(told["hostname"])
+    return told | {"alternates": [masked_url(url) for url in told["alternates"]]}
 
 
 @inspect_command(alias="dump_active_queues")
