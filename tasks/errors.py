@@ -165,6 +165,11 @@ BY_CODE: dict[str, type[SluiceError]] = {
 }
 
 
+def code_of(exc_type: object) -> str:
+    """The code of the error whose class has this name, as Celery stores it; ``model_failed`` for any other."""
+    return next((cls.code for cls in BY_CODE.values() if cls.__name__ == exc_type), ModelFailed.code)
+
+
 def from_code(code: str, message: str) -> SluiceError:
     """The error that a stored ``{"code", "message"}`` entry stands for."""
     return BY_CODE.get(code, SluiceError)(message)

@@ -13,6 +13,7 @@ from celery import Celery
 
 from sluice.tasks import keys
 from sluice.tasks.envelope import Entry, failed
+from sluice.tasks.errors import code_of
 from sluice.tasks.redis_client import ask
 
 #: Seconds after its last status when a worker counts as gone.
@@ -37,7 +38,8 @@ class Stored:
             return self.result if isinstance(self.result, list) else [self.result]
         if self.state == "REVOKED":
             return [failed(None, "revoked", "cancelled or expired before the model saw it")] * count
-        return [failed(None, "model_failed", _exception_text(self.result))] * count
+        kind = self.result.get("exc_type") if isinstance(self.result, dict) else None
+        return [failed(None, code_of(kind), _exception_text(self.result))] * count
 
 
 class ResultReader:

@@ -5,7 +5,7 @@
 ``archive.json``    ``Description``: what was asked for; never changes
 ``progress.json``   ``Progress``: written by the runner about once a second
 ``starts.json``     ``Starts``: how often a runner was started since the last progress
-``ending.json``     ``Outcome``: what the report needs, as soon as the output is complete
+``ending.json``     ``Outcome``: what the report needs, as soon as the output is complete; gone after it
 ``cancel``          there when the archive shall stop and go
 ``lock``            held by whoever works on the folder
 ``result.*``        the output, its run's folder beside it until it is complete
@@ -32,6 +32,8 @@ from sluice.backfill.whole import replace_whole
 FINISHED = frozenset({"done", "failed", "cancelled"})
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "sqlite": ".sqlite"}
 TRASH = ".trash-"
+#: The note of an archive whose results are there already.
+REPORTING = "writing the report"
 
 
 class _Kept:
@@ -132,7 +134,20 @@ class Folder:
     @property
     def cancelled(self) -> bool:
         """Whether the archive shall stop and go."""
-        return (self.path / "cancel").exists()
+        return self.cancelled_at is not None
+
+    @property
+    def cancelled_at(self) -> float | None:
+        """When that was asked for, Unix seconds; None if it was not."""
+        try:
+            return (self.path / "cancel").stat().st_mtime
+        except OSError:
+            return None
+
+    @property
+    def reporting(self) -> bool:
+        """Whether the results are there and what follows them is not: the report, or the end of the runner."""
+        return (self.path / "ending.json").exists() and self.progress().state == "done"
 
     def result(self, output: str) -> Path:
         return self.path / f"result{SUFFIXES[output]}"
@@ -187,6 +202,8 @@ class Folder:
         A wish to cancel that came too late for the work stays: who looks after the folder next sees to it.
         """
         kept = {"archive.json", "progress.json", "lock", "cancel"}
+        if progress.state == "cancelled":
+            progress.finished_at = self.cancelled_at or progress.finished_at
         if progress.state == "done":
             kept |= {self.report.name, self.result(self.description().output).name}
             self.note_progress(progress)

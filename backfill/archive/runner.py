@@ -10,7 +10,7 @@ from functools import partial
 
 from sluice.backfill import engine
 from sluice.backfill.archive import ending
-from sluice.backfill.archive.folder import Folder, Progress, Starts
+from sluice.backfill.archive.folder import REPORTING, Folder, Progress, Starts
 from sluice.backfill.archive.plan import in_their_words, plan_of, told
 from sluice.backfill.archive.progress import FolderDisplay, counted
 from sluice.backfill.carriers.queue import QueueCarrier
@@ -62,6 +62,10 @@ def run(folder: Folder, settings: Settings, stop: Stop) -> None:
         else:
             folder.note_starts(Starts())  # it was asked to stop: no crash
             log.info("%s: stopped, to be carried on", folder.id)
+    except FileNotFoundError:
+        if folder.path.exists():
+            raise
+        log.info("%s: deleted while its report was made", folder.id)
 
 
 def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
@@ -76,9 +80,15 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
         folder.finish(folder.progress().end("failed", error))
         log.info("%s: failed: %s", folder.id, exc.code)
         return
-    progress = _done(folder.progress(), outcome.tally)
-    if description.report and not _report(folder, plan, outcome, ", ".join(description.names), display):
-        progress.note = NO_REPORT
+    progress = folder.progress()
+    if not progress.finished:
+        progress = _done(progress, outcome.tally)
+    if description.report:
+        # The results are there from now on: nobody need wait for the report who does not want it.
+        progress.note = REPORTING
+        folder.note_progress(progress)
+        made = _report(folder, plan, outcome, ", ".join(description.names))
+        progress.note = None if made else NO_REPORT
     folder.finish(progress)
     log.info("%s: done, %d rows", folder.id, outcome.tally.rows)
 
@@ -105,14 +115,13 @@ def _done(progress: Progress, tally: Tally) -> Progress:
     return progress.end("done")
 
 
-def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str, display: FolderDisplay) -> bool:
+def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str) -> bool:
     """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
     from sluice.backfill.report.page import write_report
 
     if folder.starts().count > REPORT_STARTS:
         log.error("%s: no report: its runner died while writing it", folder.id)
         return False
-    display.note("writing the report")
     try:
         write_report(
             folder.report,

@@ -39,6 +39,11 @@ class Archive:
     description: Description
     progress: Progress
 
+    @property
+    def report_expected(self) -> bool:
+        """Whether the report is there or being written."""
+        return self.folder.report.is_file() or (self.description.report and self.folder.reporting)
+
 
 class ArchiveDesk:
     """Receives, shows and cancels archives.
@@ -113,7 +118,7 @@ class ArchiveDesk:
         if lock := found.folder.lock():
             with lock:
                 found.folder.finish(found.folder.progress().end("cancelled"))
-        found.progress.state = "cancelled"
+        found.progress.state, found.progress.finished_at = "cancelled", found.folder.cancelled_at or time.time()
         return found
 
     def stop(self) -> None:

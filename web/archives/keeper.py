@@ -108,7 +108,7 @@ class Keeper:
                 expired = self._shelf.expired(description, progress)
                 if folder.cancelled or expired:
                     self._put_away(folder, expired)
-                elif not progress.finished:
+                elif not progress.finished or folder.reporting:
                     yield folder, description
             except FileNotFoundError:
                 continue  # another process was quicker
@@ -137,13 +137,16 @@ class Keeper:
             return True
         with lock:
             progress, starts = folder.progress(), folder.starts()
-            if progress.finished or folder.cancelled:
+            if (progress.finished and not folder.reporting) or folder.cancelled:
                 return True
             if progress.done > starts.done:
                 starts = Starts()
             if starts.count >= MAX_STARTS:
                 log.error("%s: given up: %s", folder.id, GIVEN_UP)
-                folder.finish(progress.end("failed", {"code": "internal_error", "message": GIVEN_UP}))
+                if not progress.finished:
+                    progress.end("failed", {"code": "internal_error", "message": GIVEN_UP})
+                progress.note = None
+                folder.finish(progress)
                 return True
             if time.time() < starts.at + starts.count:
                 return True  # it has just died: other archives first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ MIMETYPES = {
     "sqlite": "application/vnd.sqlite3",
 }
 POLL_AFTER_S = 2
+#: Seconds for which a request waits for a report that is being written, and between looks at it.
+REPORT_WAIT_S, REPORT_POLL_S = 10.0, 0.1
 #: The report has pictures and style of its own, nothing else, and no script.
 REPORT_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
@@ -82,7 +85,7 @@ def blueprint(desk: ArchiveDesk, keeper: Keeper, guard: Guard) -> Blueprint:
         if not archive.description.report:
             raise NotFound("no report was asked for; send report=true with the archive", {"field": "report"})
         _require_done(archive)
-        if not archive.folder.report.is_file():
+        if not _report_made(archive):
             raise NotFound("the report could not be made; the results are complete", {"field": "report"})
         response = _file(archive.folder.report, "text/html")
         response.headers["Content-Security-Policy"] = REPORT_POLICY
@@ -115,7 +118,7 @@ def as_json(archive: Archive, *, links: bool = True) -> dict[str, Any]:
         "note": progress.note,
         "error": progress.error,
         "results": f"/jobs/{folder.id}/results" if done else None,
-        "report": f"/jobs/{folder.id}/report" if done and folder.report.is_file() else None,
+        "report": f"/jobs/{folder.id}/report" if done and archive.report_expected else None,
     }
 
 
@@ -147,6 +150,20 @@ def _require_done(archive: Archive) -> None:
     raise Conflict(
         f"the archive is {progress.state}: {progress.done} rows are done", details, retry_after_s=POLL_AFTER_S
     )
+
+
+def _report_made(archive: Archive) -> bool:
+    """Whether the report is there; waits a little for one that is being written.
+
+    Raises:
+        Conflict: it takes longer.
+    """
+    folder, ends = archive.folder, time.monotonic() + REPORT_WAIT_S
+    while not folder.report.is_file() and folder.reporting:
+        if time.monotonic() > ends:
+            raise Conflict("the report is still being written; the results are complete", retry_after_s=POLL_AFTER_S)
+        time.sleep(REPORT_POLL_S)
+    return folder.report.is_file()
 
 
 def _file(path: Path, mimetype: str, name: str | None = None) -> Response:

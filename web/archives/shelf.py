@@ -97,8 +97,8 @@ class Shelf:
             raise _gone() from None
         if self.expired(description, progress):
             raise _gone()
-        if folder.cancelled:
-            progress.state = "cancelled"
+        if (asked_at := folder.cancelled_at) is not None:
+            progress.state, progress.finished_at = "cancelled", asked_at
         return folder, description, progress
 
     def folders(self) -> list[Folder]:

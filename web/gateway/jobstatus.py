@@ -51,7 +51,7 @@ def single_entry(job: Job, stored: Stored | None) -> Entry:
 def single_status(job: Job, stored: Stored) -> JobStatus:
     finished_at: float | None = None
     if job.cancelled:
-        state, done, bad = "cancelled", 1, 1
+        state, done, bad, finished_at = "cancelled", 1, 1, job.cancelled_at
     elif stored.ready:
         bad = int("error" in own_entry(stored, job))
         state, done = ("cancelled" if stored.state == states.REVOKED else "failed" if bad else "done"), 1
@@ -75,7 +75,8 @@ def job_status(job: Job, progress: Progress, unfinished: bool, started: bool) ->
         done=progress.labelled + progress.failed,
         failed=progress.failed,
         created_at=job.created_at,
-        finished_at=None if unfinished else progress.last_at,
+        # A cancelled job is finished for its caller, whatever a worker still does with an envelope that it had begun.
+        finished_at=job.cancelled_at if job.cancelled else None if unfinished else progress.last_at,
     )
 
 

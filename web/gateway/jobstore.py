@@ -7,8 +7,8 @@ A description, written before the first envelope is published and never changed:
 ``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
 only when an envelope has no entries to name); ``token`` marks one message of a shared envelope.
 
-Beside it in the same hash stand two marks, each set once by whoever knows: ``published``, that every envelope went
-out, and ``cancelled``.
+Beside it in the same hash stand two marks, each set once, to the Unix time of then, by whoever knows: ``published``,
+that every envelope went out, and ``cancelled``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ end
 return false
 """
 
-#: Sets a mark (ARGV[1]) on a job (KEYS[1]), unless the job was discarded or has expired.
+#: Sets a mark (ARGV[1]) on a job (KEYS[1]), with the time it was first set (ARGV[2]), unless the job was discarded or
+#: has expired.
 MARK = """
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], 1) end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) end
 """
 
 
@@ -59,6 +60,7 @@ class Job:
     named: bool = False
     published: bool = False
     token: str | None = None
+    cancelled_at: float | None = None
 
     @classmethod
     def of_message(cls, envelope_id: str, token: str, *, alone: bool) -> Job:
@@ -72,7 +74,9 @@ class Job:
 
     def packed(self) -> bytes:
         fields = asdict(self)
-        return orjson.dumps({name: value for name, value in fields.items() if name not in ("id", *MARKS)})
+        return orjson.dumps(
+            {name: value for name, value in fields.items() if name not in ("id", "cancelled_at", *MARKS)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,8 @@ class JobStore:
         fields = orjson.loads(packed)
         fields["envelopes"] = [(one, count) for one, count in fields["envelopes"]]
         fields |= {name: mark is not None for name, mark in zip(MARKS, marks, strict=True)}
-        return Job(id=job_id, **fields)
+        cancelled_at = float(marks[MARKS.index("cancelled")] or 0)
+        return Job(id=job_id, cancelled_at=cancelled_at or None, **fields)
 
     def message_ids(self, job_id: str) -> list[str] | None:
         """The message ids that the caller gave, in order."""
@@ -193,10 +198,10 @@ class JobStore:
         ask(pipe.execute)
 
     def mark_cancelled(self, job: Job) -> None:
-        ask(self._mark, [keys.job(job.id)], ["cancelled"])
+        ask(self._mark, [keys.job(job.id)], ["cancelled", time.time()])
 
     def mark_published(self, job: Job) -> None:
-        ask(self._mark, [keys.job(job.id)], ["published"])
+        ask(self._mark, [keys.job(job.id)], ["published", time.time()])
 
     def store_revoked(self, job_id: str, envelopes: list[tuple[str, str, bytes, int]]) -> None:
         """Store envelopes as revoked unless a worker has stored something: that one finishes.

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from sluice.backfill.archive.folder import Folder
+from sluice.backfill.archive.folder import REPORTING, Folder
 
 REFUSALS = {
     b"junk": {"error": "unsupported_media_type", "message": "the format is not recognised", "details": {}},
@@ -45,10 +45,20 @@ def run(folder: Folder, word: bytes) -> None:
             time.sleep(0.02)
     description = folder.description()
     folder.result(description.output).write_bytes((folder.uploads / "file-1").read_bytes())
+    if word == b"report":
+        folder.note_ending({})
+        progress.note = REPORTING
+        progress.state, progress.finished_at = "done", time.time()
+        folder.note_progress(progress)
+        while not (folder.path / "go on").exists():
+            if not folder.path.exists():
+                return
+            time.sleep(0.02)
+        progress.note = None
     if description.report:
         folder.report.write_text("<h1>report</h1>")
     progress.total = progress.done = 2
-    folder.finish(progress.end("done"))
+    folder.finish(progress if progress.finished else progress.end("done"))
 
 
 if __name__ == "__main__":

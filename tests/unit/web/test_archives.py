@@ -18,12 +18,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sluice.backfill.archive.folder import Description, Folder, Progress, Starts
+from sluice.backfill.archive.folder import REPORTING, Description, Folder, Progress, Starts
 from sluice.backfill.formats.registry import FORMATS
 from sluice.backfill.lock import Lock
 from sluice.config.settings import Settings, read
 from sluice.web.app import create_app
-from sluice.web.archives import form
+from sluice.web.archives import form, routes
 from sluice.web.archives.child import Command, environment
 from sluice.web.archives.keeper import GIVEN_UP, MAX_STARTS, Keeper
 from sluice.web.archives.names import result_name, shown_name
@@ -263,6 +263,43 @@ def test_results_of_an_archive_that_is_not_done_are_a_conflict(http: FlaskClient
     assert "cut off" in detail(response)["message"]
 
 
+def test_results_are_there_before_the_report(http: FlaskClient, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "REPORT_WAIT_S", 0.05)
+    job = when(http, "done", upload(http, b"report", report="true"))
+    assert (job["note"], job["report"]) == (REPORTING, f"/jobs/{job['id']}/report")
+    assert http.get(job["results"]).data == b"report"
+    response = http.get(job["report"])
+    assert (response.status_code, bool(response.headers["Retry-After"])) == (409, True)
+    (root / job["id"] / "go on").touch()
+    monkeypatch.setattr(routes, "REPORT_WAIT_S", 10.0)
+    assert http.get(job["report"]).data == b"<h1>report</h1>"
+    only_these_stay(root / job["id"], {"archive.json", "progress.json", "lock", "result.csv", "report.html"})
+    after = http.get(f"/jobs/{job['id']}").get_json()
+    assert (after["finished_at"], after["note"]) == (job["finished_at"], None)
+
+
+def test_an_archive_may_go_while_its_report_is_made(http: FlaskClient, root: Path) -> None:
+    job = when(http, "done", upload(http, b"report", report="true"))
+    assert http.delete(f"/jobs/{job['id']}").status_code == 200
+    assert http.get(f"/jobs/{job['id']}").status_code == 404
+
+
+def test_a_report_whose_runner_died_is_made_by_the_next(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    keeper, folder = keeper_with(root, GOOD)
+    folder.note_ending({})
+    folder.note_progress(Progress().end("done"))
+    look_at_once(keeper, folder)
+    assert folder.starts().count == 1
+    wait_for(lambda: not folder.reporting, "the next runner's end")
+    folder.note_ending({})
+    folder.note_starts(Starts(MAX_STARTS, 2))
+    wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
+    keeper.look()
+    assert (folder.progress().state, folder.progress().error) == ("done", None)
+    assert folder.result("csv").exists()
+
+
 def test_a_report_that_was_not_asked_for_is_not_found(http: FlaskClient) -> None:
     job = when(http, "done", upload(http))
     assert job["report"] is None
@@ -274,8 +311,11 @@ def test_a_running_archive_can_be_cancelled_and_its_texts_go(http: FlaskClient, 
     place = f"/jobs/{job['id']}"
     assert http.delete(place).get_json()["state"] == "cancelled"
     assert http.get(place).get_json()["state"] == "cancelled"
+    ended = http.get(place).get_json()["finished_at"]
+    assert ended >= job["created_at"]
     only_these_stay(root / job["id"], {"archive.json", "progress.json", "lock"})
     assert http.get(place).get_json()["state"] == "cancelled"
+    assert http.get(place).get_json()["finished_at"] == ended
     assert http.get(place).get_json()["done"] == 7
     assert http.get(f"{place}/results").status_code == 409
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -14,7 +15,7 @@ from celery.result import GroupResult
 
 from sluice.config.settings import read
 from sluice.tasks import keys
-from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull, TooManyDeliveries
 from sluice.tasks.publisher import Publisher
 from sluice.web.gateway import Gateway, Pending
 from sluice.web.gateway.jobdesk import JobDesk
@@ -169,8 +170,35 @@ def test_cancelling_twice_is_cancelling_once(gateway: Gateway, worker: FakeWorke
     assert gateway.cancel(job_id) == gateway.cancel(job_id)
     status = gateway.job(job_id)
     assert (status.state, status.done, status.failed) == ("cancelled", 300, 300)
+    assert status.finished_at is not None
+    assert status.created_at <= status.finished_at <= time.time()
     entries = gateway.job_results(job_id, 255, 2).entries
     assert [(one["id"], one["error"]["code"]) for one in entries] == [("m255", "revoked"), ("m256", "revoked")]
+
+
+def test_a_job_that_is_cancelled_while_it_runs_is_finished_from_then_on(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.pause()
+    job_id = gateway.submit_job(["hello"] * 300, "bulk").status.id
+    first = gateway._running().store.get(job_id).envelopes[0][0]
+    name = worker._backend.get_key_for_task(first)
+    worker._client.set(name, worker._backend.encode(worker._backend._get_result_meta(None, "STARTED", None, None)))
+    cancelled = gateway.cancel(job_id)
+    assert (cancelled.state, cancelled.done) == ("cancelled", 44)
+    assert cancelled.finished_at is not None
+    worker._store({"id": first, "group": job_id}, [{"label": "ham"}] * 256)
+    later = gateway.job(job_id)
+    assert (later.done, later.finished_at) == (300, cancelled.finished_at)
+
+
+def test_an_envelope_that_was_given_up_says_so(gateway: Gateway, worker: FakeWorker) -> None:
+    worker.pause()
+    job_id = gateway.submit_job(["hello"] * 2, "bulk").status.id
+    ((envelope, _),) = gateway._running().store.get(job_id).envelopes
+    error = worker._backend.prepare_exception(TooManyDeliveries("given up"))
+    meta = worker._backend._get_result_meta(error, "FAILURE", None, None)
+    worker._client.set(worker._backend.get_key_for_task(envelope), worker._backend.encode(meta))
+    errors = [one["error"] for one in gateway.job_results(job_id, 0, 2).entries]
+    assert errors == [{"code": "too_many_deliveries", "message": "given up"}] * 2
 
 
 def test_a_finished_job_cannot_be_cancelled(gateway: Gateway, worker: FakeWorker) -> None:
@@ -194,6 +222,7 @@ def test_cancelling_one_message_leaves_its_neighbours(gateway: Gateway, worker: 
         one, two = (other.result().id for other in others)  # type: ignore[union-attr]
     assert one.split(".")[0] == two.split(".")[0]
     assert gateway.cancel(one).state == "cancelled"
+    assert gateway.job(one).finished_at is not None
     worker.paused.clear()
     wait_for(lambda: gateway.job(two).finished, "the neighbour", 5)
     assert gateway.job(two).state == "done"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sluice.backfill.archive import ending
+from sluice.backfill.archive import ending, runner
 from sluice.backfill.archive.check import check
-from sluice.backfill.archive.folder import Description, Folder, Starts
+from sluice.backfill.archive.folder import REPORTING, Description, Folder, Starts
 from sluice.backfill.archive.plan import in_their_words, plan_of
 from sluice.backfill.archive.progress import FolderDisplay
 from sluice.backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
@@ -123,12 +125,36 @@ def test_an_ending_is_found_by_the_next_runner(folder: Folder) -> None:
     assert (found.tally.labels, found.tally.runs) == ({"ham": 1}, 1)
 
 
+def watched(action: Callable[..., Any], look: Callable[[], Any]) -> Callable[..., Any]:
+    """``action``, with a look at what there is just before it."""
+
+    def run(*arguments: Any) -> Any:
+        look()
+        return action(*arguments)
+
+    return run
+
+
+def test_an_archive_that_is_deleted_while_its_report_is_made_just_goes(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
+    tally = Tally()
+    tally.add([labelled(None, "ham", 0.9, "m", "1")])
+    ending.save(folder, Outcome(tally, ReportNames("text", None, None, "label", "probability", "error")))
+    monkeypatch.setattr(runner, "_report", watched(runner._report, folder.remove))
+    run(folder, read(_env_file=None), FolderStop(folder))
+    assert not folder.path.exists()
+
+
 @pytest.mark.parametrize(
     ("result", "deaths", "made"),
     [("text,label,probability,error\nhello,ham,0.9,\n", 1, True), (None, 1, False), ("text", REPORT_STARTS + 1, False)],
     ids=["a result", "no result to read", "a runner that died in it"],
 )
-def test_without_its_report_an_archive_is_done_too(folder: Folder, result: str | None, deaths: int, made: bool) -> None:
+def test_without_its_report_an_archive_is_done_too(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, result: str | None, deaths: int, made: bool
+) -> None:
     folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
     tally = Tally()
     tally.add([labelled(None, "ham", 0.9, "m", "1")])
@@ -136,8 +162,11 @@ def test_without_its_report_an_archive_is_done_too(folder: Folder, result: str |
     if result is not None:
         folder.result("csv").write_text(result)
     folder.note_starts(Starts(deaths))
+    seen = []
+    monkeypatch.setattr(runner, "_report", watched(runner._report, lambda: seen.append(folder.progress())))
     run(folder, read(_env_file=None), FolderStop(folder))
     progress = folder.progress()
+    assert [(one.state, one.note, one.finished_at) for one in seen] == [("done", REPORTING, progress.finished_at)]
     assert (progress.state, progress.total, progress.share) == ("done", 1, 1.0)
     assert folder.report.is_file() == made
     assert progress.note == (None if made else NO_REPORT)
