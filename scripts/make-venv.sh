@@ -15,4 +15,6 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
         exit 1
     }
 fi
-"$python" -m venv "$venv"
+log=$(mktemp)
+"$python" "$here/progress.py" "$log" "Making a virtual environment in $venv" "$python" -m venv "$venv"
+rm -f "$log"

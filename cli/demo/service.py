@@ -61,8 +61,11 @@ class Service:
                 start_new_session=True,
                 preexec_fn=ends_with_parent(),  # noqa: PLW1509  no other thread runs yet
             )
+        starting = "starting Redis, a worker, the web server and Flower"
+        if not self._console.is_interactive:
+            self._console.print(starting)
         try:
-            with self._console.status("starting Redis, a worker, the web server and Flower"):
+            with self._console.status(starting):
                 self._wait_until_ready()
         except BaseException:
             self._stop()

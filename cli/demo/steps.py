@@ -49,9 +49,12 @@ def predict_and_wait(http: Http, console: Console) -> None:
     """One request a message, each answered at once."""
     heading(console, 1, "Predict and wait", "POST /predict/")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("language", "label", "probability", "ms", "text"):
-        table.add_column(name, justify="right" if name in ("probability", "ms") else "left", no_wrap=True)
-    table.columns[-1].overflow = "ellipsis"
+    # On a narrow terminal only the texts are cut short.
+    for name, width in (("language", 9), ("label", 8)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    for name, width in (("probability", 11), ("ms", 5)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    table.add_column("text", no_wrap=True, overflow="ellipsis")
     for language, text in TEXTS:
         began = time.perf_counter()
         status, answer, _ = http.ask("POST", "/predict/", {"text": text})
