@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from sluice.config.settings import Settings
 
 #: Columns of Flower's task list: the arguments are the envelope's message count, the result its label counts.
 COLUMNS = "name,state,args,result,runtime,received,worker,uuid"
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="""
+Examples:
+
+\b
+  sluice flower
+  FLOWER_BASIC_AUTH=ann:secret sluice flower                      with a login, and with its buttons
+  FLOWER_BROKER_API=http://user:secret@rabbit:15672/api/ sluice flower   what a queue's workers hold, too
+""",
+)
 @click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
 def flower(flower_args: tuple[str, ...]) -> int:
-    """Run Flower on SLUICE_HOST and SLUICE_FLOWER_PORT. FLOWER_ARGS go to `celery flower` as they are."""
+    """Run Flower on SLUICE_HOST and SLUICE_FLOWER_PORT. FLOWER_ARGS go to `celery flower` as they are.
+
+    Without a login it only shows: its buttons, which can stop workers and revoke tasks, need FLOWER_BASIC_AUTH.
+    """
     from sluice.config.settings import current
 
     settings = current()
     from sluice.cli.embedded import require_running
 
     require_running(settings)
-    for name in [name for name, value in os.environ.items() if name.startswith("FLOWER_") and not value]:
-        del os.environ[name]  # Flower takes an empty variable for a value
-    # Flower's API can revoke and call tasks; without a login it stays off, whatever the environment says.
-    os.environ.pop("FLOWER_UNAUTHENTICATED_API", None)
+    _set_environment(settings)
+    from sluice.cli import flower_changes
+
+    flower_changes.apply()
     from sluice.cli.celery import run
 
     options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]
     options.append(f"--tasks_columns={COLUMNS}")
     return run("--quiet", "flower", *options, *flower_args)
+
+
+def _set_environment(settings: Settings) -> None:
+    """Give Flower its secrets where other processes of this machine do not see them, as they would in its arguments."""
+    for name in [name for name, value in os.environ.items() if name.startswith("FLOWER_") and not value]:
+        del os.environ[name]  # Flower takes an empty variable for a value
+    if settings.flower_basic_auth:
+        os.environ["FLOWER_BASIC_AUTH"] = ",".join(login.get_secret_value() for login in settings.flower_basic_auth)
+    if settings.flower_broker_api:
+        os.environ["FLOWER_BROKER_API"] = settings.flower_broker_api.get_secret_value()
+    if os.environ.pop("FLOWER_UNAUTHENTICATED_API", None):
+        # It opens the API, which can revoke and call tasks, to every page that a browser of this machine shows.
+        click.echo("sluice: FLOWER_UNAUTHENTICATED_API is not taken: set FLOWER_BASIC_AUTH=user:password", err=True)

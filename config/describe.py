@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from sluice.config.masking import MASK, masked_url
-from sluice.config.settings import OTS_NAMES, OTS_PREFIX, PREFIX, Settings
+from sluice.config.settings import FLOWER_NAMES, OTS_NAMES, OTS_PREFIX, PREFIX, Settings
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ", ".join(MASK if isinstance(one, SecretStr) else str(one) for one in value)
+        return ", ".join(MASK for _ in value)
     if isinstance(value, SecretStr):
         return masked_url(value.get_secret_value())
     if isinstance(value, bool):
@@ -55,10 +55,12 @@ def shown(value: object) -> str:
 
 def _source(name: str, in_file: set[str]) -> str:
     keys = [PREFIX + name] + ([OTS_PREFIX + name] if name in OTS_NAMES else [])
+    if name in FLOWER_NAMES:
+        keys.append(name)
     # pydantic-settings reads the whole environment before the file, and the first alias before the second.
     in_environment = {key.upper() for key, value in os.environ.items() if value}
     for place, names in (("environment", in_environment), (".env", in_file)):
         for key in keys:
             if key in names:
-                return f"{place} ({key})" if key.startswith(OTS_PREFIX) else place
+                return place if key.startswith(PREFIX) else f"{place} ({key})"
     return "default"

@@ -35,6 +35,8 @@ OTS_NAMES = (
     "BATCHING_ENABLED",
     "MBERT_MODEL_PATH",
 )
+#: Accepted without our prefix too, as Flower's own documentation has them.
+FLOWER_NAMES = ("FLOWER_BASIC_AUTH", "FLOWER_BROKER_API")
 
 SHIPPED_MODEL = ROOT / "models" / "sms-mini"
 
@@ -58,6 +60,11 @@ def _state_dir() -> Path:
 def _both(name: str) -> AliasChoices:
     """Accept ``SLUICE_NAME`` first, then OpenTextShield's ``OTS_NAME``."""
     return AliasChoices(f"{PREFIX}{name}", f"{OTS_PREFIX}{name}")
+
+
+def _flower(name: str) -> AliasChoices:
+    """Accept ``SLUICE_NAME`` first, then Flower's own name."""
+    return AliasChoices(f"{PREFIX}{name}", name)
 
 
 class Settings(BaseSettings):
@@ -165,6 +172,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="address the web server binds")
     port: int = Field(8000, ge=1, le=65_535, description="port the web server binds")
     flower_port: int = Field(5555, ge=1, le=65_535, description="port of Flower under `sluice up`")
+    flower_basic_auth: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        validation_alias=_flower("FLOWER_BASIC_AUTH"),
+        description="comma-separated logins user:password; without one Flower asks for none, and its buttons are off",
+    )
+    flower_broker_api: SecretStr | None = Field(
+        None,
+        validation_alias=_flower("FLOWER_BROKER_API"),
+        description="RabbitMQ's management API, http://user:password@host:15672/api/, for more on Flower's broker page",
+    )
     web_threads: int = Field(256, ge=1, le=4096, description="requests that one web process holds at once")
     sync_wait_s: float = Field(10, gt=0, le=600, description="seconds POST /predict/ waits before it answers 202")
     max_queue_depth: int = Field(
@@ -187,26 +204,34 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma-separated keys; when set, requests need X-API-Key or Authorization: Bearer"
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="comma-separated origins whose pages may use the API (CORS): https://app.example, or * for all",
-    )
 
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "flower_basic_auth", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _split_secrets(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(SecretStr(part.strip()) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("flower_basic_auth")
     @classmethod
-    def _origins(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(_origin(part) for part in value.split(",") if part.strip())
+    def _logins(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for login in value:
+            user, _, password = login.get_secret_value().partition(":")
+            if not (user and password):
+                raise ValueError("each login is user:password, without a comma in either")
+        return value
+
+    @field_validator("flower_broker_api")
+    @classmethod
+    def _management_api(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it is a URL such as http://user:password@host:15672/api/")
         return value
 
     @field_validator("broker_url", "result_backend")
@@ -285,17 +310,6 @@ class Settings(BaseSettings):
     def uses_embedded(self) -> bool:
         """Whether any part of the service needs the embedded Redis."""
         return self.embedded_url in (self.broker, self.backend)
-
-
-def _origin(given: str) -> str:
-    """An origin as browsers send it: in lower case, without the slash that people add; ValueError."""
-    origin = given.strip().lower().rstrip("/")
-    if origin == "*":
-        return origin
-    parts = urlsplit(origin)
-    if not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin or "@" in parts.netloc:
-        raise ValueError(f"{given.strip()!r} is no origin: give scheme://host or scheme://host:port, or * for all")
-    return origin
 
 
 def _usable(url: str) -> str:

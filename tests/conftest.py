@@ -16,7 +16,7 @@ from tests.harness.servers import Missing, RabbitServer, RedisServer
 from tests.harness.worker import Worker, environment, flush
 
 #: A developer's own settings must not reach the tests.
-for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_"))]:
+for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_", "FLOWER_"))]:
     del os.environ[name]
 
 

@@ -48,7 +48,7 @@ class Predictor:
         if wanted.model is not None:
             self._served.check(wanted.model)
         preferred = preference(prefer, self._default_wait_s)
-        outcome = self._gateway.classify(wanted.text, preferred.wait_s, scores=wanted.scores)
+        outcome = self._gateway.classify(wanted.text, preferred.wait_s)
         headers = [("Content-Type", JSON)]
         if preferred.applied:
             headers.append(("Preference-Applied", preferred.applied))
@@ -56,23 +56,22 @@ class Predictor:
             status, payload = "202 Accepted", orjson.dumps(as_json(queued_message(outcome.id)))
             headers += [("Location", f"/jobs/{outcome.id}"), ("Retry-After", POLL_AFTER_S)]
         else:
-            status, payload = "200 OK", self._answer(outcome, perf_counter() - started, wanted.scores)
+            status, payload = "200 OK", self._answer(outcome, perf_counter() - started)
         headers.append(("Content-Length", str(len(payload))))
         return status, headers, payload
 
-    def _answer(self, entry: Entry, seconds: float, scores: bool) -> bytes:
+    def _answer(self, entry: Entry, seconds: float) -> bytes:
         error: dict[str, Any] | None = entry.get("error")
         if error is not None:
             raise from_code(error["code"], error["message"])
-        answer = {
-            "label": entry["label"],
-            "probability": entry["probability"],
-            "processing_time": round(seconds, 6),
-            "model_info": self._served.info(entry["model"], entry["version"]),
-        }
-        if scores:
-            answer["scores"] = entry["scores"]
-        return orjson.dumps(answer)
+        return orjson.dumps(
+            {
+                "label": entry["label"],
+                "probability": entry["probability"],
+                "processing_time": round(seconds, 6),
+                "model_info": self._served.info(entry["model"], entry["version"]),
+            }
+        )
 
 
 def blueprint(predictor: Predictor) -> Blueprint:

@@ -37,7 +37,6 @@ class Publishes(Protocol):
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
-        scores: bool = False,
     ) -> str: ...
 
     def close(self) -> None: ...
@@ -156,7 +155,6 @@ class GroupCommit:
                 envelope_id=envelope_id,
                 reply_to=self._reply_to,
                 more=more,
-                scores=any(waiter.scores for waiter in waiters),
             )
         except Exception as exc:  # a dispatcher that dies would hang every caller
             self._fail(envelope_id, waiters, exc)

@@ -68,16 +68,14 @@ class Gateway:
         self._parts: _Parts | None = None
         self._starting = threading.Lock()
 
-    def classify(self, text: str, wait_s: float, *, scores: bool = False) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float) -> Entry | Pending:
         """Classify one message together with whatever else arrives at this moment.
 
         Args:
             wait_s: longest time, seconds, to wait for the answer.
-            scores: whether the answer has the probability of every label.
 
         Returns:
-            The entry (``sluice.tasks.envelope``; with scores if any message of its envelope wants them), or
-            ``Pending`` when the time ran out.
+            The entry (``sluice.tasks.envelope``), or ``Pending`` when the time ran out.
 
         Raises:
             QueueFull: too many messages wait.
@@ -86,7 +84,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, "interactive")
-        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), scores)
+        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES))
         parts.commit.add(waiter)
         parts.patience.begin(waiter)
         answered = waiter.wait(wait_s)
@@ -104,8 +102,6 @@ class Gateway:
         lane: str,
         wait_s: float = 0,
         claim: Claim | None = None,
-        *,
-        scores: bool = False,
     ) -> JobSubmission:
         """Queue a job; see ``JobDesk.submit``.
 
@@ -114,7 +110,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, lane)
-        return parts.desk.submit(messages, lane, wait_s, claim, scores=scores)
+        return parts.desk.submit(messages, lane, wait_s, claim)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
@@ -190,7 +186,7 @@ class Gateway:
         parts.registry.abandon(waiter)
         if waiter.error is not None:
             raise waiter.error
-        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, scores=waiter.scores)
+        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone)
         entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
         if entry is not None:
             return entry

@@ -50,6 +50,18 @@ def test_the_environment_wins_over_the_file_and_each_source_is_told(monkeypatch:
     assert sources["SLUICE_SYNC_WAIT_S"] == "default"
 
 
+def test_flowers_own_names_are_taken_from_the_file_too_and_its_secrets_shown_nowhere() -> None:
+    Path(".env").write_text(
+        "FLOWER_BASIC_AUTH=ann:hunter2, bob:hunter3\nFLOWER_BROKER_API=http://u:hunter4@rabbit/api/\n"
+    )
+    settings = read()
+    assert [login.get_secret_value() for login in settings.flower_basic_auth] == ["ann:hunter2", "bob:hunter3"]
+    shown = {row.name: row for row in rows(settings)}
+    assert shown["SLUICE_FLOWER_BASIC_AUTH"].source == ".env (FLOWER_BASIC_AUTH)"
+    assert "rabbit/api" in shown["SLUICE_FLOWER_BROKER_API"].value
+    assert "hunter" not in repr((settings, shown))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -57,6 +69,8 @@ def test_the_environment_wins_over_the_file_and_each_source_is_told(monkeypatch:
         ({"batch_wait_ms": "soon"}, "SLUICE_BATCH_WAIT_MS"),
         ({"batching": "sometimes"}, "SLUICE_BATCHING"),
         ({"broker_url": "http://x"}, "SLUICE_BROKER_URL"),
+        ({"flower_basic_auth": "ann:secret,bob"}, "SLUICE_FLOWER_BASIC_AUTH"),
+        ({"flower_broker_api": "user:secret@host:15672/api/"}, "SLUICE_FLOWER_BROKER_API"),
         ({"result_backend": "amqp://x"}, "SLUICE_RESULT_BACKEND"),
         ({"device": "tpu"}, "SLUICE_DEVICE"),
         ({"batching_enabled": False, "batching": "static"}, "BATCHING_ENABLED=false contradicts"),
