@@ -266,7 +266,7 @@ def _noted(*command: object) -> list[str]:
 def _worker(folder: Path, way: str, env: dict[str, str]) -> Iterator[None]:
     """A worker that is ready, until the block ends."""
     name = "bench@localhost"
-    arguments = ["celery", "-A", "sluice.bench.peers.queue_workers", "worker", "-l", "info", "--without-mingle"]
+    arguments = ["celery", "-A", "sluice.bench.peers.queue_workers", "worker", "-l", "info"]
     if way != PEER:
         arguments = ["sluice", "worker"]
     with ExitStack() as stack:

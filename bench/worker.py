@@ -31,7 +31,7 @@ from tests.harness.worker import client_app, environment, flush
 
 MODEL = "simulated:?batch_ms=3&message_us=20"
 TEXT = "Your parcel {} is held at customs, pay the fee at http://post.example/a1"
-QUIET = ["--without-mingle", "--without-gossip", "-l", "warning"]
+QUIET = ["-l", "warning"]
 
 
 @dataclass(frozen=True)

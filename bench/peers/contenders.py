@@ -20,7 +20,7 @@ from tests.harness.worker import environment
 #: Loading a large model on a busy machine takes its time.
 READY_S = 300.0
 TRIAL = "Your parcel is at the door, code 4711"
-QUIET = ("--without-mingle", "--without-gossip", "-l", "warning")
+QUIET = ("-l", "warning")
 
 
 @dataclass(frozen=True)

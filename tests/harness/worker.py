@@ -35,7 +35,7 @@ class Worker(Child):
     def __init__(self, folder: Path, env: dict[str, str], *options: str, level: str = "info") -> None:
         self.hostname = f"w{uuid4().hex[:8]}@test"
         command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-n", self.hostname, "-l", level]
-        command += ["--without-mingle", "--without-gossip", *options]
+        command += options
         super().__init__(command, folder / f"{self.hostname}.log", env)
 
     def ready(self) -> Worker:

@@ -61,7 +61,7 @@ def service() -> Iterator[Settings]:
     redis = embedded.start(settings)
     assert redis is not None
     env = environment(SLUICE_STATE_DIR=str(folder), SLUICE_MODEL=MODEL)
-    worker = Child(sluice("worker", "--without-mingle", "--without-gossip"), folder / "worker.log", env)
+    worker = Child(sluice("worker"), folder / "worker.log", env)
     worker.wait_for_output(" ready.")
     yield settings
     worker.stop()

@@ -98,7 +98,7 @@ def test_two_processes_share_a_queue_and_stop_together(state_dir: Path) -> None:
     env = environment(
         SLUICE_STATE_DIR=str(state_dir), SLUICE_MODEL="simulated:?batch_ms=50&message_us=20", SLUICE_MAX_BATCH_SIZE="8"
     )
-    command = sluice("worker", "--processes", "2", "--without-mingle", "--without-gossip")
+    command = sluice("worker", "--processes", "2")
     child = Child(command, state_dir / "workers.log", env)
     try:
         wait_for(lambda: child.output().count(" ready.") == 2, "both workers")

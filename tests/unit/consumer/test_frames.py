@@ -143,3 +143,28 @@ def test_an_ended_connection_is_an_error() -> None:
     with pytest.raises(OSError, match="closed"):
         connection.drain_events(timeout=0)
     assert not connection.transport.connected
+
+
+def test_a_delivery_behind_the_consent_finds_its_consumer() -> None:
+    """RabbitMQ sends what waits in the queue right behind its ``basic.consume-ok``; one read takes both."""
+    taken: list[Any] = []
+    connection = connected([], [])
+    channel = connection.channels[1]
+
+    def answer(kind: int, number: int, method: Any, arguments: bytes, content: Any) -> None:
+        consumer = tag_in(arguments)
+        consent = frame(1, number, b"\x00\x3c\x00\x15" + dumps("s", (consumer,)))
+        whole = delivery(1, b"{}", consumer=consumer)
+        in_pieces = delivery(2, b"{}" * 99, consumer=consumer)
+        connection.transport = Wire([consent + whole + in_pieces])
+
+    connection.frame_writer = answer
+    tag = channel.basic_consume("waiting", callback=taken.append)
+    assert [message.delivery_tag for message in taken] == [1, 2]
+    assert channel.callbacks[tag] == taken.append
+
+
+def tag_in(arguments: bytes) -> str:
+    """The consumer's tag among the arguments of ``basic.consume``: a number and the queue's name come first."""
+    at = 2 + 1 + arguments[2]
+    return arguments[at + 1 : at + 1 + arguments[at]].decode()

@@ -8,8 +8,10 @@ message at once. Everything else goes frame by frame through py-amqp itself.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from struct import Struct
 from typing import Any
+from uuid import uuid4
 
 from amqp.exceptions import UnexpectedFrame
 from kombu.transport import pyamqp
@@ -34,6 +36,29 @@ BODY_SIZE_AT, PROPERTIES_AT = 4, 12
 
 class RabbitChannel(pyamqp.Channel):
     """A channel whose deliveries may be messages already."""
+
+    def basic_consume(
+        self,
+        queue: str = "",
+        consumer_tag: str = "",
+        *args: Any,
+        callback: Callable[[Any], None] | None = None,
+        **options: Any,
+    ) -> str:
+        """Consume, with the callback in its place before RabbitMQ hears of the consumer.
+
+        py-amqp puts it there when RabbitMQ has agreed; but deliveries that were read together with that answer are
+        handled with it. Without a callback they would be rejected, which closes the channel of a consumer that
+        acknowledges nothing.
+        """
+        consumer_tag = consumer_tag or uuid4().hex
+        self.callbacks[consumer_tag] = callback
+        try:
+            tag: str = super().basic_consume(queue, consumer_tag, *args, callback=callback, **options)
+        except BaseException:
+            self.callbacks.pop(consumer_tag, None)
+            raise
+        return tag
 
     def message_to_python(self, raw_message: Any) -> Any:
         if isinstance(raw_message, RabbitMessage):
