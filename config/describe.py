@@ -45,7 +45,7 @@ def shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ", ".join(MASK for _ in value)
+        return ", ".join(MASK if isinstance(one, SecretStr) else str(one) for one in value)
     if isinstance(value, SecretStr):
         return masked_url(value.get_secret_value())
     if isinstance(value, bool):

@@ -204,6 +204,10 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma-separated keys; when set, requests need X-API-Key or Authorization: Bearer"
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="comma-separated origins whose pages may use the API (CORS): https://app.example, or * for all",
+    )
 
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
@@ -213,6 +217,13 @@ class Settings(BaseSettings):
     def _split_secrets(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(SecretStr(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(_origin(part) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("flower_basic_auth")
@@ -310,6 +321,17 @@ class Settings(BaseSettings):
     def uses_embedded(self) -> bool:
         """Whether any part of the service needs the embedded Redis."""
         return self.embedded_url in (self.broker, self.backend)
+
+
+def _origin(given: str) -> str:
+    """An origin as browsers send it: in lower case, without the slash that people add; ValueError."""
+    origin = given.strip().lower().rstrip("/")
+    if origin == "*":
+        return origin
+    parts = urlsplit(origin)
+    if not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin or "@" in parts.netloc:
+        raise ValueError(f"{given.strip()!r} is no origin: give scheme://host or scheme://host:port, or * for all")
+    return origin
 
 
 def _usable(url: str) -> str:

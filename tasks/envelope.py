@@ -39,6 +39,9 @@ MAX_ENVELOPE_MESSAGES = 10_000
 #: Longest message id.
 MAX_ID_CHARS = 200
 
+#: What is wrong with a text such as ``"\ud83d"``.
+HALF_PAIR = "holds half a surrogate pair, which is no character"
+
 #: Header: the Redis list on which a waiting process wants the answers.
 REPLY_HEADER = "sluice_reply"
 #: Header: how many messages the sender already holds back for its next envelope.
@@ -115,28 +118,49 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
 
 
 def read_message(item: Any, max_text_chars: int, field: str) -> Message:
-    """One item of the list; what is wrong with it goes into ``error``."""
+    """One item of the list; what is wrong with it goes into ``error``.
+
+    The sentence there is about the item's ``text`` or ``id``; only the sender knows what the item is called where it
+    comes from.
+    """
     identity, text, path = None, item, field
     if isinstance(item, dict):
         identity, text, path = item.get("id"), item.get("text"), f"{field}.text"
         if identity is not None and not _is_id(identity):
-            message = f"{field}.id must be a string of 1 to {MAX_ID_CHARS} characters"
+            message = f"id must be a string of 1 to {MAX_ID_CHARS} characters"
             return _bad(None, message, {"field": f"{field}.id", "limit": MAX_ID_CHARS})
     if not isinstance(text, str):
-        return _bad(identity, f"{path} must be a string, not {type(text).__name__}", {"field": path})
+        return _bad(identity, f"text must be a string, not {type(text).__name__}", {"field": path})
     if not text.strip():
-        return _bad(identity, f"{path} must not be empty or blank", {"field": path, "limit": 1})
+        return _bad(identity, "text must not be empty or blank", {"field": path, "limit": 1})
     if len(text) > max_text_chars:
-        message = f"{path} has {len(text)} characters, over the limit of {max_text_chars}"
+        message = f"text has {len(text)} characters, over the limit of {max_text_chars}"
         return _bad(identity, message, {"field": path, "limit": max_text_chars})
+    if not is_unicode(text):
+        return _bad(identity, f"text {HALF_PAIR}", {"field": path})
     return Message(text, identity)
 
 
-def _is_id(value: Any) -> bool:
-    """Whether ``value`` can name a message: a short string that UTF-8 can carry (no lone surrogates)."""
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARS:
+def said_of(place: str, message: str) -> str:
+    """What an error entry says of its ``text``, said of a caller's own name for that text, such as ``texts[2]``."""
+    field, _, rest = message.partition(" ")
+    return f"{place} {rest}" if field == "text" else message
+
+
+def is_unicode(text: str) -> bool:
+    """Whether ``text`` is made of characters: half a surrogate pair is none, though JSON can write it down."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return False
-    return not any("\ud800" <= char <= "\udfff" for char in value)
+    return True
+
+
+def _is_id(value: Any) -> bool:
+    """Whether ``value`` can name a message: a short string that UTF-8 can carry."""
+    return isinstance(value, str) and 1 <= len(value) <= MAX_ID_CHARS and is_unicode(value)
 
 
 def _bad(identity: str | None, message: str, details: dict[str, Any]) -> Message:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Flask
 
 from sluice.config.settings import Settings, current
 from sluice.web import docs, errors, health, jobs, predict
 from sluice.web.archives import Archives, Command
 from sluice.web.auth import Guard
+from sluice.web.cors import Cors
 from sluice.web.gateway import Gateway
 from sluice.web.hot import HotRoute
+from sluice.web.requestid import RequestIds
 from sluice.web.schemas import requests_for
 from sluice.web.served import Served
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 def create_app(
@@ -40,5 +47,8 @@ def create_app(
     app.register_blueprint(archives.blueprint(guard))
     app.register_blueprint(health.blueprint(gateway, guard, served))
     app.register_blueprint(docs.blueprint(settings, requests))
-    app.wsgi_app = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)  # type: ignore[method-assign]
+    routes: WSGIApplication = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)
+    if settings.cors_origins:
+        routes = Cors(routes, settings.cors_origins)
+    app.wsgi_app = RequestIds(routes)  # type: ignore[method-assign]
     return app

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from flask import Request, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from sluice.tasks.errors import UnsupportedMediaType
-from sluice.web.errors import from_validation
+from sluice.tasks.errors import BadRequest, UnsupportedMediaType
+from sluice.web.compression import GZIP_MAGIC, unpacked
+from sluice.web.errors import from_validation, half_pair, invalid
+from sluice.web.halves import Halves, take_out
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,18 +35,17 @@ def read(model: type[Model]) -> Model:
     """The body of the current request as ``model``.
 
     Raises:
-        UnsupportedMediaType: not declared as JSON.
-        RequestEntityTooLarge: without holding the body in memory.
+        UnsupportedMediaType: not declared as JSON, or compressed in another way than gzip's.
+        RequestEntityTooLarge, TooLarge: without holding the body in memory.
         BadRequest: not JSON.
         InvalidInput: not what the schema says.
     """
-    body = _bytes(request)
-    if request.mimetype != JSON and not request.mimetype.endswith("+json"):
-        raise UnsupportedMediaType(f"send the body as {JSON}", {"field": "Content-Type", "accepted": [JSON]})
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as exc:
-        raise from_validation(exc, body) from None
+    return _validated(model, _json_bytes(request), with_halves=False)[0]
+
+
+def read_job(model: type[Model]) -> tuple[Model, Halves]:
+    """The same for a job, and those of its texts that are none (``sluice.web.halves``)."""
+    return _validated(model, _json_bytes(request), with_halves=True)
 
 
 def as_schema(model: type[Model], fields: Mapping[str, str]) -> Model:
@@ -50,7 +53,70 @@ def as_schema(model: type[Model], fields: Mapping[str, str]) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as exc:
-        raise from_validation(exc, b"") from None
+        raise from_validation(exc) from None
+
+
+def _validated(model: type[Model], body: bytes, *, with_halves: bool) -> tuple[Model, Halves]:
+    try:
+        return model.model_validate_json(body), {}
+    except ValidationError as exc:
+        if exc.errors(include_url=False, include_input=False)[0]["type"] != "json_invalid":
+            raise from_validation(exc) from None
+    parsed = _parsed(body)
+    halves = take_out(parsed) if with_halves else {}
+    if found := half_pair(parsed):
+        raise invalid([found])
+    try:
+        return model.model_validate_json(json.dumps(parsed)), halves
+    except ValidationError as exc:
+        raise from_validation(exc) from None
+
+
+def _parsed(body: bytes) -> Any:
+    """What is JSON by its grammar, though the quick parser does not take it; BadRequest with the reason."""
+    try:
+        return json.loads(_decoded(body), parse_constant=_no_constant)
+    except json.JSONDecodeError as exc:
+        raise _unreadable(f"is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}") from None
+    except RecursionError:
+        raise _unreadable("is not valid JSON: it is nested too deeply") from None
+    except ValueError:
+        raise _unreadable("is not valid JSON: it holds a number that is none, or has too many digits") from None
+
+
+def _decoded(body: bytes) -> str:
+    """The text of a body that should be UTF-8; a byte order mark in front of it is read over."""
+    if body.startswith(GZIP_MAGIC):
+        raise _unreadable("is compressed: say so with Content-Encoding: gzip")
+    wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]
+    if wide:
+        raise _unreadable("is in UTF-16 or UTF-32: send it in UTF-8")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise _unreadable(f"is not in UTF-8: byte {exc.start} is part of no character") from None
+    if not text.strip():
+        raise _unreadable("is empty")
+    return text
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _unreadable(reason: str) -> BadRequest:
+    return BadRequest(f"the body {reason}", {"field": "body"})
+
+
+def _json_bytes(asked: Request) -> bytes:
+    """The bytes of a body that is declared as JSON, unpacked."""
+    body = _bytes(asked)
+    if asked.mimetype != JSON and not asked.mimetype.endswith("+json"):
+        raise UnsupportedMediaType(f"send the body as {JSON}", {"field": "Content-Type", "accepted": [JSON]})
+    if "Content-Encoding" not in asked.headers:
+        return body
+    limit = asked.max_content_length
+    return unpacked(body, asked.headers["Content-Encoding"], limit - 1 if limit else len(body))
 
 
 def _bytes(asked: Request) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import re
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
+from sluice.tasks.envelope import HALF_PAIR, is_unicode
 from sluice.tasks.errors import (
     BadRequest,
     InvalidInput,
@@ -107,6 +107,8 @@ def answer(error: SluiceError, status: int | None = None) -> Response:
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="sluice"'
+    if error.details.get("field") == "Content-Encoding":
+        response.headers["Accept-Encoding"] = ", ".join(error.details["accepted"])
     return response
 
 
@@ -117,16 +119,9 @@ def unexpected(exc: Exception) -> Response:
     return answer(SluiceError("the server made an error; it is in its log"))
 
 
-def from_validation(exc: ValidationError, body: bytes) -> SluiceError:
-    """What is wrong with a body that pydantic refused.
-
-    Args:
-        body: read again only if it was not JSON for pydantic: lone surrogates (``"\\ud800"``) are JSON by its
-            grammar, but no text.
-    """
+def from_validation(exc: ValidationError) -> SluiceError:
+    """What is wrong with JSON that pydantic refused."""
     errors = exc.errors(include_url=False, include_input=False)
-    if errors[0]["type"] == "json_invalid":
-        return _unreadable(body)
     problems = [_problem(error) for error in errors[:MAX_PROBLEMS]]
     return invalid(problems, len(errors))
 
@@ -170,31 +165,28 @@ def _path(error: ErrorDetails) -> str:
     return path or "body"
 
 
-def _unreadable(body: bytes) -> SluiceError:
-    try:
-        parsed = json.loads(body.decode(), parse_constant=_no_constant)
-        field = _half_pair(parsed, "") or "body"
-    except (ValueError, RecursionError):
-        return BadRequest("the body is not valid JSON in UTF-8", {"field": "body"})
-    return invalid([problem(field, "holds half a surrogate pair, which is no character")])
+def half_pair(parsed: Any) -> dict[str, Any] | None:
+    """The problem of the first lone surrogate in a parsed body; None where there is none."""
+    path = _half_pair(parsed, "")
+    return None if path is None else problem(path or "body", HALF_PAIR)
 
 
 def _half_pair(value: Any, path: str) -> str | None:
     """Where in a parsed body the first lone surrogate is."""
     if isinstance(value, str):
-        return path if any("\ud800" <= char <= "\udfff" for char in value) else None
+        return None if is_unicode(value) else path
     if isinstance(value, list):
         found = (_half_pair(item, f"{path}[{index}]") for index, item in enumerate(value))
     elif isinstance(value, dict):
-        shown = ((key if SHOWN_NAME.fullmatch(key) else "(a field)", item) for key, item in value.items())
-        found = (_half_pair(item, f"{path}.{key}" if path else key) for key, item in shown)
+        shown = ((f"{path}.{_shown(key)}" if path else _shown(key), key, item) for key, item in value.items())
+        found = (name if _half_pair(key, "") is not None else _half_pair(item, name) for name, key, item in shown)
     else:
         return None
     return next((one for one in found if one is not None), None)
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
+def _shown(key: str) -> str:
+    return key if SHOWN_NAME.fullmatch(key) else "(a field)"
 
 
 def _http_message(exc: HTTPException, max_body_bytes: int) -> str:

@@ -45,7 +45,8 @@ class HotRoute:
         started = perf_counter()
         length = environ.get("CONTENT_LENGTH") or ""
         mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0]
-        if mimetype != JSON or not length.isdecimal() or int(length) > self._max_body_bytes:
+        plain = mimetype == JSON and "HTTP_CONTENT_ENCODING" not in environ
+        if not plain or not length.isdecimal() or int(length) > self._max_body_bytes:
             return self._app(environ, start_response)
         body = environ["wsgi.input"].read(int(length))
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +12,14 @@ import orjson
 from flask import Blueprint, Response, request
 
 from sluice.config.settings import Settings
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, Entry, is_unicode
 from sluice.tasks.errors import Conflict, InvalidInput
 from sluice.web.auth import Guard
-from sluice.web.body import JSON, read
+from sluice.web.body import JSON, read_job
 from sluice.web.errors import MAX_PROBLEMS, invalid, iso_of, problem
 from sluice.web.gateway import Gateway, JobStatus, ResultPage
 from sluice.web.gateway.jobstore import Claim
+from sluice.web.halves import Halves
 from sluice.web.idempotency import key_digest
 from sluice.web.prefer import preference
 from sluice.web.schemas import JobRequest, Requests
@@ -36,11 +38,11 @@ def blueprint(settings: Settings, gateway: Gateway, guard: Guard, requests: Requ
 
     @routes.post("/jobs")
     def submit() -> Response:
-        body = read(requests.job)
-        messages = _messages(body, settings.max_text_chars)
+        body, halves = read_job(requests.job)
+        messages = _messages(body, halves, settings.max_text_chars)
         lane = body.lane or ("interactive" if len(messages) <= ENVELOPE_MESSAGES else "bulk")
         wanted = preference(request.headers.get("Prefer"), 0)
-        submission = gateway.submit_job(messages, lane, wanted.wait_s, _claim(body))
+        submission = gateway.submit_job(messages, lane, wanted.wait_s, _claim(body, halves), scores=body.scores)
         if submission.entries is None:
             response = accepted(submission.status)
         else:
@@ -95,16 +97,18 @@ def as_json(status: JobStatus) -> dict[str, Any]:
     }
 
 
-def _messages(body: JobRequest, max_text_chars: int) -> Messages:
+def _messages(body: JobRequest, halves: Halves, max_text_chars: int) -> Messages:
     """What goes into the envelopes.
 
     One bad text among good ones becomes an error entry; a job of nothing but bad texts, or with an id given twice,
     is refused.
     """
-    texts = body.texts if body.texts is not None else [one.text for one in body.messages or []]
+    texts = list(body.texts) if body.texts is not None else [one.text for one in body.messages or []]
+    for index, text in halves.items():
+        texts[index] = text
     _some_good(texts, "texts[{}]" if body.texts is not None else "messages[{}].text", max_text_chars)
     if body.texts is not None:
-        return body.texts
+        return texts
     messages = body.messages or []
     first: dict[str, int] = {}
     twice = [
@@ -114,7 +118,7 @@ def _messages(body: JobRequest, max_text_chars: int) -> Messages:
     ]
     if twice:
         raise invalid(twice[:MAX_PROBLEMS], len(twice))
-    return [{"id": one.id, "text": one.text} for one in messages]
+    return [{"id": one.id, "text": text} for one, text in zip(messages, texts, strict=True)]
 
 
 def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
@@ -125,14 +129,20 @@ def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
         elif len(text) > max_text_chars:
             message = f"is longer than {max_text_chars} characters"
             problems.append(problem(field.format(index), message, max_text_chars))
+        elif not is_unicode(text):
+            problems.append(problem(field.format(index), HALF_PAIR))
         else:
             return
     raise invalid(problems[:MAX_PROBLEMS], len(problems))
 
 
-def _claim(body: JobRequest) -> Claim | None:
+def _claim(body: JobRequest, halves: Halves) -> Claim | None:
     digest = key_digest(request)
-    return Claim(digest, hashlib.sha256(body.model_dump_json().encode()).hexdigest()) if digest else None
+    if digest is None:
+        return None
+    # What says the same has the same digest: a flag that is not set, and one that an older release did not know.
+    asked = body.model_dump_json(exclude=None if body.scores else {"scores"})
+    return Claim(digest, hashlib.sha256(f"{asked}{json.dumps(halves) if halves else ''}".encode()).hexdigest())
 
 
 def _number(name: str, default: int, most: int | None) -> int:

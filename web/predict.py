@@ -48,7 +48,7 @@ class Predictor:
         if wanted.model is not None:
             self._served.check(wanted.model)
         preferred = preference(prefer, self._default_wait_s)
-        outcome = self._gateway.classify(wanted.text, preferred.wait_s)
+        outcome = self._gateway.classify(wanted.text, preferred.wait_s, scores=wanted.scores)
         headers = [("Content-Type", JSON)]
         if preferred.applied:
             headers.append(("Preference-Applied", preferred.applied))
@@ -56,22 +56,23 @@ class Predictor:
             status, payload = "202 Accepted", orjson.dumps(as_json(queued_message(outcome.id)))
             headers += [("Location", f"/jobs/{outcome.id}"), ("Retry-After", POLL_AFTER_S)]
         else:
-            status, payload = "200 OK", self._answer(outcome, perf_counter() - started)
+            status, payload = "200 OK", self._answer(outcome, perf_counter() - started, wanted.scores)
         headers.append(("Content-Length", str(len(payload))))
         return status, headers, payload
 
-    def _answer(self, entry: Entry, seconds: float) -> bytes:
+    def _answer(self, entry: Entry, seconds: float, scores: bool) -> bytes:
         error: dict[str, Any] | None = entry.get("error")
         if error is not None:
             raise from_code(error["code"], error["message"])
-        return orjson.dumps(
-            {
-                "label": entry["label"],
-                "probability": entry["probability"],
-                "processing_time": round(seconds, 6),
-                "model_info": self._served.info(entry["model"], entry["version"]),
-            }
-        )
+        answer = {
+            "label": entry["label"],
+            "probability": entry["probability"],
+            "processing_time": round(seconds, 6),
+            "model_info": self._served.info(entry["model"], entry["version"]),
+        }
+        if scores:
+            answer["scores"] = entry["scores"]
+        return orjson.dumps(answer)
 
 
 def blueprint(predictor: Predictor) -> Blueprint:

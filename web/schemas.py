@@ -56,6 +56,7 @@ class PredictRequest(Body):
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARS)] | None = Field(
         None, description="name of a model that is being served, or `ots-mbert` for whichever is"
     )
+    scores: bool = Field(False, description="answer with the probability of every label")
 
 
 class JobMessage(Body):
@@ -84,6 +85,7 @@ class JobRequest(Body):
     lane: Literal["interactive", "bulk"] | None = Field(
         None, description="interactive up to 256 messages, bulk beyond, unless set"
     )
+    scores: bool = Field(False, description="every result has the probability of every label")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -185,6 +187,7 @@ class PredictResponse(BaseModel):
     probability: float = Field(ge=0, le=1, description="of this label")
     processing_time: float = Field(ge=0, description="seconds from the request's arrival to its answer")
     model_info: ModelInfo
+    scores: dict[str, float] | None = Field(None, description="label → its probability; there if `scores` was sent")
 
 
 class JobState(BaseModel):
@@ -276,6 +279,7 @@ class ResultEntry(BaseModel):
     probability: float | None = None
     model: str | None = None
     version: str | None = None
+    scores: dict[str, float] | None = Field(None, description="label → its probability; there if `scores` was sent")
     error: Failure | None = Field(None, description="absent when there is a label")
 
 

@@ -17,6 +17,7 @@ from granian.server import Server
 from sluice.backfill.archive.parent import end_with
 from sluice.config.settings import Settings
 from sluice.web.app import create_app
+from sluice.web.requestid import LogFilter
 from sluice.web.silence import ask_after_clients
 
 #: Seconds after SIGTERM in which waiting callers may still get their answers; then they get a 202.
@@ -24,12 +25,14 @@ DRAIN_S = 4.0
 #: Seconds after SIGTERM when a process that did not end is killed.
 KILL_S = 30
 BACKLOG = 1024
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s:%(request)s %(message)s"
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; every request that was accepted is answered first."""
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogFilter())
     server = Server(
         "web",
         address=settings.host,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from sluice.worker.model.loader import load
 from tests.conftest import Brokers
 from tests.harness.process import ROOT, wait_for
 from tests.harness.web import Web
-from tests.harness.worker import Worker
+from tests.harness.worker import Worker, client_app
 
 REQUESTS, CONNECTIONS = 2000, 64
 TOLERANCE = 1e-3
@@ -99,6 +101,76 @@ def test_a_job_can_be_waited_for(web: Web) -> None:
     reply = web.ask("POST", "/jobs", {"texts": ["one", "two"]}, prefer="wait=20")
     assert reply.status == 200
     assert len(reply.json["results"]) == 2
+
+
+def test_scores_come_to_those_who_ask(web: Web) -> None:
+    plain = web.ask("POST", "/predict/", {"text": "Your parcel is held", "scores": False}).json
+    full = web.ask("POST", "/predict/", {"text": "Your parcel is held", "scores": True}).json
+    assert "scores" not in plain
+    assert full["scores"][full["label"]] == full["probability"]
+    assert abs(sum(full["scores"].values()) - 1) < TOLERANCE
+    job = web.ask("POST", "/jobs", {"texts": ["one", "", "two"], "scores": True}, prefer="wait=20").json
+    assert [set(one.get("scores", {})) for one in job["results"]] == [set(full["scores"]), set(), set(full["scores"])]
+    lines = web.ask("GET", f"/jobs/{job['id']}/results", accept="application/x-ndjson").body.decode().splitlines()
+    assert [json.loads(line) for line in lines] == job["results"]
+    page = web.ask("GET", f"/jobs/{job['id']}/results?offset=2").json
+    assert page["results"] == job["results"][2:]
+
+
+def test_scores_are_there_later_too(web: Web) -> None:
+    for wanted in (True, False):
+        reply = web.ask("POST", "/predict/", {"text": "Your parcel is held", "scores": wanted}, prefer="respond-async")
+        location = reply.headers["location"]
+        wait_for(lambda at=location: done(web, at), "the message")  # type: ignore[misc]
+        (entry,) = web.ask("GET", f"{location}/results").json["results"]
+        assert ("scores" in entry) is wanted
+
+
+def test_the_same_key_asks_for_the_same_scores(web: Web) -> None:
+    def submit(**more: Any) -> Any:
+        return web.ask("POST", "/jobs", {"texts": ["hi"], **more}, idempotency_key="scores")
+
+    first = submit()
+    assert submit(scores=False).headers["location"] == first.headers["location"]
+    assert submit(scores=True).status == 409
+
+
+def test_callers_of_one_envelope_get_what_each_asked_for(web: Web) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        bodies = [{"text": f"message {i}", "scores": bool(i % 2)} for i in range(200)]
+        replies = list(pool.map(lambda body: web.ask("POST", "/predict/", body).json, bodies))
+    assert ["scores" in reply for reply in replies] == [body["scores"] for body in bodies]
+
+
+HALF_A_PAIR = b'{"texts": ["see you at 8", "half an emoji \\ud83d", "You won a prize, call now", ""]}'
+
+
+def test_half_a_surrogate_pair_spoils_only_its_own_message(web: Web) -> None:
+    reply = web.ask("POST", "/jobs", HALF_A_PAIR, prefer="wait=20", content_type="application/json")
+    assert reply.status == 200
+    results = reply.json["results"]
+    assert ["label" in one for one in results] == [True, False, True, False]
+    assert results[1]["error"] == {
+        "code": "invalid_input",
+        "message": "texts[1] holds half a surrogate pair, which is no character",
+    }
+    assert results[3]["error"]["message"] == "texts[3] must not be empty or blank"
+
+
+def test_errors_name_the_message_s_place_in_the_job(web: Web) -> None:
+    texts = ["fine"] * 300 + [""]
+    results = web.ask("POST", "/jobs", {"texts": texts}, prefer="wait=30").json["results"]
+    assert results[300]["error"]["message"] == "texts[300] must not be empty or blank"
+    messages = [{"id": f"m{i}", "text": text} for i, text in enumerate(texts)]
+    results = web.ask("POST", "/jobs", {"messages": messages}, prefer="wait=30").json["results"]
+    assert results[300]["error"]["message"] == "messages[300].text must not be empty or blank"
+
+
+def test_half_a_pair_of_a_plain_client_is_that_text_s_error(web: Web, env: dict[str, str]) -> None:
+    app = client_app(env)
+    texts = ["see you at 8", "half an emoji \ud83d", {"id": "\ud83d", "text": "x"}, "You won a prize"]
+    entries = app.tasks["tasks.classify"].delay(texts).get(timeout=20)
+    assert ["label" in one for one in entries] == [True, False, False, True]
 
 
 BAD = [

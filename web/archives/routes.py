@@ -20,6 +20,7 @@ from sluice.web.archives.names import result_name
 from sluice.web.archives.shelf import ID
 from sluice.web.auth import Guard
 from sluice.web.body import JSON
+from sluice.web.compression import codings, refused
 from sluice.web.errors import iso_of
 from sluice.web.idempotency import key_digest
 
@@ -130,6 +131,8 @@ def _received(desk: ArchiveDesk) -> Archive:
     try:
         if mimetype.lower() != FORM:
             raise UnsupportedMediaType(f"send the archive as {FORM}", {"field": "Content-Type", "accepted": [FORM]})
+        if set(codings(request.headers.get("Content-Encoding"))) - {"identity"}:
+            raise refused("send the form as it is; the files in it may be compressed", "identity")
         boundary = options.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("Content-Type names no boundary", {"field": "Content-Type"})

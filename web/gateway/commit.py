@@ -37,6 +37,7 @@ class Publishes(Protocol):
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
+        scores: bool = False,
     ) -> str: ...
 
     def close(self) -> None: ...
@@ -155,6 +156,7 @@ class GroupCommit:
                 envelope_id=envelope_id,
                 reply_to=self._reply_to,
                 more=more,
+                scores=any(waiter.scores for waiter in waiters),
             )
         except Exception as exc:  # a dispatcher that dies would hang every caller
             self._fail(envelope_id, waiters, exc)

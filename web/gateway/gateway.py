@@ -68,14 +68,16 @@ class Gateway:
         self._parts: _Parts | None = None
         self._starting = threading.Lock()
 
-    def classify(self, text: str, wait_s: float) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float, *, scores: bool = False) -> Entry | Pending:
         """Classify one message together with whatever else arrives at this moment.
 
         Args:
             wait_s: longest time, seconds, to wait for the answer.
+            scores: whether the answer has the probability of every label.
 
         Returns:
-            The entry (``sluice.tasks.envelope``), or ``Pending`` when the time ran out.
+            The entry (``sluice.tasks.envelope``; with scores if any message of its envelope wants them), or
+            ``Pending`` when the time ran out.
 
         Raises:
             QueueFull: too many messages wait.
@@ -84,7 +86,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, "interactive")
-        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES))
+        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), scores)
         parts.commit.add(waiter)
         parts.patience.begin(waiter)
         answered = waiter.wait(wait_s)
@@ -102,6 +104,8 @@ class Gateway:
         lane: str,
         wait_s: float = 0,
         claim: Claim | None = None,
+        *,
+        scores: bool = False,
     ) -> JobSubmission:
         """Queue a job; see ``JobDesk.submit``.
 
@@ -110,7 +114,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, lane)
-        return parts.desk.submit(messages, lane, wait_s, claim)
+        return parts.desk.submit(messages, lane, wait_s, claim, scores=scores)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
@@ -186,7 +190,7 @@ class Gateway:
         parts.registry.abandon(waiter)
         if waiter.error is not None:
             raise waiter.error
-        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone)
+        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, scores=waiter.scores)
         entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
         if entry is not None:
             return entry

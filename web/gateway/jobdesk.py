@@ -15,7 +15,7 @@ from celery import Celery, states
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from sluice.tasks.results import ResultReader, Stored
-from sluice.web.gateway.jobstatus import JobStatus, finished, job_status, queued, single_entry, single_status
+from sluice.web.gateway.jobstatus import JobStatus, finished, job_status, placed, queued, single_entry, single_status
 from sluice.web.gateway.jobstore import Claim, Job, JobStore
 from sluice.web.gateway.patience import Patience
 from sluice.web.gateway.publishers import Publishers
@@ -95,12 +95,15 @@ class JobDesk:
         lane: str,
         wait_s: float,
         claim: Claim | None,
+        *,
+        scores: bool = False,
     ) -> JobSubmission:
         """Describe, publish and, for ``wait_s`` seconds, await a job.
 
         Args:
             messages: texts, or ``{"id", "text"}`` objects with ids that differ.
             claim: the caller's Idempotency-Key; a job that holds it already is returned instead.
+            scores: whether results have the probability of every label.
 
         Raises:
             BrokerUnavailable: the job was not published, and nothing of it is left; or it is a job that holds
@@ -119,6 +122,7 @@ class JobDesk:
             lane=lane,
             envelopes=[(str(uuid4()), len(cut)) for cut in cuts],
             named=bool(ids),
+            scores=scores,
         )
         held_by = self._store.create(job, self._group(job), ids, claim)
         if held_by is not None:
@@ -201,6 +205,7 @@ class JobDesk:
                         more=job.total - sent - count,
                         group_id=job.id,
                         group_index=index,
+                        scores=job.scores,
                     )
                     sent += count
                     self._sampler.published(job.lane, count)
@@ -354,5 +359,6 @@ class JobDesk:
         named = []
         for index, entry in enumerate(entries, offset):
             identity = entry.get("id") or (ids[index] if job.named and ids else str(index))
+            entry = placed(entry, f"messages[{index}].text" if job.named else f"texts[{index}]")
             named.append({**entry, "id": identity} if "id" in entry else {"id": identity, **entry})
         return named

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from celery import states
 
-from sluice.tasks.envelope import Entry, failed
+from sluice.tasks.envelope import Entry, failed, said_of
+from sluice.tasks.errors import InvalidInput
 from sluice.tasks.results import Stored
 from sluice.web.gateway.jobstore import Job, Progress
 
@@ -37,9 +38,20 @@ def own_entry(stored: Stored, job: Job) -> Entry:
     entries = stored.entries(1)
     mine = (entry for entry in entries if entry.get("id") == job.token)
     # An envelope that failed as a whole has entries without ids, all alike.
-    return next(mine, None) or next(
+    entry = next(mine, None) or next(
         (entry for entry in entries if "id" not in entry), failed(None, "model_failed", "no result was stored")
     )
+    if job.scores:
+        return entry
+    return {name: value for name, value in entry.items() if name != "scores"}  # a neighbour in the envelope wants them
+
+
+def placed(entry: Entry, place: str) -> Entry:
+    """An entry as the job's caller gets it: what is wrong with a text is said of its place in the request."""
+    error = entry.get("error")
+    if error is None or error["code"] != InvalidInput.code:
+        return entry
+    return {**entry, "error": {**error, "message": said_of(place, error["message"])}}
 
 
 def single_entry(job: Job, stored: Stored | None) -> Entry:

@@ -2,10 +2,11 @@
 
 A description, written before the first envelope is published and never changed::
 
-    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token"}
+    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token", "scores"}
 
 ``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
-only when an envelope has no entries to name); ``token`` marks one message of a shared envelope.
+only when an envelope has no entries to name); ``token`` marks one message of a shared envelope; ``scores`` says that
+results have the probability of every label.
 
 Beside it in the same hash stand two marks, each set once, to the Unix time of then, by whoever knows: ``published``,
 that every envelope went out, and ``cancelled``.
@@ -61,16 +62,18 @@ class Job:
     published: bool = False
     token: str | None = None
     cancelled_at: float | None = None
+    scores: bool = False
 
     @classmethod
-    def of_message(cls, envelope_id: str, token: str, *, alone: bool) -> Job:
+    def of_message(cls, envelope_id: str, token: str, *, alone: bool, scores: bool = False) -> Job:
         """One message of an envelope, found later by a token that its neighbours' callers do not know.
 
         Args:
             alone: no other caller's message is in the envelope, so that it can be revoked.
         """
         one = (envelope_id, 1 if alone else 0)
-        return cls(f"{envelope_id}.{token}", 1, time.time(), "interactive", [one], token=token)
+        job_id = f"{envelope_id}.{token}"
+        return cls(job_id, 1, time.time(), "interactive", [one], token=token, scores=scores)
 
     def packed(self) -> bytes:
         fields = asdict(self)

@@ -29,13 +29,15 @@ class Waiter:
         "hurried",
         "index",
         "published",
+        "scores",
         "text",
         "token",
     )
 
-    def __init__(self, text: str, token: str) -> None:
+    def __init__(self, text: str, token: str, scores: bool = False) -> None:
         self.text = text
         self.token = token
+        self.scores = scores  # the probability of every label is wanted
         self.envelope_id = ""
         self.index = 0
         self.alone = False  # no other message travels in its envelope

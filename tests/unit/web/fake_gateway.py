@@ -32,12 +32,16 @@ class FakeGateway:
         if self.error is not None:
             raise self.error
 
-    def classify(self, text: str, wait_s: float) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float, *, scores: bool = False) -> Entry | Pending:
         self._asked("classify", text, wait_s)
-        return Pending("env.token") if self.late else self.entry
+        if self.late:
+            return Pending("env.token")
+        return {**self.entry, "scores": {"ham": 0.25, "spam": 0.75}} if scores else self.entry
 
-    def submit_job(self, messages: Any, lane: str, wait_s: float = 0, claim: Claim | None = None) -> JobSubmission:
-        self._asked("submit_job", messages, lane, wait_s, claim)
+    def submit_job(
+        self, messages: Any, lane: str, wait_s: float = 0, claim: Claim | None = None, *, scores: bool = False
+    ) -> JobSubmission:
+        self._asked("submit_job", messages, lane, wait_s, claim, *(["scores"] if scores else []))
         queued = JobStatus("job-1", "queued", len(messages), 0, 0, time.time(), None)
         return JobSubmission(self.status, self.entries) if wait_s and not self.late else JobSubmission(queued)
 

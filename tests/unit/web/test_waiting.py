@@ -118,6 +118,7 @@ class SlowPublisher:
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)
         self.sent: list[tuple[int, int]] = []
+        self.scored: list[bool] = []
         self.error: Exception | None = None
         self.closed = False
 
@@ -128,11 +129,13 @@ class SlowPublisher:
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
+        scores: bool = False,
     ) -> str:
         self.gate.acquire(timeout=5)
         if self.error is not None:
             raise self.error
         self.sent.append((len(messages), more))
+        self.scored.append(scores)
         return envelope_id or ""
 
     def close(self) -> None:
