@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib.util import find_spec
 
 import click
 
@@ -37,7 +38,18 @@ Each starts its own Redis, RabbitMQ, web process and workers, and ends them. doc
 """
 
 
-@click.group(cls=LazyGroup, targets=TARGETS, epilog=EPILOG)
+class CheckoutGroup(LazyGroup):
+    """Says at once, whatever it is asked, that what it needs is in a checkout only."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if find_spec("sluice.bench") is None:
+            raise click.ClickException(
+                "`sluice bench` needs a checkout of Sluice: it measures with the servers of its tests"
+            )
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=CheckoutGroup, targets=TARGETS, epilog=EPILOG)
 def bench() -> None:
     """Measure Sluice: CSV files, plots, and a manifest of how they were made.
 

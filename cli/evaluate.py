@@ -76,6 +76,9 @@ def evaluate(
     device: str,
 ) -> None:
     """Score MODEL (a folder, a hub id or a .pth file) on the CSV file DATA, the way the service runs it."""
+    from sluice.cli.extras import require
+
+    require("train")
     from sluice.cli.output import screen
     from sluice.training.data import Columns, DataError, read_examples
     from sluice.training.scores import score

@@ -31,8 +31,10 @@ def flower(flower_args: tuple[str, ...]) -> int:
 
     Without a login it only shows: its buttons, which can stop workers and revoke tasks, need FLOWER_BASIC_AUTH.
     """
+    from sluice.cli.extras import require
     from sluice.config.settings import current
 
+    require("flower")
     settings = current()
     from sluice.cli.embedded import require_running
 

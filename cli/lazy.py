@@ -38,14 +38,7 @@ class LazyGroup(click.Group):
         if target is None:
             return None
         module, attribute = target.path.split(":")
-        try:
-            command: click.Command = getattr(import_module(f"sluice.{module}"), attribute)
-        except ModuleNotFoundError as exc:
-            if exc.name and exc.name.partition(".")[0] == "sluice":
-                raise
-            raise click.ClickException(
-                f"`sluice {cmd_name}` needs the Python package {exc.name}, which is not installed"
-            ) from exc
+        command: click.Command = getattr(import_module(f"sluice.{module}"), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

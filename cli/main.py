@@ -94,9 +94,12 @@ def complain(message: str, status: int) -> int:
 
 def _explain(exc: Exception) -> int:
     """The exit status of an error that has a reason, which is printed; anything else is a defect and raises."""
+    from sluice.cli import extras
     from sluice.config.settings import SettingsError
     from sluice.tasks.errors import SluiceError
 
+    if isinstance(exc, ModuleNotFoundError) and (advice := extras.explain(exc.name or "")):
+        return complain(advice, FAILED)
     if isinstance(exc, SettingsError):
         return complain(str(exc), WRONG_SETTINGS)
     if isinstance(exc, SluiceError):

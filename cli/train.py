@@ -100,7 +100,10 @@ def train(data: Path, valid: Path | None, folder: Path, **given: Any) -> None:
 
     The model folder that comes out serves as SLUICE_MODEL and as the model of `sluice evaluate`.
     """
+    from sluice.cli.extras import require
     from sluice.training.data import Columns, DataError, label_order, read_examples
+
+    require("train")
 
     columns = Columns(given["text_column"], given["label_column"])
     try:

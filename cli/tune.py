@@ -58,8 +58,11 @@ def tune(latency_ms: float, texts: Path | None, seconds: float) -> None:
 
     Stop the worker first if it runs on the same device: what it computes meanwhile would be measured as cost.
     """
+    from sluice.cli.extras import require
     from sluice.cli.output import screen
     from sluice.config.settings import current
+
+    require("worker")
     from sluice.worker.batching.advice import advise
     from sluice.worker.calibrate import fit_points
     from sluice.worker.model import threads

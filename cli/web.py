@@ -20,8 +20,10 @@ def web() -> int:
     It needs no worker to start: /readyz says what is missing. SIGTERM or Ctrl-C lets waiting callers get their
     answers first.
     """
+    from sluice.cli.extras import require
     from sluice.config.settings import current
 
+    require("web")
     settings = current()
     from sluice.web.server import serve
 

@@ -36,8 +36,10 @@ def worker(processes: int, celery_args: tuple[str, ...]) -> int:
     CELERY_ARGS go to `celery worker` as they are. SIGTERM or Ctrl-C finishes what is in the model, stores and
     acknowledges it, and leaves the rest to the broker.
     """
+    from sluice.cli.extras import require
     from sluice.config.settings import current
 
+    require("worker")
     settings = current()
     from sluice.cli.embedded import require_running
 

@@ -78,6 +78,9 @@ def backfill(inputs: tuple[str, ...], **options: Any) -> int:
     OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
     needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them.
     """
+    from sluice.cli.extras import require
+
+    require("backfill", *["worker"] * options["local"])
     from sluice.cli.backfill.run import run
     from sluice.config.settings import current
 

@@ -30,7 +30,9 @@ def up(flower: bool, worker: bool, processes: int) -> int:
     Each line of output carries its part's name. Ctrl-C or SIGTERM stops all cleanly, web first; a second one
     hurries. A part that ends by itself stops the others, and the exit status is 1.
     """
+    from sluice.cli.extras import require
     from sluice.cli.up.service import serve
     from sluice.config.settings import read
 
+    require("web", *["worker"] * worker, *["flower"] * flower)
     return serve(read(), flower=flower, worker=worker, processes=processes)

@@ -52,12 +52,12 @@ def _end_with_parent() -> None:
 class Child:
     """One process of a test."""
 
-    def __init__(self, command: Sequence[str], log: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, command: Sequence[str], log: Path, env: dict[str, str] | None = None, cwd: Path = ROOT) -> None:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 list(command),
-                cwd=ROOT,
+                cwd=cwd,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 preexec_fn=_end_with_parent,

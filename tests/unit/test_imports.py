@@ -121,7 +121,7 @@ def test_every_package_has_a_rule() -> None:
 
 def test_every_part_is_linked_into_the_one_package() -> None:
     links = {path.name: path.resolve() for path in (ROOT / "sluice").iterdir() if path.is_symlink()}
-    assert links == {name: ROOT / name for name in (*ALLOWED, "models", "samples")}
+    assert links == {name: ROOT / name for name in (*ALLOWED, "docs", "models", "samples")}
 
 
 @pytest.mark.parametrize(

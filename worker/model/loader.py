@@ -54,6 +54,13 @@ def load(settings: ModelSettings) -> Classifier:
         return SimulatedClassifier(parse_options(settings.model), settings.max_text_length)
     threads.wait_asleep()
     checkpoint = find_checkpoint(settings)
+    try:
+        return _load(checkpoint, settings)
+    except ModuleNotFoundError as exc:  # the package is installed as for a client
+        raise ModelUnavailable(f"The package {exc.name} is not installed: pip install 'sluice[worker]'") from exc
+
+
+def _load(checkpoint: Path | None, settings: ModelSettings) -> Classifier:
     if checkpoint is not None:
         from sluice.worker.model.opentextshield import load_opentextshield
 
