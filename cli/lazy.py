@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,6 @@ class Target:
 
     path: str
     summary: str
-    hidden: bool = False
 
 
 class LazyGroup(click.Group):
@@ -42,14 +42,23 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        lines = [(name, target.summary) for name, target in self._targets.items() if not target.hidden]
+        lines = [(name, target.summary) for name, target in self._targets.items()]
         with formatter.section("Commands"):
             formatter.write_dl(lines)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click's own, but without importing every command, some of which may lack their packages."""
+        found = [
+            CompletionItem(name, help=target.summary)
+            for name, target in self._targets.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self._targets and not args[0].startswith("-"):
-            known = ", ".join(name for name, target in self._targets.items() if not target.hidden)
+            known = ", ".join(self._targets)
             ctx.fail(f"no such command {args[0]!r}; the commands are {known}")
         return super().resolve_command(ctx, args)

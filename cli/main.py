@@ -21,6 +21,7 @@ TARGETS = {
     "up": Target("cli.up.command:up", "Run the whole service: web, worker, Flower, on an embedded Redis."),
     "web": Target("cli.web:web", "Run the web front end alone."),
     "worker": Target("cli.worker:worker", "Run one worker alone."),
+    "flower": Target("cli.flower:flower", "Run Flower alone."),
     "predict": Target("cli.predict:predict", "Classify texts from the shell."),
     "backfill": Target("cli.backfill.command:backfill", "Classify archives: tables and exports of phones."),
     "train": Target("cli.train:train", "Train a classifier on a CSV."),
@@ -28,7 +29,7 @@ TARGETS = {
     "tune": Target("cli.tune:tune", "Measure the device; recommend batch sizes for a latency target."),
     "config": Target("cli.config:config", "Show every setting, its value, source and meaning."),
     "bench": Target("cli.bench:bench", "Measure the service, and others beside it."),
-    "flower": Target("cli.flower:flower", "Run Flower alone.", hidden=True),
+    "completion": Target("cli.completion:completion", "Print what makes a shell complete these commands."),
 }
 
 EXAMPLES = """

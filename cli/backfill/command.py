@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from sluice.cli.completion import files
+
 FORMATS = ("csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "imessage", "whatsapp", "sqlite")
 OUTPUTS = ("csv", "tsv", "jsonl", "parquet", "sqlite")
 DEFAULT_WINDOW = 16_384
@@ -24,7 +26,7 @@ Examples:
   sluice backfill sms-20261105.xml -o out.jsonl --local
 """
 )
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True, shell_complete=files)
 @click.option(
     "-o", "--output", "target", required=True, metavar="OUT", type=click.Path(path_type=Path), help="The result."
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +21,8 @@ HELP_LIMIT_S = 0.5
 def test_help_lists_every_command(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for name, target in TARGETS.items():
-        assert (f"  {name} " in done.stdout) is not target.hidden
+    for name in TARGETS:
+        assert f"  {name} " in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["backfill", "--help"], ["predict", "--help"]])
@@ -104,3 +107,41 @@ def test_a_closed_pipe_is_no_error() -> None:
         ["sh", "-c", f"{command} | head -n 1"], env=environment(), capture_output=True, text=True, check=True
     )
     assert not done.stderr
+
+
+BASH_ASKS = """
+source <(sluice completion bash)
+COMP_WORDS=(sluice $LINE)
+[ "$OPEN" ] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_sluice_completion sluice
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "opened", "offered"),
+    [
+        ("", "yes", {"up", "backfill", "completion"}),
+        ("ba", "", {"backfill"}),
+        ("backfill in.csv --date-order", "yes", {"dmy", "mdy", "ymd"}),
+        ("completion", "yes", {"bash", "zsh", "fish"}),
+        ("up --no-", "", {"--no-flower", "--no-worker"}),
+    ],
+)
+def test_bash_completes(tmp_path: Path, line: str, opened: str, offered: set[str]) -> None:
+    program = tmp_path / "sluice"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(sluice())} "$@"\n')
+    program.chmod(0o755)
+    env = environment(LINE=line, OPEN=opened, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = subprocess.run(["bash", "-c", BASH_ASKS], env=env, capture_output=True, text=True, check=True)
+    assert not done.stderr
+    assert offered <= set(done.stdout.split())
+    assert opened or offered == set(done.stdout.split())
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_a_script(run: Run, shell: str) -> None:
+    done = run("completion", shell)
+    assert done.returncode == 0
+    assert "_SLUICE_COMPLETE" in done.stdout
