@@ -92,7 +92,7 @@ Examples:
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--label-column", default="label", show_default=True)
-@click.option("--name", default="sms-mini", show_default=True, help="The model's name in answers.")
+@click.option("--name", help="The model's name in answers and URLs.  [default: the folder's name]")
 @click.option("--model-version", default="1", show_default=True, help="The model's version in answers.")
 @click.option("--author", default="unknown", show_default=True, help="The model's author in answers.")
 def train(data: Path, valid: Path | None, folder: Path, **given: Any) -> None:
@@ -105,6 +105,7 @@ def train(data: Path, valid: Path | None, folder: Path, **given: Any) -> None:
 
     require("train")
 
+    given.update(_names(folder, given))
     columns = Columns(given["text_column"], given["label_column"])
     try:
         examples = read_examples(data, None, columns)
@@ -117,6 +118,27 @@ def train(data: Path, valid: Path | None, folder: Path, **given: Any) -> None:
     except DataError as error:
         raise click.ClickException(str(error)) from None
     _show(result, options)
+
+
+def _names(folder: Path, given: dict[str, Any]) -> dict[str, str]:
+    """How the model will be called, before anything is computed."""
+    from sluice.config.settings import SHIPPED_MODEL
+    from sluice.training.names import checked, model_name
+
+    if folder.resolve() == SHIPPED_MODEL.resolve():
+        raise click.BadParameter("Sluice's own model is there: give another folder", param_hint="--output")
+    names = {}
+    for option, call in (
+        ("name", lambda: model_name(given["name"], folder)),
+        ("model_version", lambda: checked(given["model_version"])),
+    ):
+        try:
+            names[option] = call()
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint=f"--{option.replace('_', '-')}") from None
+    if not given["author"].isprintable():
+        raise click.BadParameter("it must be one line of text", param_hint="--author")
+    return names
 
 
 def _options(given: dict[str, Any]) -> TrainOptions:
@@ -199,4 +221,7 @@ def _show(result: TrainResult, options: TrainOptions) -> None:
     console = screen()
     console.print(f"Best after epoch {result.best_epoch + 1} of {options.fit.epochs}, on the validation data:")
     print_scores(console, result.scores)
-    console.print(f"Written to {result.folder}. Serve it with SLUICE_MODEL={result.folder}", soft_wrap=True)
+    console.print(
+        f"Written to {result.folder}, as {options.name} {options.version}. Serve it with SLUICE_MODEL={result.folder}",
+        soft_wrap=True,
+    )

@@ -45,7 +45,7 @@ class TrainOptions:
     vocab: int = 6000
     templates: bool = True
     device: str = "cpu"
-    name: str = "sms-mini"
+    name: str = "model"
     version: str = "1"
     author: str = "unknown"
 

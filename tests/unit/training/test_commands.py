@@ -47,6 +47,14 @@ def test_a_model_folder_is_complete(trained: Path) -> None:
     assert facts["metrics"]["macro_f1"] == json.loads((trained / "metrics.json").read_text())["macro_f1"]
 
 
+def test_a_model_without_a_name_of_its_own_has_its_folders(data_file: Path, tmp_path: Path) -> None:
+    result = run_train(data_file, tmp_path / "spam filter")
+    assert result.exit_code == 0, result.output
+    assert "as spam-filter 1." in " ".join(result.output.split())
+    assert json.loads((tmp_path / "spam filter" / "sluice.json").read_text())["name"] == "spam-filter"
+    assert (tmp_path / "spam filter" / "README.md").read_text().startswith("# spam-filter 1\n")
+
+
 def test_the_same_command_gives_the_same_weights(trained: Path, data_file: Path, tmp_path: Path) -> None:
     assert run_train(data_file, tmp_path / "again").exit_code == 0
     first, again = (load_file(folder / "model.safetensors") for folder in (trained, tmp_path / "again"))
