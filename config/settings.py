@@ -168,6 +168,14 @@ class Settings(BaseSettings):
         description="folder of the embedded Redis (its socket and append-only file) and of uploaded archives",
     )
 
+    restart_wait_s: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="longest time, s, that a worker waits before it takes messages when those before it on this"
+        " machine ended soon after their start; 0: it never waits",
+    )
+
     # Web
     host: str = Field("127.0.0.1", min_length=1, description="address the web server binds")
     port: int = Field(8000, ge=1, le=65_535, description="port the web server binds")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from kombu import Exchange, Queue
 
 from sluice.config.masking import masked_url
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import QUEUES
+from sluice.tasks.lanequeue import EXCHANGE_NAME, lane_queue
 from sluice.tasks.task import Classify
-
-EXCHANGE_NAME = "sluice"
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -24,6 +22,7 @@ def make_celery(settings: Settings) -> Celery:
     app.register_task(Classify())
     app.steps["worker"].add("sluice.worker.consumer.steps:Pipeline")
     app.steps["consumer"].add("sluice.worker.consumer.steps:Lanes")
+    app.steps["consumer"].add("sluice.worker.consumer.steps:DeadLetters")
     return app
 
 
@@ -31,14 +30,6 @@ def settings_of(app: Celery) -> Settings:
     """The settings that ``app`` was made from."""
     settings: Settings = app.sluice_settings
     return settings
-
-
-def _queue(name: str, settings: Settings) -> Queue:
-    if not settings.uses_amqp:
-        return Queue(name, Exchange(EXCHANGE_NAME, type="direct"), routing_key=name)
-    # Celery's delayed delivery (countdown, eta) on quorum queues works through topic exchanges only.
-    exchange = Exchange(EXCHANGE_NAME, type="topic", durable=True)
-    return Queue(name, exchange, routing_key=name, durable=True, queue_arguments={"x-queue-type": settings.queue_type})
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
@@ -70,7 +61,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "result_serializer": "json",
         "accept_content": ["json"],
         "task_serializer": "json",
-        "task_queues": [_queue(name, settings) for name in QUEUES.values()],
+        "task_queues": [lane_queue(name, settings) for name in QUEUES.values()],
         "task_default_queue": interactive,
         "task_default_exchange": EXCHANGE_NAME,
         "task_default_exchange_type": "topic" if settings.uses_amqp else "direct",

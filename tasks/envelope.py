@@ -27,6 +27,8 @@ TASK_NAME = "tasks.classify"
 #: Queue per lane; the names that Flower and ``celery -Q`` show.
 QUEUES = {"interactive": "sluice.interactive", "bulk": "sluice.bulk"}
 LANES = tuple(QUEUES)
+#: Exchange and queue of what RabbitMQ gives up after too many deliveries.
+DEAD_LETTERS = "sluice.dead"
 
 #: Messages per envelope that our own clients cut jobs and archives into.
 ENVELOPE_MESSAGES = 256

@@ -29,6 +29,11 @@ def progress(job_id: str) -> str:
     return f"sluice:progress:{job_id}"
 
 
+def starts(machine: str) -> str:
+    """Hash: the starts of workers on one machine that have not proven themselves yet."""
+    return f"sluice:starts:{machine}"
+
+
 def attempts(envelope_id: str) -> str:
     """Counter: how often an envelope was delivered again after a worker had it."""
     return f"sluice:attempts:{envelope_id}"

@@ -12,6 +12,7 @@ import amqp
 import pytest
 from kombu import Connection
 
+from sluice.tasks.envelope import DEAD_LETTERS, QUEUES
 from tests.harness.servers import Missing, RabbitServer, RedisServer
 from tests.harness.worker import Worker, environment, flush
 
@@ -77,7 +78,7 @@ def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
 def drop_queues(url: str) -> None:
     """Delete Sluice's queues on a test's own RabbitMQ."""
     with Connection(url) as connection:
-        for queue in ("sluice.interactive", "sluice.bulk"):
+        for queue in (*QUEUES.values(), DEAD_LETTERS):
             with contextlib.suppress(amqp.NotFound):
                 connection.channel().queue_delete(queue)
 

@@ -14,6 +14,8 @@ from sluice.tasks.errors import SluiceError
 class Received:
     """One envelope on its way through the worker.
 
+    ``redelivered``: some worker had it before; ``dead``: so often that the broker gave it up.
+
     The main thread makes it and gives it away. From then on the batcher alone writes ``started``, the deliver thread
     alone ``answers`` and ``left``; ``request`` belongs to the main thread, the others read its constants only.
     """
@@ -27,6 +29,7 @@ class Received:
     reply_to: str | None = None
     more: int = 0
     redelivered: bool = False
+    dead: bool = False
     refused: SluiceError | None = None
     scores: bool = False
     answers: list[Entry | None] = field(default_factory=list)

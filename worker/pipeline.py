@@ -39,6 +39,7 @@ class Pipeline:
     Args:
         capacity: the classifier, loaded and warm.
         waker: told when ``notes`` has grown; brings the main thread to take them.
+        answered: called from another thread when the model has answered a batch.
         on_death: called from a dying thread with the reason.
     """
 
@@ -49,6 +50,7 @@ class Pipeline:
         hostname: str,
         *,
         waker: Waker,
+        answered: Callable[[], None],
         on_death: Callable[[str], None],
     ) -> None:
         self.capacity = capacity
@@ -59,6 +61,7 @@ class Pipeline:
         self.notes: deque[Any] = deque()
         self._consuming = False
         self._waker = waker
+        self._answered = answered
         self._on_death = on_death
         self._build(app)
 
@@ -74,6 +77,7 @@ class Pipeline:
             to_batcher=self._to_batcher,
             status=self.status,
             generation=lambda: self.generation,
+            answered=self._answered,
             cache=cache,
             on_death=self._on_death,
         )

@@ -7,14 +7,14 @@ import redis
 from celery import Celery
 from kombu import Connection
 
-from sluice.tasks.envelope import QUEUES
+from sluice.tasks.envelope import DEAD_LETTERS, QUEUES
 
 #: Celery's Redis transport keeps one list per priority step.
 PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 
 
 def waiting(url: str) -> int:
-    """Envelopes ready in both queues; those that a worker holds do not count."""
+    """Envelopes ready in both queues and among the dead letters; those that a worker holds do not count."""
     if url.startswith("redis"):
         client = redis.Redis.from_url(url)
         names = [f"{queue}{priority}" for queue in QUEUES.values() for priority in PRIORITIES]
@@ -22,7 +22,7 @@ def waiting(url: str) -> int:
         client.close()
         return count
     with Connection(url) as connection:
-        return sum(_amqp_count(connection, queue) for queue in QUEUES.values())
+        return sum(_amqp_count(connection, queue) for queue in (*QUEUES.values(), DEAD_LETTERS))
 
 
 def held(url: str) -> int:

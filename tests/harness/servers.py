@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import redis
 
 from tests.harness.process import Child, free_port, wait_for
 
+RABBITMQCTL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl"), Path("/usr/local/sbin/rabbitmqctl")
 RABBITMQ_SCRIPTS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/usr/local/sbin/rabbitmq-server"))
 
 
@@ -107,6 +110,22 @@ class RabbitServer:
                 return True
         except (OSError, amqp.AMQPError):
             return False
+
+    def set_policy(self, name: str, pattern: str, definition: dict[str, object]) -> None:
+        """Set a policy for the queues whose names match ``pattern``, as an operator would."""
+        self._control("set_policy", name, pattern, json.dumps(definition), "--apply-to", "queues")
+
+    def clear_policy(self, name: str) -> None:
+        self._control("clear_policy", name)
+
+    def _control(self, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` on this node; returns what it prints."""
+        script = str(next(path for path in RABBITMQCTL if path.exists()))
+        command = [script, "--quiet", "-n", self._env["RABBITMQ_NODENAME"], *arguments]
+        done = subprocess.run(command, env={**os.environ, **self._env}, capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise RuntimeError(f"rabbitmqctl: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def stop(self) -> None:
         """End the node; ``close`` ends its ``epmd`` too."""

@@ -19,6 +19,7 @@ SIMULATED = "simulated:?batch_ms=3&message_us=20&poison=POISON"
 def environment(broker_url: str, backend_url: str, **settings: object) -> dict[str, str]:
     """The environment of a service on these servers; ``settings`` by field name, e.g. ``max_batch_size=8``."""
     env = {"SLUICE_BROKER_URL": broker_url, "SLUICE_RESULT_BACKEND": backend_url, "SLUICE_MODEL": SIMULATED}
+    env["SLUICE_RESTART_WAIT_S"] = "0"  # workers are killed here again and again, and none shall wait for that
     env.update({f"SLUICE_{name.upper()}": str(value) for name, value in settings.items()})
     return env
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -15,19 +16,30 @@ from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
 from sluice.tasks.app import prefetch_envelopes, settings_of
+from sluice.tasks.envelope import DEAD_LETTERS
 from sluice.tasks.errors import ModelUnavailable
+from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
+from sluice.tasks.redis_client import connect
 from sluice.worker.capacity import load_classifier, warm_up
 from sluice.worker.consumer import privacy
 from sluice.worker.consumer.completions import Completions
+from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.waker import Waker
 from sluice.worker.pipeline import Pipeline as ThreadPipeline
+from sluice.worker.restarts import Restarts
 
-__all__ = ("Lanes", "Pipeline")
+__all__ = ("DeadLetters", "Lanes", "Pipeline")
 
 log = get_logger(__name__)
 
+#: What to do about a queue of an earlier release; it is used as it stands.
+OUTDATED = (
+    "%(queue)s was declared before it had dead letters: past its delivery limit RabbitMQ drops its messages. Unless a"
+    """ policy of yours does so already: rabbitmqctl set_policy sluice-dead '^sluice[.](interactive|bulk)$'"""
+    """ '{"dead-letter-exchange":"%(dead)s"}' --apply-to queues"""
+)
 EX_SOFTWARE = 70
 EX_CONFIG = 78
 #: New objects until a collection: some thousand messages' worth; Python's own 700 are those of twenty messages.
@@ -55,6 +67,7 @@ class Pipeline(bootsteps.StartStopStep):
         try:
             with signals_end_it():
                 pipeline = self._load(w)
+                after_a_pause(self._restarts)
         except ModelUnavailable as exc:
             stop_at_start(str(exc))
         w.sluice = pipeline
@@ -69,6 +82,8 @@ class Pipeline(bootsteps.StartStopStep):
         if self._death is None:
             # A second Ctrl-C or a SIGQUIT while this waits: Celery only notes it, and would look at it afterwards.
             w.sluice.drain(give_up=lambda: bool(worker_state.should_terminate))
+            if self._death is None:
+                self._restarts.forget()
         # Here and not through the hub: what the hub runs at its close cannot schedule anything more.
         self._completions.take()
         counters = w.sluice.stats.snapshot()["counters"]
@@ -94,10 +109,13 @@ class Pipeline(bootsteps.StartStopStep):
 
     def _load(self, w: Any) -> ThreadPipeline:
         settings = settings_of(w.app)
+        capacity = warm_up(load_classifier(settings), settings)
+        self._restarts = Restarts(connect(settings.backend), settings.restart_wait_s)
         return ThreadPipeline(
             w.app,
-            warm_up(load_classifier(settings), settings),
+            capacity,
             w.hostname,
+            answered=self._restarts.answered,
             waker=Waker(w.hub, self._take),
             on_death=lambda why: self._die(w, why),
         )
@@ -131,8 +149,13 @@ def check_queues(w: Any) -> None:
     try:
         with w.app.connection_for_read() as connection:
             connection.connect()
+            if has_dead_letters(settings):  # first: nothing may be given up to a queue that is not there
+                dead_letter_queue()(connection.channel()).declare()
             for queue in w.app.amqp.queues.consume_from.values():
-                queue(connection.channel()).declare()
+                declared = queue(connection.channel())
+                declared.declare()
+                if getattr(declared, "outdated", False):
+                    log.warning(OUTDATED, {"queue": queue.name, "dead": DEAD_LETTERS})
     except PreconditionFailed as exc:
         stop_at_start(
             f"SLUICE_QUEUE_TYPE={settings.queue_type}, but a queue of another type exists: set SLUICE_QUEUE_TYPE to its"
@@ -140,6 +163,20 @@ def check_queues(w: Any) -> None:
         )
     except w._conninfo.recoverable_connection_errors as exc:
         log.debug("queues not checked: %r", exc)  # Celery's consumer says it, and waits for the broker
+
+
+def after_a_pause(restarts: Restarts) -> None:
+    """Wait, if the workers before this one ended soon after their start again and again."""
+    ends, wait_s = restarts.begin()
+    if wait_s:
+        log.warning(
+            "the last %d workers on this machine ended soon after their start: waiting %.0f s before taking messages"
+            " (SLUICE_RESTART_WAIT_S)",
+            ends,
+            wait_s,
+        )
+        time.sleep(wait_s)
+    restarts.forget_later()
 
 
 @contextmanager

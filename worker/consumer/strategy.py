@@ -16,7 +16,7 @@ from celery.worker.strategy import hybrid_to_proto2, proto1_to_proto2
 from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
-from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, Call, parse
+from sluice.tasks.envelope import DEAD_LETTERS, MORE_HEADER, QUEUES, REPLY_HEADER, Call, parse
 from sluice.tasks.errors import InvalidInput
 from sluice.worker.message import Received
 from sluice.worker.pipeline import revoked
@@ -126,6 +126,7 @@ class Receiver:
             call = parse(request.args, request.kwargs, self._max_text_chars)
         except InvalidInput as exc:
             call, refused = UNREADABLE, exc
+        dead = request.delivery_info.get("exchange") == DEAD_LETTERS
         more = headers.get(MORE_HEADER)
         reply_to = headers.get(REPLY_HEADER)
         return Received(
@@ -137,7 +138,8 @@ class Receiver:
             generation=self._generation,
             reply_to=reply_to if isinstance(reply_to, str) else None,
             more=more if isinstance(more, int) else 0,
-            redelivered=bool(request.delivery_info.get("redelivered")),
+            redelivered=dead or bool(request.delivery_info.get("redelivered")),
+            dead=dead,
             refused=refused,
             scores=call.scores,
         )

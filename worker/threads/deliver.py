@@ -43,6 +43,7 @@ class Deliver(GuardedThread):
         to_batcher: gets the redelivered envelopes that must run.
         status: the worker's status as others may read it, made from the stats.
         generation: that of the broker connection now.
+        answered: called after each batch that the model has answered.
         cache: where answers are kept for texts that come again; None: nowhere.
     """
 
@@ -56,6 +57,7 @@ class Deliver(GuardedThread):
         to_batcher: Callable[[Any], None],
         status: Callable[[], dict[str, Any]],
         generation: Callable[[], int],
+        answered: Callable[[], None] = lambda: None,
         cache: ResultCache | None = None,
         on_death: Callable[[str], None],
     ) -> None:
@@ -70,6 +72,7 @@ class Deliver(GuardedThread):
         self._hurry = False
         self._trials = Trials()
         self._generation = generation
+        self._answered = answered
         self._cache = cache
 
     def hurry(self) -> None:
@@ -112,6 +115,8 @@ class Deliver(GuardedThread):
             match note:
                 case Outcome():
                     done += self._record(note, answered)
+                    if note.origin == "model":
+                        self._answered()
                     cached += self._to_keep(note)
                 case Dropped():
                     done.append(self._drop(note, answered))
@@ -188,7 +193,7 @@ class Deliver(GuardedThread):
             if stored is not None:
                 if self._follow_up(stored):
                     self._to_main(Finished(envelope, stored.state, "stored before", 0.0))
-            elif first:
+            elif first and not envelope.dead:
                 run.append(envelope)
             else:
                 self._trials.suspect(envelope)

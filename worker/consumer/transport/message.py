@@ -27,7 +27,26 @@ class JsonMessage(KombuMessage):
         return super()._decode()
 
 
-class RabbitMessage(JsonMessage, pyamqp.Message):
+class Kept:
+    """A message of a queue with dead letters: what is rejected there is not deleted, as Celery would have it."""
+
+    def reject(self: Any, requeue: bool = False) -> None:
+        """Give it back, or delete it: the worker has said why."""
+        if requeue:
+            super().reject(requeue=True)  # type: ignore[misc]
+        else:
+            self.ack()
+
+    def set_aside(self: Any) -> None:
+        """Hand it to the dead letters."""
+        super().reject(requeue=False)  # type: ignore[misc]
+
+
+class FramedMessage(Kept, pyamqp.Message):
+    """A message from RabbitMQ as py-amqp reads it."""
+
+
+class RabbitMessage(Kept, JsonMessage, pyamqp.Message):
     """A message from RabbitMQ, made from its parts.
 
     Args:

@@ -16,7 +16,7 @@ from uuid import uuid4
 from amqp.exceptions import UnexpectedFrame
 from kombu.transport import pyamqp
 
-from sluice.worker.consumer.transport.message import RabbitMessage
+from sluice.worker.consumer.transport.message import FramedMessage, RabbitMessage
 from sluice.worker.consumer.transport.tables import read_deliver, read_properties
 
 READ_BYTES = 65_536
@@ -36,6 +36,8 @@ BODY_SIZE_AT, PROPERTIES_AT = 4, 12
 
 class RabbitChannel(pyamqp.Channel):
     """A channel whose deliveries may be messages already."""
+
+    Message = FramedMessage
 
     def basic_consume(
         self,

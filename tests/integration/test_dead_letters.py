@@ -1,0 +1,100 @@
+"""A broker that gives up messages after a number of deliveries, and queues of a release that knew nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kombu import Connection, Exchange, Queue
+
+from sluice.tasks.envelope import DEAD_LETTERS, QUEUES, TASK_NAME
+from sluice.tasks.lanequeue import EXCHANGE_NAME
+from tests.conftest import drop_queues
+from tests.harness.broker import waiting
+from tests.harness.process import wait_for
+from tests.harness.servers import RabbitServer, RedisServer
+from tests.harness.web import Web
+from tests.harness.worker import Worker, client_app, environment
+from tests.integration.test_shutdown import check_answers
+
+StartWorker = Callable[..., Worker]
+
+
+def earlier_queues(url: str, queue_type: str = "quorum") -> None:
+    """The queues as a release before dead letters declared them."""
+    with Connection(url) as connection:
+        exchange = Exchange(EXCHANGE_NAME, type="topic", durable=True)
+        for name in QUEUES.values():
+            queue = Queue(name, exchange, name, durable=True, queue_arguments={"x-queue-type": queue_type})
+            queue(connection.channel()).declare()
+
+
+def test_queues_of_an_earlier_release_are_used_as_they_stand(
+    rabbit_server: RabbitServer, redis_server: RedisServer, start_worker: StartWorker, folder: Path
+) -> None:
+    drop_queues(rabbit_server.url)
+    earlier_queues(rabbit_server.url)
+    env = environment(rabbit_server.url, redis_server.url)
+    app = client_app(env)
+    results = [app.tasks[TASK_NAME].apply_async(("early",), queue=queue) for queue in QUEUES.values()]
+    front = Web(folder, env)
+    try:
+        worker = start_worker(env).ready()
+        front.ready()
+        assert front.ask("POST", "/predict/", {"text": "hello"}).status == 200
+        check_answers(results)
+    finally:
+        front.stop()
+    assert worker.stop() == 0
+    lines = [line for line in worker.output().splitlines() if "set_policy" in line]
+    assert [line.count(queue) for line, queue in zip(lines, QUEUES.values(), strict=True)] == [1, 1]
+    drop_queues(rabbit_server.url)
+
+
+def test_what_an_operators_policy_gives_up_is_answered(
+    rabbit_server: RabbitServer, redis_server: RedisServer, start_worker: StartWorker
+) -> None:
+    """Rejected until its limit by a consumer that is none of ours, on the queues of an earlier release too."""
+    drop_queues(rabbit_server.url)
+    earlier_queues(rabbit_server.url)
+    pattern = r"^sluice[.](interactive|bulk)$"
+    rabbit_server.set_policy("dead", pattern, {"dead-letter-exchange": DEAD_LETTERS, "delivery-limit": 1})
+    env = environment(rabbit_server.url, redis_server.url)
+    worker = start_worker(env).ready()  # it declares where dead letters go
+    assert worker.stop() == 0
+    app = client_app(env)
+    results = [app.tasks[TASK_NAME].apply_async((["a", "b"],), queue=queue) for queue in QUEUES.values()]
+    with Connection(rabbit_server.url) as connection:
+        channel = connection.channel()
+        for queue in QUEUES.values():
+            for _ in range(2):
+                message = wait_for(lambda name=queue: channel.basic_get(name), "the envelope")
+                channel.basic_reject(message.delivery_tag, requeue=True)
+    wait_for(lambda: dead_letters(rabbit_server.url) == 2, "the dead letters")
+    worker = start_worker(env).ready()
+    check_answers(results)
+    assert worker.stop() == 0
+    assert waiting(rabbit_server.url) == 0
+    rabbit_server.clear_policy("dead")
+    drop_queues(rabbit_server.url)
+
+
+def test_a_message_that_is_no_task_is_deleted_for_good(
+    rabbit_server: RabbitServer, redis_server: RedisServer, start_worker: StartWorker
+) -> None:
+    drop_queues(rabbit_server.url)
+    worker = start_worker(environment(rabbit_server.url, redis_server.url)).ready()
+    with Connection(rabbit_server.url, transport_options={"confirm_publish": True}) as connection:
+        producer = connection.Producer()
+        for queue in QUEUES.values():
+            producer.publish({"no": "task"}, exchange=EXCHANGE_NAME, routing_key=queue)
+            producer.publish(b"\xff", exchange=EXCHANGE_NAME, routing_key=queue, content_type="application/json")
+    wait_for(lambda: worker.output().count("eleted a message") >= 4, "four lines")
+    assert worker.stop() == 0
+    assert worker.output().count("eleted a message") == 4
+    assert waiting(rabbit_server.url) == 0
+
+
+def dead_letters(url: str) -> int:
+    with Connection(url) as connection:
+        return connection.channel().queue_declare(DEAD_LETTERS, passive=True).message_count
