@@ -122,6 +122,15 @@ def start(settings: Settings, give_up: Callable[[], bool] = lambda: False) -> su
     return child
 
 
+def has_ended(settings: Settings) -> bool:
+    """Whether the embedded Redis that somebody else had started runs no more."""
+    try:
+        with (settings.redis_socket.parent / LOCK_FILE).open("a") as lock:
+            return _try_lock(lock) and not is_running(settings.redis_socket)
+    except OSError:
+        return False  # the folder itself is gone; nothing can be started in it
+
+
 def stop(child: subprocess.Popen[bytes], grace_s: float = 15.0) -> None:
     """Stop a server that ``start`` returned: it writes its file and ends; after ``grace_s`` it is killed."""
     if child.poll() is None:

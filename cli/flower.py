@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -26,7 +28,7 @@ Examples:
 """,
 )
 @click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
-def flower(flower_args: tuple[str, ...]) -> int:
+def flower(flower_args: tuple[str, ...]) -> NoReturn:
     """Run Flower on SLUICE_HOST and SLUICE_FLOWER_PORT. FLOWER_ARGS go to `celery flower` as they are.
 
     Without a login it only shows: its buttons, which can stop workers and revoke tasks, need FLOWER_BASIC_AUTH.
@@ -47,7 +49,8 @@ def flower(flower_args: tuple[str, ...]) -> int:
 
     options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]
     options.append(f"--tasks_columns={COLUMNS}")
-    return run("--quiet", "flower", *options, *flower_args)
+    status = run("--quiet", "flower", *options, *flower_args)
+    _leave(status)
 
 
 def _set_environment(settings: Settings) -> None:
@@ -61,3 +64,11 @@ def _set_environment(settings: Settings) -> None:
     if os.environ.pop("FLOWER_UNAUTHENTICATED_API", None):
         # It opens the API, which can revoke and call tasks, to every page that a browser of this machine shows.
         click.echo("sluice: FLOWER_UNAUTHENTICATED_API is not taken: set FLOWER_BASIC_AUTH=user:password", err=True)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: Flower's threads wait for the broker, and while that is away the interpreter would wait for them."""
+    atexit._run_exitfuncs()  # Flower saves its state here, if it was asked to keep one
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

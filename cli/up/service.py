@@ -44,16 +44,14 @@ def serve(settings: Settings, *, flower: bool, worker: bool, processes: int = 1)
         return _watch(supervisor, settings, flower=flower, worker=worker)
     finally:
         supervisor.stop(STOP_ORDER)
+        write_line("sluice", "stopped")
 
 
 def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, processes: int | None) -> None:
     if settings.uses_embedded:
-        redis = embedded.start(settings, give_up=lambda: supervisor.stops_asked > 0)
-        if redis is None:
-            write_line("sluice", f"using the Redis that runs in {settings.redis_socket.parent} already")
-        else:
-            supervisor.adopt(Part("redis", grace_s=15, process=redis))
-            write_line("sluice", f"embedded Redis in {settings.redis_socket.parent}")
+        _start_redis(supervisor, settings)
+    others = "web and Flower" if flower else "web"
+    write_line("sluice", f"starting {others}{'' if processes is None else ', and a worker, which loads the model'}")
     if processes is not None:
         # On a Redis of our own there are no other workers to hear from, and asking for them takes a second.
         alone = ("--without-mingle", "--without-gossip") if settings.broker_url is None else ()
@@ -62,6 +60,16 @@ def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, processe
     supervisor.start(Part("web", sluice("web"), grace_s=settings.sync_wait_s + 5, on_orphan=signal.SIGTERM))
     if flower:
         supervisor.start(Part("flower", sluice("flower"), grace_s=5))
+
+
+def _start_redis(supervisor: Supervisor, settings: Settings) -> None:
+    folder = settings.redis_socket.parent
+    redis = embedded.start(settings, give_up=lambda: supervisor.stops_asked > 0)
+    if redis is None:
+        write_line("sluice", f"using the Redis that runs in {folder} already")
+    else:
+        supervisor.adopt(Part("redis", grace_s=15, process=redis))
+        write_line("sluice", f"embedded Redis in {folder}")
 
 
 def _watch(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: bool) -> int:
@@ -76,6 +84,11 @@ def _watch(supervisor: Supervisor, settings: Settings, *, flower: bool, worker: 
             supervisor.pump(0)
             write_line("sluice", f"{part.name} {part.ending()}; stopping the rest")
             return 1
+        if settings.uses_embedded and not supervisor.has("redis") and embedded.has_ended(settings):
+            write_line(
+                "sluice", "the Redis that another `sluice up` had started has ended: going on with one of our own"
+            )
+            _start_redis(supervisor, settings)
         if not announced and readiness.ready:
             announced = True
             announce(settings, flower=flower)
@@ -93,6 +106,8 @@ def announce(settings: Settings, *, flower: bool) -> None:
     write_line("sluice", f"  messages  {base}:{settings.port}/  (API: {base}:{settings.port}/docs)")
     if flower:
         write_line("sluice", f"  Flower    {base}:{settings.flower_port}/")
+    if settings.broker == settings.embedded_url:
+        write_line("sluice", f"  Celery    {settings.embedded_url}  (for other clients, as broker and result backend)")
     write_line("sluice", "  Ctrl-C stops all")
 
 

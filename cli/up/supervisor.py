@@ -52,6 +52,10 @@ class Supervisor:
         if part.process is not None and part.process.stdout is not None:
             self.watch(part.name, part.process.stdout)
 
+    def has(self, kind: str) -> bool:
+        """Whether a part of this kind was started here."""
+        return any(part.kind == kind for part in self._parts)
+
     def watch(self, name: str, stream: IO[bytes]) -> None:
         os.set_blocking(stream.fileno(), False)
         self._selector.register(stream, selectors.EVENT_READ, name)
@@ -118,4 +122,5 @@ class Supervisor:
         elif rest:
             self._unfinished[name] = rest
         for line in lines:
-            self._write(name, line.decode("utf-8", "replace").rstrip("\r"))
+            if line.strip():
+                self._write(name, line.decode("utf-8", "replace").rstrip("\r"))

@@ -16,7 +16,7 @@ import pytest
 
 from sluice.cli.demo.service import free_ports
 from sluice.cli.processes import environment, sluice
-from tests.harness.process import Child
+from tests.harness.process import Child, wait_for
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone
 
 
@@ -58,6 +58,8 @@ def test_from_start_to_a_clean_stop(state_dir: Path, tmp_path: Path, ports: dict
         assert up.stop(signal.SIGINT) == 0
         wait_until_gone(below)
     assert "sluice | stopping" in up.output()
+    assert up.output().endswith("sluice | stopped\n")
+    assert f"redis+socket://{state_dir}/redis.sock" in up.output()
     assert "was killed" not in up.output()
     assert "Traceback" not in up.output()
     assert "hello" not in up.output()
@@ -69,6 +71,22 @@ def test_no_orphans_when_it_is_killed(state_dir: Path, tmp_path: Path, ports: di
         below = children(up.pid)
         os.kill(up.pid, signal.SIGKILL)
         wait_until_gone(below)
+
+
+def test_the_second_service_goes_on_when_the_first_and_its_redis_stop(state_dir: Path, tmp_path: Path) -> None:
+    (web, other), nobody = free_ports(2), tmp_path / "first"
+    nobody.mkdir()
+    with started(state_dir, nobody, {"SLUICE_PORT": str(web)}, "--no-flower", "--no-worker") as first:
+        first.wait_for_output("sluice |   Ctrl-C stops all")
+        with started(state_dir, tmp_path, {"SLUICE_PORT": str(other)}, "--no-flower") as second:
+            second.wait_for_output("sluice |   Ctrl-C stops all")
+            assert "using the Redis that runs in" in second.output()
+            _, job = ask(str(other), "POST", "/jobs", {"texts": ["hello"]})
+            assert first.stop(signal.SIGINT) == 0
+            second.wait_for_output("embedded Redis in")
+            wait_for(lambda: ask(str(other), "POST", "/predict/", {"text": "hello"})[0] == 200, "an answer", 40, 0.2)
+            place = f"/jobs/{json.loads(job)['id']}"
+            wait_for(lambda: json.loads(ask(str(other), "GET", place)[1])["state"] == "done", "the job", 40, 0.2)
 
 
 def test_a_part_that_fails_stops_the_rest(run: Run, ports: dict[str, str]) -> None:
