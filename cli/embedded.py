@@ -72,19 +72,26 @@ def is_running(socket: Path, timeout_s: float = 2.0) -> bool:
         client.close()
 
 
-def require_running(settings: Settings, otherwise: str = "set SLUICE_BROKER_URL") -> None:
+def require_running(settings: Settings, otherwise: str = "") -> None:
     """Fail at once, with what to do, when the settings say "embedded" and nothing answers.
 
     Args:
-        otherwise: what else may be done than to start it.
+        otherwise: what else may be done than to start it, or to set what is not set.
 
     Raises:
         ServiceNotRunning: see above.
     """
-    if settings.uses_embedded and not is_running(settings.redis_socket):
+    if not settings.uses_embedded or is_running(settings.redis_socket):
+        return
+    if settings.uses_amqp:
         raise ServiceNotRunning(
-            f"the service is not running: start it with `sluice up` in another terminal, or {otherwise}"
+            "there is no result backend: RabbitMQ (SLUICE_BROKER_URL) keeps no results, and the embedded Redis does not"
+            f" run; set SLUICE_RESULT_BACKEND to a Redis, or {otherwise or 'start the service with `sluice up`'}"
         )
+    raise ServiceNotRunning(
+        "the service is not running: start it with `sluice up` in another terminal,"
+        f" or {otherwise or 'set SLUICE_BROKER_URL'}"
+    )
 
 
 def start(settings: Settings, give_up: Callable[[], bool] = lambda: False) -> subprocess.Popen[bytes] | None:

@@ -41,6 +41,10 @@ def flower(flower_args: tuple[str, ...]) -> NoReturn:
     from sluice.cli.embedded import require_running
 
     require_running(settings)
+    from sluice.tasks import celery
+    from sluice.tasks.server import require_usable
+
+    require_usable(celery)
     _set_environment(settings)
     from sluice.cli import flower_changes
 

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import click
 
+from sluice.cli import streams
 from sluice.cli.lazy import LazyGroup, Target
+from sluice.tasks.errors import SluiceError
 
 FAILED = 1
 WRONG_SETTINGS = 2
@@ -67,11 +69,9 @@ def sluice() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns the exit status. Errors that have a reason end as one line on stderr."""
     try:
-        status = sluice.main(args=list(argv), prog_name="sluice", standalone_mode=False)
-        return status if isinstance(status, int) else 0
-    except click.exceptions.NoArgsIsHelpError as exc:
-        click.echo(exc.ctx.get_help())
-        return 0
+        status = _main(argv)
+        sys.stdout.flush()
+        return status
     except click.UsageError as exc:
         exc.show()
         return exc.exit_code
@@ -80,11 +80,19 @@ def run(argv: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return complain("stopped", INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone; keep Python's own flush at exit from complaining too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.give_up()  # the reader of our output (head, less) has gone
         return FAILED
     except Exception as exc:
         return _explain(exc)
+
+
+def _main(argv: Sequence[str]) -> int:
+    try:
+        status = sluice.main(args=list(argv), prog_name="sluice", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.ctx.get_help())
+        return 0
 
 
 def complain(message: str, status: int) -> int:
@@ -97,18 +105,26 @@ def _explain(exc: Exception) -> int:
     """The exit status of an error that has a reason, which is printed; anything else is a defect and raises."""
     from sluice.cli import extras
     from sluice.config.settings import SettingsError
-    from sluice.tasks.errors import SluiceError
 
     if isinstance(exc, ModuleNotFoundError) and (advice := extras.explain(exc.name or "")):
         return complain(advice, FAILED)
+    if isinstance(exc, streams.OutputLost):
+        streams.give_up()
     if isinstance(exc, SettingsError):
         return complain(str(exc), WRONG_SETTINGS)
     if isinstance(exc, SluiceError):
-        return complain(exc.message, FAILED)
+        return complain(exc.operator_message, FAILED)
+    if isinstance(exc, OSError) and exc.filename is not None and exc.strerror:
+        return complain(f"{_shown(exc.filename)}: {exc.strerror}", FAILED)
     raise exc
 
 
+def _shown(path: object) -> str:
+    return os.fsdecode(path) if isinstance(path, (bytes, str, os.PathLike)) else str(path)
+
+
 def main() -> None:
+    streams.prepare()
     sys.exit(run(sys.argv[1:]))
 
 

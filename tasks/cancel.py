@@ -10,7 +10,8 @@ import redis
 from celery import Celery
 
 from sluice.tasks import keys
-from sluice.tasks.redis_client import ask
+from sluice.tasks.app import settings_of
+from sluice.tasks.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +33,17 @@ def cancel(app: Celery, client: redis.Redis, envelope_ids: Sequence[str], ttl_s:
         return
     try:
         # First, so that a worker that is starting hears of it one way or the other.
-        _record(client, envelope_ids, ttl_s)
+        _record(Server.backend(settings_of(app)), client, envelope_ids, ttl_s)
     finally:
         _tell(app, envelope_ids)
 
 
-def _record(client: redis.Redis, envelope_ids: Sequence[str], ttl_s: int) -> None:
+def _record(server: Server, client: redis.Redis, envelope_ids: Sequence[str], ttl_s: int) -> None:
     now = time.time()
     pipe = client.pipeline(transaction=False)
     pipe.zadd(keys.CANCELLED, dict.fromkeys(envelope_ids, now))
     pipe.zremrangebyscore(keys.CANCELLED, "-inf", now - ttl_s)
-    ask(pipe.execute)
+    server.ask(pipe.execute)
 
 
 def _tell(app: Celery, envelope_ids: Sequence[str]) -> None:
@@ -51,4 +52,5 @@ def _tell(app: Celery, envelope_ids: Sequence[str]) -> None:
             connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
             app.control.revoke(list(envelope_ids), connection=connection)
     except Exception as exc:  # kombu passes on what each transport raises
-        log.warning("the workers could not be told of cancelled envelopes (%s)", type(exc).__name__)
+        error = Server.broker(settings_of(app)).unavailable(exc)
+        log.warning("the workers could not be told of cancelled envelopes, for %s", error.operator_message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Sequence
@@ -11,18 +12,20 @@ from typing import Any, Self
 
 import redis
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.cancel import cancel
 from sluice.tasks.envelope import QUEUES
-from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
+from sluice.tasks.errors import BackendUnavailable
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import Answers, ReplyListener
 from sluice.tasks.results import ResultReader, Stored
+from sluice.tasks.server import Condition, Server, connection_errors
+
+log = logging.getLogger(__name__)
 
 #: Seconds that a command waits for one answer of Redis.
 REDIS_TIMEOUT_S = 5.0
@@ -45,7 +48,8 @@ class Client:
         # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
         self._replies: queue.Queue[Reply] = queue.Queue()
         self._publisher = Publisher(self._app)
-        self._listener = ReplyListener(settings.backend, lambda *reply: self._replies.put(reply))
+        condition = Condition(Server.backend(settings), log, level=logging.INFO)
+        self._listener = ReplyListener(settings.backend, lambda *reply: self._replies.put(reply), condition)
         self._redis = connect(settings.backend, socket_timeout=REDIS_TIMEOUT_S)
         self._reader = ResultReader(self._app, self._redis)
 
@@ -117,8 +121,8 @@ class Client:
             try:
                 connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
                 return QueueCounter(connection).waiting(QUEUES[lane])
-            except (OperationalError, *connection.connection_errors, *connection.channel_errors) as exc:
-                raise BrokerUnavailable(f"the broker cannot be reached ({type(exc).__name__})") from exc
+            except connection_errors(self._app) as exc:
+                raise Server.broker(self._settings).unavailable(exc) from exc
 
     def revoke(self, envelope_ids: Sequence[str]) -> None:
         """Let the workers, those that start later too, drop what has not run; best effort, and never an error."""

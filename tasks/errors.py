@@ -28,6 +28,11 @@ class SluiceError(Exception):
         self.details = details or {}
         self.retry_after_s = retry_after_s
 
+    @property
+    def operator_message(self) -> str:
+        """The message as a log and a terminal show it."""
+        return self.message
+
 
 class BadRequest(SluiceError):
     """The request cannot be read: broken JSON, a bad header."""
@@ -87,13 +92,39 @@ class ModelFailed(SluiceError):
     code = "model_failed"
 
 
-class BrokerUnavailable(SluiceError):
+class ServerUnavailable(SluiceError):
+    """The broker or the result backend cannot be used; ``tasks/server.py`` makes the sentences.
+
+    Args:
+        operator_message: the message with the server's address, for those who run the service: logs and terminals.
+        lasting: it will not pass by itself, as a wrong password will not.
+    """
+
     status = 503
+
+    def __init__(
+        self,
+        message: str,
+        details: dict[str, Any] | None = None,
+        *,
+        retry_after_s: float | None = None,
+        operator_message: str | None = None,
+        lasting: bool = False,
+    ) -> None:
+        super().__init__(message, details, retry_after_s=retry_after_s)
+        self._operator_message = operator_message or message
+        self.lasting = lasting
+
+    @property
+    def operator_message(self) -> str:
+        return self._operator_message
+
+
+class BrokerUnavailable(ServerUnavailable):
     code = "broker_unavailable"
 
 
-class BackendUnavailable(SluiceError):
-    status = 503
+class BackendUnavailable(ServerUnavailable):
     code = "backend_unavailable"
 
 

@@ -8,14 +8,13 @@ from typing import Any, Self
 from uuid import uuid4
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
+from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
-from sluice.tasks.errors import BrokerUnavailable
+from sluice.tasks.server import Server, connection_errors
 
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
-RETRY_AFTER_S = 2.0
 #: Seconds RabbitMQ may take to confirm an envelope; it holds confirmations back while its disk or memory is full.
 CONFIRM_TIMEOUT_S = 4.0
 
@@ -33,6 +32,8 @@ class Publisher:
         self._app = app
         self._retry_policy = retry_policy or RETRY_POLICY
         self._producer: Any = None
+        self._server = Server.broker(settings_of(app))
+        self._errors = connection_errors(app)
 
     def publish(
         self,
@@ -88,11 +89,9 @@ class Publisher:
                     retry_policy=self._retry_policy,
                     confirm_timeout=CONFIRM_TIMEOUT_S,
                 )
-        except (OperationalError, OSError) as exc:
+        except self._errors as exc:
             self.close()
-            raise BrokerUnavailable(
-                f"the broker cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
-            ) from exc
+            raise self._server.unavailable(exc) from exc
         return envelope_id
 
     def close(self) -> None:

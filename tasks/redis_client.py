@@ -1,8 +1,7 @@
-"""A redis-py client from the URL forms that the settings accept, and its errors as ours."""
+"""A redis-py client from the URL forms that the settings accept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -10,10 +9,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from sluice.tasks.errors import BackendUnavailable
-
 CONNECT_TIMEOUT_S = 5.0
-RETRY_AFTER_S = 2.0
 
 
 def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, **options: Any) -> redis.Redis:
@@ -28,20 +24,6 @@ def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, 
         health_check_interval=25,
         **options,
     )
-
-
-def ask(command: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """What ``command(*args, **options)`` of a client returns.
-
-    Raises:
-        BackendUnavailable: Redis did not answer, or refused.
-    """
-    try:
-        return command(*args, **options)
-    except redis.RedisError as exc:
-        raise BackendUnavailable(
-            f"the result backend cannot be reached ({type(exc).__name__})", retry_after_s=RETRY_AFTER_S
-        ) from exc
 
 
 def _unix(url: str) -> str:

@@ -12,9 +12,10 @@ import redis
 from celery import Celery
 
 from sluice.tasks import keys
+from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import Entry, failed
 from sluice.tasks.errors import code_of
-from sluice.tasks.redis_client import ask
+from sluice.tasks.server import Server
 
 #: Seconds after its last status when a worker counts as gone.
 WORKER_TTL_S = 10
@@ -48,6 +49,7 @@ class ResultReader:
     def __init__(self, app: Celery, client: redis.Redis) -> None:
         self._backend = app.backend
         self._client = client
+        self._ask = Server.backend(settings_of(app)).ask
 
     def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
         """The stored state of each envelope, in order, in one round trip.
@@ -58,14 +60,14 @@ class ResultReader:
         if not envelope_ids:
             return []
         names = [self._backend.get_key_for_task(one) for one in envelope_ids]
-        values: list[bytes | None] = ask(self._client.mget, names)
+        values: list[bytes | None] = self._ask(self._client.mget, names)
         return [_stored(value) for value in values]
 
     def workers(self) -> list[dict[str, Any]]:
         """The statuses of the workers that have a model loaded and were heard of lately."""
         since = time.time() - WORKER_TTL_S
-        names = ask(self._client.zrangebyscore, keys.WORKERS, since, "+inf")
-        values = ask(self._client.mget, [keys.worker(name.decode()) for name in names]) if names else []
+        names = self._ask(self._client.zrangebyscore, keys.WORKERS, since, "+inf")
+        values = self._ask(self._client.mget, [keys.worker(name.decode()) for name in names]) if names else []
         return [orjson.loads(value) for value in values if value]
 
 

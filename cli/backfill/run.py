@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from sluice.backfill.stop import Stop, Stopped
 from sluice.cli.backfill.progress import Progress, print_summary
 from sluice.cli.embedded import require_running
 from sluice.cli.output import log_to, screen
+from sluice.cli.streams import OutputLost
 from sluice.config.settings import Settings
+from sluice.tasks.app import make_celery
 from sluice.tasks.errors import InvalidInput, UnwritableOutput
+from sluice.tasks.server import check
 
 
 def run(
@@ -56,6 +60,8 @@ def run(
         _check_report(report, target)
     if not local:
         require_running(settings, "give --local to run the model in this command")
+        for error in check(make_celery(settings)):
+            raise error
     console = screen(stderr=True)
     log_to(console)
     stop = Stop()
@@ -75,9 +81,13 @@ def run(
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
-    print_summary(outcome.tally, str(target))
-    if report is not None:
-        screen().print(f"report: {report}", soft_wrap=True)
+    try:
+        print_summary(outcome.tally, str(target))
+        if report is not None:
+            screen().print(f"report: {report}", soft_wrap=True)
+        sys.stdout.flush()
+    except OutputLost as exc:
+        raise OutputLost(f"{target} is complete, but its summary cannot be printed: {exc.message}") from exc
     return 0
 
 

@@ -12,12 +12,15 @@ import click
 
 from sluice.cli import embedded
 from sluice.cli.processes import sluice
+from sluice.cli.streams import OutputLost
 from sluice.cli.up import workers
 from sluice.cli.up.part import Part
 from sluice.cli.up.readiness import Readiness
 from sluice.cli.up.supervisor import Supervisor
 from sluice.config.settings import Settings
+from sluice.tasks.app import make_celery
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.server import require_usable
 
 COLOURS = {"web": "cyan", "worker": "green", "flower": "magenta", "redis": "blue", "sluice": "yellow"}
 #: Web first, so that waiting callers get their answers; Redis last, so that everybody can store.
@@ -37,6 +40,8 @@ def serve(settings: Settings, *, flower: bool, worker: bool, processes: int = 1)
     require_free(settings.host, settings.port, "SLUICE_PORT")
     if flower:
         require_free(settings.host, settings.flower_port, "SLUICE_FLOWER_PORT")
+    if settings.broker_url is not None or settings.result_backend is not None:
+        require_usable(make_celery(settings))
     supervisor = Supervisor(write_line)
     supervisor.catch_signals()
     try:
@@ -118,7 +123,7 @@ def write_line(name: str, line: str) -> None:
     try:
         sys.stdout.write(f"{mark} {line}\n")
         sys.stdout.flush()
-    except (BrokenPipeError, UnicodeEncodeError):
+    except (OSError, OutputLost, UnicodeEncodeError):
         return  # nobody reads; the service goes on
 
 

@@ -28,19 +28,22 @@ class RedisServer:
 
     scheme = "redis"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str, login: str = "") -> None:
+        """``options`` go to the server; ``login`` is ``user:password@``, where those ask for one."""
         binary = shutil.which("redis-server")
         if binary is None:
             raise Missing("redis-server is not installed: run `make setup`")
         self._binary = binary
         self._folder = folder
         self._port = free_port()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.url = f"redis://{login}127.0.0.1:{self._port}/0"
+        self._options = options
         self._child: Child | None = None
 
     def start(self) -> None:
         options = f"--port {self._port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --save".split()
-        self._child = Child([self._binary, *options, "", "--dir", str(self._folder)], self._folder / "redis.log")
+        command = [self._binary, *options, "", "--dir", str(self._folder), *self._options]
+        self._child = Child(command, self._folder / "redis.log")
         client = redis.Redis.from_url(self.url)
         wait_for(lambda: _answers(client), "Redis")
         client.close()

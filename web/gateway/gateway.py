@@ -12,6 +12,7 @@ sluice-patience     lets callers go early when nearly every thread waits
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -31,6 +32,7 @@ from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader
+from sluice.tasks.server import Condition, Server
 from sluice.web.gateway.commit import GroupCommit
 from sluice.web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
 from sluice.web.gateway.jobstatus import JobStatus, own_entry
@@ -38,6 +40,8 @@ from sluice.web.gateway.jobstore import Claim, Job, JobStore
 from sluice.web.gateway.patience import Patience
 from sluice.web.gateway.sampler import Sampler
 from sluice.web.gateway.waiting import Registry, Waiter
+
+log = logging.getLogger(__name__)
 
 #: Seconds beyond its own wait that a request gives the broker to take its message.
 PUBLISH_GRACE_S = 8.0
@@ -216,9 +220,11 @@ class _Parts:
             settings.backend, socket_timeout=BACKEND_TIMEOUT_S, max_connections=settings.web_threads + SPARE_CONNECTIONS
         )
         self.reader = ResultReader(app, client)
-        self.store = JobStore(client, settings.result_ttl_s)
-        self.replies = ReplyListener(settings.backend, self.registry.deliver)
-        self.sampler = Sampler(app, self.reader)
+        backend = Server.backend(settings)
+        condition = Condition(backend, log)
+        self.store = JobStore(client, settings.result_ttl_s, backend)
+        self.replies = ReplyListener(settings.backend, self.registry.deliver, condition)
+        self.sampler = Sampler(app, self.reader, condition)
         self.commit = GroupCommit(
             Publisher(app),
             self.registry,

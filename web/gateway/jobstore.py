@@ -20,9 +20,10 @@ from dataclasses import asdict, dataclass, field
 import orjson
 import redis
 
+from sluice.config.settings import current
 from sluice.tasks import keys
 from sluice.tasks.errors import Conflict, NotFound
-from sluice.tasks.redis_client import ask
+from sluice.tasks.server import Server
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
 #: KEYS: idempotency, job, group, ids. ARGV: ttl, record, description, group, ids; an empty argument is not written.
@@ -110,10 +111,12 @@ class JobStore:
     Args:
         client: Redis of the result backend.
         ttl_s: seconds that jobs and keys are kept; a poll of an unfinished job starts them anew.
+        server: what ``client`` is connected to, for the errors; that of the settings when absent.
     """
 
-    def __init__(self, client: redis.Redis, ttl_s: int) -> None:
+    def __init__(self, client: redis.Redis, ttl_s: int, server: Server | None = None) -> None:
         self._client = client
+        self._ask = (server or Server.backend(current())).ask
         self._ttl_s = ttl_s
         self._create = client.register_script(CREATE)
         self._mark = client.register_script(MARK)
@@ -140,7 +143,7 @@ class JobStore:
             keys.message_ids(job.id),
         ]
         values = [self._ttl_s, claim.packed() if claim else "", job.packed(), group[1]]
-        taken = ask(self._create, names, [*values, orjson.dumps(ids) if ids else ""])
+        taken = self._ask(self._create, names, [*values, orjson.dumps(ids) if ids else ""])
         if not taken or claim is None:
             return None
         held = orjson.loads(taken)
@@ -153,14 +156,14 @@ class JobStore:
         pipe = self._client.pipeline()
         pipe.hset(keys.job(job.id), "job", job.packed())
         pipe.expire(keys.job(job.id), self._ttl_s)
-        ask(pipe.execute)
+        self._ask(pipe.execute)
 
     def discard(self, job: Job, group_key: str, claim: Claim | None) -> None:
         """Take a job that was not published out again, as far as the backend can be reached."""
         names = [keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)]
         if claim is not None:
             names.append(keys.idempotency(claim.digest))
-        ask(self._client.delete, *names)
+        self._ask(self._client.delete, *names)
 
     def get(self, job_id: str) -> Job:
         """The description of a job.
@@ -168,7 +171,7 @@ class JobStore:
         Raises:
             NotFound: there is no such job, or it has expired.
         """
-        packed, *marks = ask(self._client.hmget, keys.job(job_id), ["job", *MARKS])
+        packed, *marks = self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS])
         if packed is None:
             raise NotFound("there is no such job, or its results have expired", {"field": "id"})
         fields = orjson.loads(packed)
@@ -179,12 +182,12 @@ class JobStore:
 
     def message_ids(self, job_id: str) -> list[str] | None:
         """The message ids that the caller gave, in order."""
-        packed = ask(self._client.get, keys.message_ids(job_id))
+        packed = self._ask(self._client.get, keys.message_ids(job_id))
         return orjson.loads(packed) if packed else None
 
     def progress(self, job_id: str) -> Progress:
         """How far the workers are."""
-        fields = ask(self._client.hgetall, keys.progress(job_id))
+        fields = self._ask(self._client.hgetall, keys.progress(job_id))
         labelled, failed, last_at = 0, 0, 0.0
         for value in fields.values():
             good, bad, at = value.split()
@@ -198,13 +201,13 @@ class JobStore:
         pipe = self._client.pipeline(transaction=False)
         for name in (keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)):
             pipe.expire(name, self._ttl_s)
-        ask(pipe.execute)
+        self._ask(pipe.execute)
 
     def mark_cancelled(self, job: Job) -> None:
-        ask(self._mark, [keys.job(job.id)], ["cancelled", time.time()])
+        self._ask(self._mark, [keys.job(job.id)], ["cancelled", time.time()])
 
     def mark_published(self, job: Job) -> None:
-        ask(self._mark, [keys.job(job.id)], ["published", time.time()])
+        self._ask(self._mark, [keys.job(job.id)], ["published", time.time()])
 
     def store_revoked(self, job_id: str, envelopes: list[tuple[str, str, bytes, int]]) -> None:
         """Store envelopes as revoked unless a worker has stored something: that one finishes.
@@ -215,11 +218,11 @@ class JobStore:
         pipe = self._client.pipeline(transaction=False)
         for _, name, value, _ in envelopes:
             pipe.set(name, value, nx=True, ex=self._ttl_s)
-        written = ask(pipe.execute)
+        written = self._ask(pipe.execute)
         pipe = self._client.pipeline(transaction=False)
         now = time.time()
         for (envelope_id, _, _, count), done in zip(envelopes, written, strict=True):
             if done:
                 pipe.hsetnx(keys.progress(job_id), envelope_id, f"0 {count} {now}")
         pipe.expire(keys.progress(job_id), self._ttl_s)
-        ask(pipe.execute)
+        self._ask(pipe.execute)

@@ -15,6 +15,7 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
 from sluice.tasks.errors import BackendUnavailable
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.results import ResultReader
+from sluice.tasks.server import Condition, Server
 from sluice.web.gateway.shape import Shape, shape_for
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,18 @@ class Sampler:
     Args:
         app: the Celery app; the thread opens a broker connection of its own.
         reader: reads worker statuses.
+        backend: told whether the result backend answers; one of the sampler's own when absent.
     """
 
-    def __init__(self, app: Celery, reader: ResultReader) -> None:
+    def __init__(self, app: Celery, reader: ResultReader, backend: Condition | None = None) -> None:
         self._app = app
         self._reader = reader
-        amqp = settings_of(app).uses_amqp  # Redis has such limits for every connection (tasks/app.py)
+        settings = settings_of(app)
+        self._conditions = {
+            "broker": Condition(Server.broker(settings), log),
+            "backend": backend or Condition(Server.backend(settings), log),
+        }
+        amqp = settings.uses_amqp  # Redis has such limits for every connection (tasks/app.py)
         self._timeouts = {"read_timeout": AMQP_TIMEOUT_S, "write_timeout": AMQP_TIMEOUT_S} if amqp else {}
         self._connection: Any = None
         self._counter: QueueCounter | None = None
@@ -121,9 +128,12 @@ class Sampler:
             self._shape = shape_for(self._workers)
             self._note("backend", None)
         except BackendUnavailable as exc:
-            self._note("backend", exc.message)
+            self._note("backend", exc)
         except Exception as exc:  # a status that cannot be read must not end the thread
-            self._note("backend", f"worker statuses cannot be read ({type(exc).__name__})")
+            reason = f"worker statuses cannot be read ({type(exc).__name__})"
+            if reason != self._reasons["backend"]:
+                log.error("%s", reason)
+            self._reasons["backend"], self._looked_at["backend"] = reason, monotonic()
 
     def _look_at_queues(self) -> None:
         try:
@@ -135,7 +145,7 @@ class Sampler:
                 self._envelopes[lane] = count
             self._note("broker", None)
         except Exception as exc:  # kombu passes on what each transport raises
-            self._note("broker", f"the broker cannot be reached ({type(exc).__name__})")
+            self._note("broker", exc)
             self._envelopes = dict.fromkeys(LANES, 0)
             self._disconnect()
 
@@ -146,10 +156,11 @@ class Sampler:
             self._counter = QueueCounter(self._connection)
         return self._counter
 
-    def _note(self, part: str, reason: str | None) -> None:
-        if reason != self._reasons[part]:
-            (log.warning if reason else log.info)("%s: %s", part, reason or "reachable")
-        self._reasons[part] = reason
+    def _note(self, part: str, trouble: Exception | None) -> None:
+        condition = self._conditions[part]
+        if trouble is None:
+            condition.back()
+        self._reasons[part] = condition.lost(trouble).message if trouble else None
         self._looked_at[part] = monotonic()
 
     def _disconnect(self) -> None:

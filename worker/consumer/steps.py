@@ -17,9 +17,10 @@ from celery.worker import state as worker_state
 
 from sluice.tasks.app import prefetch_envelopes, settings_of
 from sluice.tasks.envelope import DEAD_LETTERS
-from sluice.tasks.errors import ModelUnavailable
+from sluice.tasks.errors import ModelUnavailable, ServerUnavailable
 from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
+from sluice.tasks.server import Server, connection_errors, require_usable
 from sluice.worker.capacity import load_classifier, warm_up
 from sluice.worker.consumer import privacy
 from sluice.worker.consumer.completions import Completions
@@ -63,6 +64,7 @@ class Pipeline(bootsteps.StartStopStep):
     def start(self, w: Any) -> None:
         privacy.install()
         self._check(w)
+        check_servers(w)
         check_queues(w)
         try:
             with signals_end_it():
@@ -141,6 +143,14 @@ def spare_the_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
+def check_servers(w: Any) -> None:
+    """A login that is refused now is refused for ever; a server that is away may come back."""
+    try:
+        require_usable(w.app)
+    except ServerUnavailable as exc:
+        stop_at_start(exc.operator_message)
+
+
 def check_queues(w: Any) -> None:
     """RabbitMQ never changes the type of a queue that exists: say so in one line, before the model is loaded."""
     settings = settings_of(w.app)
@@ -161,8 +171,10 @@ def check_queues(w: Any) -> None:
             f"SLUICE_QUEUE_TYPE={settings.queue_type}, but a queue of another type exists: set SLUICE_QUEUE_TYPE to its"
             f" type, or let a worker of that type empty the queue and delete it. RabbitMQ says: {exc.reply_text}"
         )
-    except w._conninfo.recoverable_connection_errors as exc:
-        log.debug("queues not checked: %r", exc)  # Celery's consumer says it, and waits for the broker
+    except connection_errors(w.app) as exc:
+        error = Server.broker(settings).unavailable(exc)
+        if error.lasting:
+            stop_at_start(error.operator_message)  # else Celery's consumer says it, and waits for the broker
 
 
 def after_a_pause(restarts: Restarts) -> None:
