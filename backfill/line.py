@@ -235,13 +235,14 @@ class Line:
         """Answers of one envelope: the first one of each text counts, for work may run twice."""
         texts = self._open[identity]
         count = 0
+        whole = len(texts) > 1 and len(answers) == len(texts) and all(_blamed(entry) for _, entry in answers)
         for index, entry in answers:
             text = texts[index] if 0 <= index < len(texts) else None
             if text is None:
                 continue
             texts[index] = None
             count += 1
-            if len(texts) > 1 and _blamed(entry):
+            if whole:
                 self._suspects.append(text)
                 continue
             del self._pending[text.digest]
@@ -257,5 +258,5 @@ class Line:
 
 
 def _blamed(entry: Entry) -> bool:
-    """Whether the entry's envelope was given up because workers died of it: one of its texts is to blame, alone."""
+    """Whether workers died of it; a worker of an earlier release says so of all texts that came with the guilty one."""
     return "error" in entry and entry["error"]["code"] == TooManyDeliveries.code

@@ -34,9 +34,9 @@ def starts(machine: str) -> str:
     return f"sluice:starts:{machine}"
 
 
-def attempts(envelope_id: str) -> str:
-    """Counter: how often an envelope was delivered again after a worker had it."""
-    return f"sluice:attempts:{envelope_id}"
+def trials(envelope_id: str) -> str:
+    """Hash: how often an envelope came back (``seen``), and ``first:end`` → workers that ended with these messages."""
+    return f"sluice:trials:{envelope_id}"
 
 
 def idempotency(digest: str) -> str:

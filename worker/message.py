@@ -120,6 +120,22 @@ class NotStored:
 
 
 @dataclass(slots=True)
+class Trial:
+    """Messages ``first`` to ``end`` of this envelope are to run with nothing else in the model."""
+
+    envelope: Received
+    first: int
+    end: int
+
+
+@dataclass(slots=True)
+class Begin:
+    """The trial may run now."""
+
+    trial: Trial
+
+
+@dataclass(slots=True)
 class Drain:
     """Finish the envelopes that the model has begun, forget the others, then end."""
 
@@ -165,6 +181,13 @@ class Check:
     """An envelope that was delivered before: is its result stored already?"""
 
     envelope: Received
+
+
+@dataclass(slots=True)
+class Alone:
+    """Nothing is in the model, and nothing will be until this trial has run."""
+
+    trial: Trial
 
 
 # To the deliver thread and to the main thread

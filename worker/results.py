@@ -25,6 +25,7 @@ from sluice.tasks.errors import SluiceError
 from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
 from sluice.worker.message import Received
+from sluice.worker.redelivery import Piece
 
 #: SET and PUBLISH of many results as one command. For results of one message each, what a command costs here (packing
 #: it, reading its answer) is most of what this thread does.
@@ -40,11 +41,10 @@ for i, key in ipairs(KEYS) do
   redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1])
 end
 """
+#: In the hash of an envelope's trials: how often it came back.
+SEEN = "seen"
 #: Results in one call of a script: Redis does nothing else meanwhile, for about a millisecond.
 SCRIPT_RESULTS = 256
-
-#: Runs of a redelivered envelope after which it is given up: it takes its workers down with it.
-MAX_DELIVERIES = 5
 
 
 @dataclass(slots=True)
@@ -101,8 +101,6 @@ class ResultStore:
         ttl_s: seconds results are kept.
     """
 
-    max_deliveries = MAX_DELIVERIES
-
     def __init__(self, app: Celery, client: redis.Redis, hostname: str, ttl_s: int) -> None:
         self._app = app
         self._backend = app.backend
@@ -148,25 +146,36 @@ class ResultStore:
             return self.write(done, answered, started, cached, cache_ttl_s)
         return True
 
-    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[Stored | None, bool]]:
-        """For each envelope what is stored of it, if that is final, and whether it has come back for the first time."""
+    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[Stored | None, bool, dict[Piece, int]]]:
+        """For each envelope what is stored of it, if that is final; whether it has come back for the first time; and
+        how often a worker ended with which part of it.
+        """
         pipe = self._client.pipeline(transaction=False)
         for envelope in envelopes:
+            name = keys.trials(envelope.id)
             pipe.get(self._key(envelope))
-            pipe.set(keys.attempts(envelope.id), 1, nx=True, ex=self._ttl_s)
+            pipe.hincrby(name, SEEN, 1)
+            pipe.hgetall(name)
+            pipe.expire(name, self._ttl_s)
         answers = pipe.execute()
         verdicts = []
-        for envelope, value, first in zip(envelopes, answers[0::2], answers[1::2], strict=True):
-            verdicts.append((_stored_before(envelope, orjson.loads(value)) if value else None, bool(first)))
+        for envelope, value, seen, noted in zip(envelopes, answers[0::4], answers[1::4], answers[2::4], strict=True):
+            stored = _stored_before(envelope, orjson.loads(value)) if value else None
+            verdicts.append((stored, seen == 1, _ends(noted)))
         return verdicts
 
-    def count_attempt(self, envelope: Received) -> int:
-        """Note that a redelivered envelope runs once more; returns how often it has."""
+    def note_trial(self, envelope: Received, piece: Piece, change: int) -> bool:
+        """A part of an envelope enters the model alone (1), or has left it (-1); returns True."""
         pipe = self._client.pipeline(transaction=False)
-        pipe.incr(keys.attempts(envelope.id))
-        pipe.expire(keys.attempts(envelope.id), self._ttl_s)
-        attempts: int = pipe.execute()[0]
-        return attempts
+        pipe.hincrby(keys.trials(envelope.id), f"{piece[0]}:{piece[1]}", change)
+        pipe.expire(keys.trials(envelope.id), self._ttl_s)
+        pipe.execute()
+        return True
+
+    def forget_trials(self, envelope: Received) -> bool:
+        """It has its result; returns True."""
+        self._client.unlink(keys.trials(envelope.id))
+        return True
 
     def report(self, status: dict[str, Any]) -> None:
         """Publish this worker's status; it vanishes by itself some seconds after the last report."""
@@ -264,6 +273,16 @@ class ResultStore:
         if chain:
             following = maybe_signature(chain.pop(), app=self._app)
             following.apply_async((stored.result,), chain=chain, **origin)
+
+
+def _ends(noted: dict[bytes, bytes]) -> dict[Piece, int]:
+    """How often a worker ended with which part of an envelope, as ``note_trial`` left it."""
+    ends = {}
+    for name, count in noted.items():
+        first, colon, end = name.decode().partition(":")
+        if colon and int(count) > 0:
+            ends[int(first), int(end)] = int(count)
+    return ends
 
 
 def _stored_before(envelope: Received, meta: dict[str, Any]) -> Stored | None:

@@ -19,6 +19,7 @@ from kombu import Connection
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import BrokerUnavailable
 from sluice.tasks.publisher import Publisher
+from sluice.worker.redelivery import MOST_ENDS
 from tests.conftest import Brokers, drop_queues, missing
 from tests.harness.broker import held, sweep, waiting
 from tests.harness.process import ROOT, wait_for
@@ -131,8 +132,26 @@ def test_an_envelope_that_kills_its_workers_is_given_up_and_no_other(
         wait_for(lambda ended=worker: ended.returncode is not None or deadly.ready(), "an end")
     check_answers(others)
     assert worker.stop() == 0
-    assert deadly.state == "FAILURE"
-    assert type(deadly.result).__name__ == "TooManyDeliveries"
+    codes = [entry["error"]["code"] if "error" in entry else "" for entry in deadly.result]
+    assert codes == ["", "too_many_deliveries", ""]
+    assert waiting(brokers.broker.url) == 0
+
+
+def test_envelopes_whose_workers_are_killed_from_outside_are_not_given_up(
+    brokers: Brokers, start_worker: StartWorker
+) -> None:
+    """Each worker is killed with a batch of theirs in the model, more often than any message is tried."""
+    more = {"max_batch_size": 4, "visibility_timeout_s": 4}
+    app = client_app(brokers.env(**more))
+    results = [app.tasks[TASK_NAME].delay([f"{HOLD} {i}", "beside it", "and it"]) for i in range(4)]
+    for _ in range(MOST_ENDS + 2):
+        worker = start_worker(brokers.env(**more, model=holding(60_000))).ready()
+        wait_for(lambda one=worker: in_the_model(app, one), "a batch in the model", WAIT_S)
+        worker.kill()
+    worker = start_worker(brokers.env(**more)).ready()
+    wait_for(lambda: finished(results) == len(results), "all results", WAIT_S)
+    check_answers(results)
+    assert worker.stop() == 0
     assert waiting(brokers.broker.url) == 0
 
 

@@ -14,7 +14,9 @@ from sluice.worker.batching.former import WINDOW_BATCHES, Former, Limits
 from sluice.worker.batching.policy import Arrivals, Policy
 from sluice.worker.message import (
     Abort,
+    Alone,
     Answer,
+    Begin,
     Check,
     Drain,
     Dropped,
@@ -29,6 +31,7 @@ from sluice.worker.message import (
     Place,
     Received,
     Started,
+    Trial,
 )
 from sluice.worker.threads.guard import GuardedThread
 
@@ -99,6 +102,8 @@ class Batcher(GuardedThread):
         self._overtakes_from = 0.0
         self._generation = 0
         self._draining = self._aborted = False
+        self._trial: Trial | None = None  # to run alone, as soon as the model is free
+        self._alone = False  # nothing else goes to the model until it has
 
     @property
     def buffered(self) -> int:
@@ -106,7 +111,7 @@ class Batcher(GuardedThread):
         return len(self._former) + len(self._sought) + len(self._encoding) + sum(map(len, self._raw.values()))
 
     def work(self) -> None:
-        while not (self._draining and not self._at_model and not self.buffered):
+        while not (self._draining and not self._at_model and not self.buffered and not self._alone):
             self._read_inbox()
             if self._aborted:
                 break
@@ -130,7 +135,8 @@ class Batcher(GuardedThread):
 
     def _patience(self) -> float | None:
         """Seconds until something is due here without a note; None: nothing is."""
-        due = min(self._encodes_at(), self._overtakes_at(), self._runs_at() if len(self._former) else NEVER)
+        cuts = not self._held and bool(len(self._former))
+        due = min(self._encodes_at(), self._overtakes_at() if cuts else NEVER, self._runs_at() if cuts else NEVER)
         if due == NEVER:
             return 0.05 if self._draining else None
         return max(0.0, due - time.monotonic())
@@ -141,6 +147,7 @@ class Batcher(GuardedThread):
                 self._receive(note)
             case ModelFree():
                 self._at_model -= 1
+                self._alone = False  # a trial that has begun is the only batch
                 self._settle(note)
             case Encoded():
                 self._encoded(note)
@@ -149,11 +156,17 @@ class Batcher(GuardedThread):
             case NotStored():
                 for envelope in note.envelopes:
                     self._admit(envelope)
+            case Trial():
+                self._trial = None if self._draining or note.envelope.generation < self._generation else note
+            case Begin():
+                self._try_alone(note.trial)
             case NewConnection():
                 self._generation = note.generation
+                self._trial = None
                 self._forget(lambda envelope: envelope.generation < note.generation)
             case Drain():
                 self._draining = True
+                self._trial = None
                 self._forget(lambda envelope: envelope.started is None)
             case Abort():
                 self._aborted = True
@@ -366,7 +379,44 @@ class Batcher(GuardedThread):
             item.late = None
         self._former.put_back(items)
 
+    # trials
+
+    @property
+    def _held(self) -> bool:
+        """Whether batches wait for a trial."""
+        return self._alone or self._trial is not None
+
+    def _clear_the_way(self) -> None:
+        """Once the model is free, and so is the tokenizer: say that the trial is alone."""
+        if self._trial is not None and not self._alone and not self._at_model and not self._encoding:
+            self._alone, trial, self._trial = True, self._trial, None
+            self._to_deliver(Alone(trial))
+
+    def _try_alone(self, trial: Trial) -> None:
+        envelope, bulk = trial.envelope, trial.envelope.bulk
+        items: list[Item] = []
+        if not self._enter([envelope]):
+            places = [(envelope, index) for index in range(trial.first, trial.end)]
+            for place in places:
+                if error := envelope.messages[place[1]].error:
+                    self._refuse(place, error)
+            places = [place for place in places if envelope.messages[place[1]].error is None]
+            rows = self._encode([envelope.messages[index].text for _, index in places]).rows
+            for place, ids in zip(places, rows, strict=True):
+                if isinstance(ids, SluiceError):
+                    self._refuse(place, ids)
+                else:
+                    items.append(Item(ids, [place], bulk, envelope.arrived, in_batch=True))
+        self._alone = bool(items)
+        if items:
+            self._at_model += 1
+            self._may_yield = False
+            self._to_model(items)
+
     def _cut_batches(self) -> None:
+        self._clear_the_way()
+        if self._held:
+            return
         began = time.monotonic()
         if self._overtakes_at() <= began:
             self._overtake()

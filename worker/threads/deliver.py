@@ -14,10 +14,10 @@ import redis
 from kombu.exceptions import OperationalError
 
 from sluice.tasks.envelope import failed
-from sluice.tasks.errors import Revoked, SluiceError, TooManyDeliveries, from_code
+from sluice.tasks.errors import Revoked, SluiceError, from_code
 from sluice.worker.cache import ResultCache
 from sluice.worker.entries import Entries
-from sluice.worker.message import Check, Dropped, Finished, NotStored, Outcome, Received, Started
+from sluice.worker.message import Alone, Check, Dropped, Finished, NotStored, Outcome, Received, Started
 from sluice.worker.model.base import Classifier
 from sluice.worker.redelivery import Trials
 from sluice.worker.results import Answered, ResultStore, Stored
@@ -70,8 +70,7 @@ class Deliver(GuardedThread):
         self._status = status
         self._status_due = 0.0
         self._hurry = False
-        self._trials = Trials()
-        self._generation = generation
+        self._trials = Trials(store, self._patiently, to_batcher, generation)
         self._answered = answered
         self._cache = cache
 
@@ -122,6 +121,8 @@ class Deliver(GuardedThread):
                     done.append(self._drop(note, answered))
                 case Started():
                     started += note.envelopes
+                case Alone():
+                    self._trials.alone(note)
         if done or answered or started or cached:
             ttl_s = self._cache.ttl_s if self._cache else 0
             stored = self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
@@ -130,6 +131,8 @@ class Deliver(GuardedThread):
         checks = [note.envelope for note in notes if isinstance(note, Check)]
         if checks:
             self._check(checks)
+        if given_up := self._trials.go_on():
+            self._deliver(given_up)
 
     def _record(self, outcome: Outcome, answered: Answered) -> list[Stored]:
         """Write the answers into their envelopes; returns the envelopes that are complete now."""
@@ -177,45 +180,27 @@ class Deliver(GuardedThread):
             runtime = now - (stored.envelope.started or now)
             self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
             self._trials.end(stored.envelope)
-        self._try_next()
 
     def _check(self, envelopes: list[Received]) -> None:
         """Redelivered envelopes: those with a stored result are complete, the others run.
 
-        One that comes back for the second time may be what stopped its workers, so from then on such envelopes run
-        one at a time: each is counted when it runs, and only the guilty one is given up in the end.
+        One that comes back for the second time, or that the broker gave up, may be what stopped its workers: it runs
+        alone.
         """
         verdicts = self._patiently(lambda: self._store.redelivered(envelopes))
         if verdicts is None:
             return
         run = []
-        for envelope, (stored, first) in zip(envelopes, verdicts, strict=True):
+        for envelope, (stored, first, ends) in zip(envelopes, verdicts, strict=True):
             if stored is not None:
                 if self._follow_up(stored):
                     self._to_main(Finished(envelope, stored.state, "stored before", 0.0))
             elif first and not envelope.dead:
                 run.append(envelope)
             else:
-                self._trials.suspect(envelope)
+                self._trials.suspect(envelope, ends)
         if run:
             self._to_batcher(NotStored(run))
-        self._try_next()
-
-    def _try_next(self) -> None:
-        """Let the next suspect run, if none does."""
-        given_up = []
-        while (suspect := self._trials.begin(self._generation())) is not None:
-            attempts = self._patiently(partial(self._store.count_attempt, suspect))
-            if attempts is None:
-                return
-            if attempts <= self._store.max_deliveries:
-                self._to_batcher(NotStored([suspect]))
-                break
-            message = f"given up after {attempts} deliveries: workers stopped while they had it"
-            given_up.append(Dropped(suspect, TooManyDeliveries(message)))
-            self._trials.end(suspect)
-        if given_up:
-            self._deliver(given_up)
 
     def _report(self) -> None:
         self._status_due = time.monotonic() + STATUS_INTERVAL_S

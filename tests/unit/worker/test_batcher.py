@@ -17,6 +17,8 @@ from sluice.worker.batching.former import Limits
 from sluice.worker.batching.policy import Policy
 from sluice.worker.message import (
     Abort,
+    Alone,
+    Begin,
     Check,
     Drain,
     Dropped,
@@ -28,6 +30,7 @@ from sluice.worker.message import (
     Outcome,
     Received,
     Started,
+    Trial,
 )
 from sluice.worker.threads.batcher import Batcher
 from sluice.worker.threads.encoder import Encoder
@@ -592,3 +595,65 @@ class TestCache:
             seen += len(batch)
         assert seen == 64
         assert rig.lookup.get(timeout=10) is None
+
+
+def test_a_trial_runs_with_nothing_else_in_the_model(rig: Rig) -> None:
+    rig.receive("a", "first")
+    first = rig.batch()
+    suspect = envelope_of("s", "one", "", "two", "untokenisable", "not now")
+    trial = Trial(suspect, 0, 4)
+    rig.batcher.inbox.put(trial)
+    rig.receive("b", *texts(5))
+    rig.settled()
+    assert rig.model.empty()
+    assert rig.deliver.empty()
+    rig.free(first)
+    assert rig.deliver.get(timeout=5) == Alone(trial)
+    rig.settled()
+    assert rig.model.empty()
+    rig.batcher.inbox.put(Begin(trial))
+    batch = rig.batch()
+    assert [named(item.places) for item in batch] == [[("s", 0)], [("s", 2)]]
+    assert [named(rig.outcome().places[0]) for _ in range(2)] == [[("s", 1)], [("s", 3)]]
+    rig.settled()
+    assert rig.model.empty()
+    rig.free(batch)
+    assert len(rig.batch()) == 4
+
+
+def test_a_trial_of_which_nothing_runs_holds_up_nobody(rig: Rig) -> None:
+    suspect, revoked = envelope_of("s", ""), envelope_of("r", "text")
+    rig.revoked["r"] = Revoked("no")
+    for trial in (Trial(suspect, 0, 1), Trial(revoked, 0, 1)):
+        rig.batcher.inbox.put(trial)
+        assert rig.deliver.get(timeout=5) == Alone(trial)
+        rig.batcher.inbox.put(Begin(trial))
+        assert isinstance(rig.deliver.get(timeout=5), Outcome if trial.envelope is suspect else Dropped)
+    rig.receive("a", "text")
+    assert rig.places() == [[("a", 0)]]
+
+
+def test_a_trial_that_was_not_begun_ends_with_its_connection(rig: Rig) -> None:
+    rig.receive("a", "first")
+    first = rig.batch()
+    rig.batcher.inbox.put(Trial(envelope_of("s", "text"), 0, 1))
+    rig.batcher.inbox.put(NewConnection(1))
+    rig.free(first)
+    rig.receive("b", "text", generation=1)
+    assert rig.places() == [[("b", 0)]]
+    assert rig.deliver.empty()
+
+
+def test_a_trial_that_has_begun_is_finished_at_the_end() -> None:
+    rig = Rig()
+    trial = Trial(envelope_of("s", "text"), 0, 1)
+    rig.batcher.inbox.put(trial)
+    assert rig.deliver.get(timeout=5) == Alone(trial)
+    rig.batcher.inbox.put(Drain())
+    rig.settled()
+    assert rig.model.empty()
+    rig.batcher.inbox.put(Begin(trial))
+    rig.free(rig.batch())
+    assert rig.model.get(timeout=5) is None
+    rig.batcher.join(5)
+    assert not rig.batcher.is_alive()
