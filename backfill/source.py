@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sluice.backfill.columns import TEXT, Column, Roles
+from sluice.backfill.columns import Column, Roles
 from sluice.backfill.formats.base import Reader
+from sluice.backfill.formats.names import listed
 from sluice.backfill.inputs.opening import Opening, open_inputs
 from sluice.backfill.plan import Plan
 from sluice.backfill.row import Row
 from sluice.backfill.stop import Stop
+from sluice.backfill.wider import Convert, conversion, gets_zone, wider
 from sluice.tasks.errors import UnreadableArchive
 
 CHUNK_BYTES = 1 << 20
@@ -25,15 +27,26 @@ CHUNK_BYTES = 1 << 20
 class Part:
     """One input in the table: ``layout`` gives, per column of the table, the column of the input (None: it has none).
 
-    A ``layout`` of None says that they are the same.
+    A ``layout`` of None says that they are the same. ``converted`` are columns of the input whose values become those
+    of a wider type.
     """
 
     opening: Opening
     layout: list[int | None] | None
+    converted: list[tuple[int, Convert]]
 
     def rows(self) -> Iterator[Row]:
         rows = self.opening.reader.rows()
+        if self.converted:
+            rows = map(self._widened, rows)
         return rows if self.layout is None else map(self._laid_out, rows)
+
+    def _widened(self, row: Row) -> Row:
+        values = row.values = list(row.values)
+        for at, convert in self.converted:
+            if values[at] is not None:
+                values[at] = convert(values[at])
+        return row
 
     def _laid_out(self, row: Row) -> Row:
         values = row.values
@@ -56,7 +69,8 @@ class Source:
     """The rows of all inputs, one after the other.
 
     Attributes:
-        columns: of all inputs, in order of first appearance; a column whose type differs between inputs is text.
+        columns: of all inputs, in order of first appearance; a column whose type differs between inputs has the
+            wider one, or is text.
         roles: the columns of the texts, senders and times; of the first input that has such a one. Senders are people
             if they are so in any input.
         elsewhere: the columns that have these roles in other inputs, by role.
@@ -73,7 +87,12 @@ class Source:
             self.columns = _union([opening.reader for opening in openings])
             self.roles = _roles([opening.reader.roles for opening in openings])
             self.elsewhere = _elsewhere(self.roles, [opening.reader.roles for opening in openings])
-            self._parts = [Part(opening, _layout(opening.reader, self.columns)) for opening in openings]
+            types = {column.name: column.type for column in self.columns}
+            self._parts = [
+                Part(opening, _layout(opening.reader, self.columns), _converted(opening.reader, types))
+                for opening in openings
+            ]
+            self._unzoned = _unzoned([opening.reader for opening in openings], types)
             self.size = sum(opening.origin.size for opening in openings)
             self.format = ", ".join(dict.fromkeys(opening.format for opening in openings))
             self.fingerprint = [
@@ -102,6 +121,8 @@ class Source:
     def notes(self) -> list[str]:
         """Sentences about the inputs that the reader of a report should know; complete after the last row."""
         notes = list(self._inputs.notes)
+        if self._unzoned:
+            notes.append(f"times without a zone are read as UTC, for other inputs have zones: {listed(self._unzoned)}")
         for opening in self._inputs.openings:
             notes += [f"{opening.origin.name}: {note}" for note in getattr(opening.reader, "notes", ())]
         return notes
@@ -160,10 +181,19 @@ def _union(readers: Sequence[Reader]) -> list[Column]:
     types: dict[str, Any] = {}
     for reader in readers:
         for column in reader.columns:
-            known = types.setdefault(column.name, column.type)
-            if known != column.type:
-                types[column.name] = TEXT
+            types[column.name] = wider(types.get(column.name, column.type), column.type)
     return [Column(name, kind) for name, kind in types.items()]
+
+
+def _converted(reader: Reader, types: Mapping[str, Any]) -> list[tuple[int, Convert]]:
+    found = ((at, conversion(column.type, types[column.name])) for at, column in enumerate(reader.columns))
+    return [(at, convert) for at, convert in found if convert is not None]
+
+
+def _unzoned(readers: Sequence[Reader], types: Mapping[str, Any]) -> list[str]:
+    """Columns of times that get a zone which they do not have in every input."""
+    columns = (column for reader in readers for column in reader.columns)
+    return list(dict.fromkeys(column.name for column in columns if gets_zone(column.type, types[column.name])))
 
 
 def _layout(reader: Reader, columns: Sequence[Column]) -> list[int | None] | None:

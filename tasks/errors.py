@@ -170,6 +170,10 @@ class UnknownFormat(UnreadableArchive):
     code = "unsupported_media_type"
 
 
+class NoMessages(UnreadableArchive):
+    """A file that can be read holds no messages: beside others that do, it is passed over."""
+
+
 class UnwritableOutput(SluiceError):
     """The output of a backfill cannot be written."""
 

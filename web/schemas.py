@@ -13,7 +13,9 @@ from sluice.config.settings import Settings
 MAX_ID_CHARS = 200
 MAX_MODEL_CHARS = 200
 
-ArchiveFormat = Literal["csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "imessage", "whatsapp", "sqlite"]
+ArchiveFormat = Literal[
+    "csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "fossify", "imessage", "whatsapp", "sqlite", "text"
+]
 #: Delimiters that have a name, as `sluice backfill` takes them.
 DELIMITERS = frozenset({"tab", "comma", "semicolon", "pipe", "\\t"})
 ColumnName = Annotated[str, Field(max_length=200)]

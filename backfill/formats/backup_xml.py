@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -13,10 +11,10 @@ from xml.parsers import expat
 from sluice.backfill.columns import Column, Roles, unique
 from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
 from sluice.backfill.formats.roles import roles_or
-from sluice.backfill.formats.surrogates import Repair
+from sluice.backfill.formats.xml_stream import ElementStream, UnendedMessage
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 CHUNK_BYTES = 1 << 18
 #: Longest element: an unclosed quote would otherwise pull the rest of the file into memory. Holds any attachment.
@@ -30,8 +28,7 @@ ALWAYS = ("address", "date", "body")
 #: The sender among the ``addr`` of an ``mms``, and what stands there for the phone's own number.
 FROM, OWN_NUMBER = "137", "insert-address-token"
 NO_TEXT = "the message has no text"
-
-_ENCODING = re.compile(rb"""\A[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+MESSAGES = ("sms", "mms")
 
 Attributes = dict[str, str]
 
@@ -78,10 +75,12 @@ class BackupReader:
         self._origin = origin
         self.notes: list[str] = []
         survey = _Survey(origin.name)
-        fault = _last(_parse(origin, survey, self.notes))
+        stream = ElementStream(origin, survey, self.notes, MAX_ELEMENT_BYTES, CHUNK_BYTES)
+        for _ in stream.run():
+            pass
         if survey.root is None:
-            raise UnreadableArchive(f"{origin.name} is no XML of SMS Backup & Restore: {fault or 'it is empty'}")
-        survey.note_differences(self.notes)
+            raise NoMessages(f"{origin.name} is no XML of SMS Backup & Restore: {stream.fault or 'it is empty'}")
+        survey.note_differences(stream.damaged, self.notes)
         self._names = [*survey.names, *(name for name in ALWAYS if name not in survey.names)]
         columns = unique([*self._names, "kind"])
         self.columns: Sequence[Column] = [Column(name) for name in columns]
@@ -91,7 +90,7 @@ class BackupReader:
 
     def rows(self) -> Iterator[Row]:
         messages = _Messages(self._origin.name, self._sms, self._mms)
-        for fault in _parse(self._origin, messages, []):
+        for fault in ElementStream(self._origin, messages, [], MAX_ELEMENT_BYTES, CHUNK_BYTES).run():
             yield from messages.take()
             if fault is not None:
                 yield Row([None] * len(self.columns), None, fault)
@@ -126,6 +125,8 @@ class BackupReader:
 class _Survey:
     """Attributes and counts of a file."""
 
+    parser: expat.XMLParserType
+
     def __init__(self, name: str) -> None:
         self.root: str | None = None
         self.names: dict[str, None] = {}
@@ -135,11 +136,13 @@ class _Survey:
         self._depth = 0
         self._messages = 0
         self._others = 0
+        self.in_mms = False
 
     def start(self, tag: str, attributes: Attributes) -> None:
         self._depth += 1
         if self._depth == 2:
-            if tag in ("sms", "mms"):
+            if tag in MESSAGES:
+                self.in_mms = tag == "mms"
                 self._messages += 1
                 if not attributes.keys() <= self.names.keys():
                     self._learn(attributes)
@@ -149,17 +152,27 @@ class _Survey:
         elif self._depth == 1:
             self._check_root(tag)
             self._claimed = attributes.get("count")
+        elif tag in MESSAGES:
+            raise UnendedMessage(self.parser)
         else:
             self._look(tag, attributes)
 
     def end(self, tag: str) -> None:
+        if self._depth == 2:
+            self.in_mms = False
         self._depth -= 1
 
-    def note_differences(self, notes: list[str]) -> None:
-        """Whether the file holds what its root element says."""
-        if self._claimed is not None and self._claimed.strip() != str(self._messages):
+    def resumed(self) -> None:
+        self._messages -= self.in_mms  # it is one of those that are damaged
+        self._depth, self.in_mms = 1, False
+        self.root = self.root or "smses"
+
+    def note_differences(self, damaged: int, notes: list[str]) -> None:
+        """Whether the file holds what its root element says; ``damaged`` messages are in it too."""
+        held = self._messages - self.in_mms + damaged
+        if self._claimed is not None and self._claimed.strip() != str(held):
             claimed = self._claimed if self._claimed.isdecimal() and len(self._claimed) < 20 else "another number of"
-            notes.append(f"messages it says that it holds: {claimed}; it holds {self._messages}")
+            notes.append(f"messages it says that it holds: {claimed}; it holds {held}")
         if self._others:
             notes.append(f"it holds {self._others} elements that are neither sms nor mms: they are left out")
 
@@ -186,14 +199,16 @@ class _Survey:
 
     def _check_root(self, tag: str) -> None:
         if tag == "calls":
-            raise UnreadableArchive(f"{self._name} is a backup of calls (root element calls): it holds no messages")
+            raise NoMessages(f"{self._name} is a backup of calls (root element calls): it holds no messages")
         if tag != "smses":
-            raise UnreadableArchive(f"{self._name} is no XML of SMS Backup & Restore: its root element is {tag[:40]!r}")
+            raise NoMessages(f"{self._name} is no XML of SMS Backup & Restore: its root element is {tag[:40]!r}")
         self.root = tag
 
 
 class _Messages:
     """Rows from elements."""
+
+    parser: expat.XMLParserType
 
     def __init__(self, name: str, sms: Callable[[Attributes], Row], mms: Callable[[Mms], Row]) -> None:
         self._sms = sms
@@ -202,6 +217,10 @@ class _Messages:
         self._open: Mms | None = None
         self._depth = 0
 
+    @property
+    def in_mms(self) -> bool:
+        return self._open is not None
+
     def start(self, tag: str, attributes: Attributes) -> None:
         self._depth += 1
         if self._depth == 2:
@@ -209,6 +228,8 @@ class _Messages:
                 self._rows.append(self._sms(attributes))
             elif tag == "mms":
                 self._open = Mms(attributes)
+        elif tag in MESSAGES:
+            raise UnendedMessage(self.parser)
         elif self._open is not None:
             if tag == "part":
                 self._open.part(attributes)
@@ -221,101 +242,13 @@ class _Messages:
             self._open = None
         self._depth -= 1
 
+    def resumed(self) -> None:
+        self._depth, self._open = 1, None
+
     def take(self) -> list[Row]:
         """The rows since the last call."""
         rows, self._rows = self._rows, []
         return rows
-
-
-def _parse(origin: Origin, handler: _Survey | _Messages, notes: list[str]) -> Iterator[str | None]:
-    """Run the file through ``handler``; yields None after each slice, and at the end the fault that ended it if any."""
-
-    def refuse(*_: object) -> None:
-        raise UnreadableArchive(f"{origin.name} declares XML entities, which no backup does: it is not read")
-
-    def doctype(_: str, system: str | None, public: str | None, __: bool) -> None:
-        if system is not None or public is not None:  # its entities would be left out of texts without a word
-            refuse()
-
-    fed, pending, ended = 0, bytearray(), False
-    try:
-        with origin.open() as stream:
-            head = stream.read(CHUNK_BYTES)
-            codec = _codec(head)
-            parser = expat.ParserCreate("utf-8" if codec else None)
-            parser.buffer_text = True
-            parser.StartElementHandler = handler.start
-            parser.EndElementHandler = handler.end
-            parser.EntityDeclHandler = refuse
-            parser.StartDoctypeDeclHandler = doctype
-            for data in _clean(head, stream.read, codec, notes):
-                pending += data
-                incomplete = fed - max(0, parser.CurrentByteIndex)
-                if incomplete + len(pending) <= MAX_ELEMENT_BYTES and len(pending) < incomplete:
-                    continue  # the parser begins a long element anew with every call
-                if incomplete > MAX_ELEMENT_BYTES:
-                    yield (
-                        f"the XML is broken at line {parser.CurrentLineNumber} (an element has more than"
-                        f" {MAX_ELEMENT_BYTES:,} bytes); nothing after it could be read"
-                    )
-                    return
-                parser.Parse(pending)
-                fed += len(pending)
-                pending = bytearray()
-                yield None
-        ended = True
-        parser.Parse(pending, True)
-    except expat.ExpatError as exc:
-        reason = expat.ErrorString(exc.code)
-        if ended:
-            yield f"the XML ends in the middle, at line {exc.lineno} ({reason})"
-        else:
-            yield f"the XML is broken at line {exc.lineno} ({reason}); nothing after it could be read"
-    except (LookupError, ValueError) as exc:  # of encodings that the parser does not know
-        raise UnreadableArchive(f"{origin.name} declares an encoding of texts that is not known") from exc
-    else:
-        yield None
-
-
-def _codec(head: bytes) -> str | None:
-    """The encoding of a file that begins with ``head``, if it is one of Unicode's; the parser knows the others."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if b"\0" in head[:2]:
-        return "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
-    declared = _ENCODING.match(head[:200])
-    return "utf-8" if declared is None or declared[1].lower() in (b"utf-8", b"utf8") else None
-
-
-def _clean(head: bytes, read: Callable[[int], bytes], codec: str | None, notes: list[str]) -> Iterator[bytes]:
-    """The file's bytes as a parser takes them: in UTF-8, if they are in ``codec``."""
-    decoder = codecs.getincrementaldecoder(codec or "utf-8")("strict")
-    repair = Repair()
-    data = head
-    while True:
-        clean = data
-        if codec:
-            state = decoder.getstate()
-            try:
-                clean = decoder.decode(data, not data).encode()
-            except UnicodeDecodeError:
-                decoder.setstate(state)
-                decoder.errors = "replace"
-                notes.append(f"it has bytes that are no {codec.upper()}: they are read as U+FFFD")
-                clean = decoder.decode(data, not data).encode()
-        yield repair.feed(clean)
-        if not data:
-            break
-        data = read(CHUNK_BYTES)
-    yield repair.finish()
-
-
-def _last(faults: Iterator[str | None]) -> str | None:
-    """Run to the end; the fault there."""
-    last = None
-    for fault in faults:
-        last = fault
-    return last
 
 
 def _sequence(part: Attributes) -> int:

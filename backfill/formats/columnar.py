@@ -18,7 +18,7 @@ from sluice.backfill.formats.names import listed
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Rows that are Python values at a time.
 SLICE_ROWS = 4_096
@@ -78,7 +78,7 @@ class ColumnarReader:
         types[self._text] = kind = _AS_TEXT.get(types[self._text], types[self._text])
         self.columns: Sequence[Column] = list(map(Column, names, types))
         if not _is_text(kind):
-            raise UnreadableArchive(
+            raise NoMessages(
                 f"the column {self.roles.text!r} of {origin.name} holds {kind}, not text: say which with --text-column",
                 {"field": "text_column"},
             )

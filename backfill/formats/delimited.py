@@ -12,12 +12,13 @@ from sluice.backfill.columns import Column, unique
 from sluice.backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
 from sluice.backfill.formats.dialect import Match, delimiter_of, dialect_of
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
-from sluice.backfill.formats.names import is_value
+from sluice.backfill.formats.line_ends import KEPT, kept, newline_of, restored
+from sluice.backfill.formats.names import is_name, is_value
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.formats.row_lines import RowLines
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Longest line, in characters; rows over several lines may have more.
 MAX_LINE_CHARS = 8 * MAX_FIELD_CHARS
@@ -25,6 +26,8 @@ MAX_LINE_CHARS = 8 * MAX_FIELD_CHARS
 _TOO_LONG = "x" * (MAX_FIELD_CHARS + 1)
 #: Lines of a text that may have as many delimiters as a row, by chance.
 MOST_ALIKE = 2
+#: What a column that is given by its number makes worth saying.
+FIRST_LINE = "its first line is taken for the names of its columns, and for no message"
 #: Characters of the sample that the dialect is found from.
 DIALECT_CHARS = 1 << 17
 
@@ -45,6 +48,8 @@ def match_of(sample: bytes, complete: bool, options: ReadOptions) -> tuple[Encod
     delimiter = delimiter_of(options.delimiter) if options.delimiter else None
     names = {options.text_column.strip().lower()} if options.text_column else set(TEXT_NAMES)
     # A header of a hundred thousand columns is longer than that.
+    if newline_of(text):
+        text = kept(text)
     chars = DIALECT_CHARS if re.search("[\r\n]", text[:DIALECT_CHARS].lstrip("\r\n")) else len(text)
     return encoding, dialect_of(text[:chars], complete and len(text) <= chars, names, delimiter)
 
@@ -59,14 +64,18 @@ class DelimitedReader:
         csv.field_size_limit(MAX_FIELD_CHARS)
         self._encoding, match = match_of(sample, len(sample) < SAMPLE_BYTES, options)
         if match is None:
-            raise UnreadableArchive(f"{origin.name} is empty or has no header: its first line must name the columns")
+            raise NoMessages(f"{origin.name} is empty or has no header: its first line must name the columns")
         self._dialect = match.dialect
         self._padded = re.compile(f"({self._dialect.quote}) +(?={re.escape(self._dialect.delimiter)}|[\r\n]|\\Z)")
-        self._quotes_seen = (self._dialect.quote or "") in decoded(sample, self._encoding)
-        self._header = _header(origin.name, match.header)
+        text = decoded(sample, self._encoding)
+        self._newline = newline_of(text)
+        self._quotes_seen = (self._dialect.quote or "") in text
+        self._header = _header(origin.name, restored(match.header))
         self.columns: Sequence[Column] = [Column(name) for name in self._header]
-        self.roles = roles_of(origin.name, self._header, _by_name(origin.name, self._header, options))
-        self.notes = [note for note in (self._encoding.note, self._dialect.note()) if note]
+        named = _by_name(origin.name, self._header, options, match.first)
+        self.roles = roles_of(origin.name, self._header, named)
+        notes = [self._encoding.note, self._dialect.note(), FIRST_LINE if named != options else None]
+        self.notes = [note for note in notes if note]
 
     def close(self) -> None:
         """Nothing is open between two calls of ``rows``."""
@@ -75,9 +84,9 @@ class DelimitedReader:
         csv.field_size_limit(MAX_FIELD_CHARS)
         with (
             self._origin.open() as raw,
-            io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline="") as text,
+            io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline=self._newline) as text,
         ):
-            if self._dialect.said:
+            for _ in range(self._dialect.said):
                 text.readline()
             rows = self._read(text)
             next(rows, None)
@@ -85,8 +94,9 @@ class DelimitedReader:
 
     def _read(self, text: io.TextIOWrapper) -> Iterator[Row]:
         """All rows, the header too."""
-        plain = map(self._dialect.doubled, _lines(text)) if self._dialect.escaped else _lines(text)
-        lines = RowLines(plain, int(self._dialect.said), MAX_LINE_CHARS)
+        plain = map(kept, _lines(text)) if self._newline else _lines(text)
+        plain = map(self._dialect.doubled, plain) if self._dialect.escaped else plain
+        lines = RowLines(plain, self._dialect.said, MAX_LINE_CHARS)
         width, at = len(self._header), self._header.index(self.roles.text or "")
         while lines.more():
             try:
@@ -94,7 +104,9 @@ class DelimitedReader:
                     if lines.ended or (len(lines.row) > 1 and not self._is_closed(lines.row)):
                         yield self._unclosed(lines)
                         break
-                    if len(fields) == width:
+                    if KEPT in lines.row[0] or (len(lines.row) > 1 and KEPT in "".join(lines.row)):
+                        yield from self._with_returns(fields, at, lines)
+                    elif len(fields) == width:
                         yield Row(fields, fields[at])
                     elif fields:
                         yield self._uneven(fields, at, lines.number + len(lines.row))
@@ -105,6 +117,19 @@ class DelimitedReader:
                 else:
                     yield Row([""] * width, None, f"line {lines.number + 1}: {exc}")
                     lines.done()
+
+    def _with_returns(self, fields: list[str], at: int, lines: RowLines) -> Iterator[Row]:
+        """The row of ``fields``, of which some have carriage returns; or rows, where these end each of them."""
+        width = len(self._header)
+        if len(fields) > width and len(lines.row) == 1:
+            pieces = lines.row[0].rstrip("\r\n").split(KEPT)
+            rows = list(csv.reader(pieces, **self._dialect.arguments()))
+            if all(len(row) == width for row in rows):
+                yield from (Row(row, row[at]) for row in rows)
+                return
+        fields = restored(fields)
+        number = lines.number + len(lines.row)
+        yield Row(fields, fields[at]) if len(fields) == width else self._uneven(fields, at, number)
 
     def _is_closed(self, row: list[str]) -> bool:
         """Whether quotes of a row over several lines end where fields do: else they join what is apart.
@@ -135,7 +160,7 @@ class DelimitedReader:
             (fields,) = csv.reader([first], delimiter=self._dialect.delimiter, quoting=csv.QUOTE_NONE)
         except csv.Error:
             fields = []
-        return Row([*fields, *[""] * width][:width], None, problem)
+        return Row(restored([*fields, *[""] * width][:width]), None, problem)
 
     def _uneven(self, fields: list[str], at: int, line: int) -> Row:
         width = len(self._header)
@@ -160,29 +185,45 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 def _header(name: str, header: list[str]) -> list[str]:
     if not any(field.strip() for field in header):
-        raise UnreadableArchive(f"{name} has no header: its first line must name the columns")
+        raise NoMessages(f"{name} has no header: its first line must name the columns")
     return unique(header)
 
 
-def _by_name(name: str, header: Sequence[str], options: ReadOptions) -> ReadOptions:
-    """``options`` with the names of columns in place of positions.
+def _by_name(name: str, header: Sequence[str], options: ReadOptions, rows: Sequence[Sequence[str]]) -> ReadOptions:
+    """``options`` with the names of columns in place of positions; ``rows`` are the first behind the header.
 
     Raises:
         UnreadableArchive: a position is meant, but the first line is a row like any other.
     """
 
     def named(wanted: str | None) -> str | None:
-        if wanted is None or wanted in header or not wanted.isdecimal() or not 1 <= int(wanted) <= len(header):
+        if not _is_position(wanted, header):
             return wanted
-        if any(map(is_value, header)):
+        assert wanted is not None
+        at = int(wanted) - 1
+        if _is_row(header, at, rows):
             raise UnreadableArchive(
-                f"{name} seems to have no header, for its first line holds numbers: add a line that names the columns"
+                f"{name} seems to have no header, for its first line holds values like the others: add a line that"
+                " names the columns, or say what they are called if it is one"
             )
-        return header[int(wanted) - 1]
+        return header[at]
 
     return replace(
         options,
         text_column=named(options.text_column),
         sender_column=named(options.sender_column),
         time_column=named(options.time_column),
+    )
+
+
+def _is_position(wanted: str | None, header: Sequence[str]) -> bool:
+    return wanted is not None and wanted not in header and wanted.isdecimal() and 1 <= int(wanted) <= len(header)
+
+
+def _is_row(header: Sequence[str], at: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a first line is a row: it holds numbers, a text at ``at``, or what other rows have in the same column."""
+    if any(map(is_value, header)) or not is_name(header[at]):
+        return True
+    return any(
+        field and field in {row[column] for row in rows if column < len(row)} for column, field in enumerate(header)
     )

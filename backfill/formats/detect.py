@@ -9,12 +9,15 @@ from pathlib import Path
 
 import orjson
 
+from sluice.backfill.formats import fossify, sms_ie
 from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.delimited import match_of
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
 from sluice.backfill.formats.jsonl import parsed_leniently
+from sluice.backfill.formats.names import NAME_WORDS
 from sluice.backfill.formats.registry import FORMATS
-from sluice.backfill.formats.whatsapp import HEADER
+from sluice.backfill.formats.text import is_plain
+from sluice.backfill.formats.whatsapp import form_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.tasks.errors import UnknownFormat, UnreadableArchive
 
@@ -42,17 +45,27 @@ _KINDS = (
     (0, b"\x7fELF", "a program"),
 )
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+#: What may stand before a text without being part of it.
+BLANKS = "\ufeff\u200b\u200e\u200f\u00a0 \t\r\n\v\f\x00"
+#: Formats that are no text, and what ``_binary`` says of them.
+BINARY = {"parquet": "parquet", "arrow": "arrow", "sqlite": "sqlite", "imessage": "sqlite"}
 
 
-def detect(origin: Origin, options: ReadOptions | None = None) -> str:
+def detect(origin: Origin, options: ReadOptions | None = None, *, plain: bool = False) -> str:
     """The format of ``origin``, one of ``FORMATS``.
+
+    Args:
+        plain: it may be plain text, which nothing in it says: then it is, if it is nothing else.
 
     Raises:
         UnreadableArchive: it is none of them; the message says what it looks like.
     """
-    with origin.open() as stream:
-        sample = stream.read(SAMPLE_BYTES)
-    found = _recognised(origin, sample, options or ReadOptions())
+    options = options or ReadOptions()
+    sample = _sample(origin)
+    found = _recognised(origin, sample, options)
+    if plain and (found is None or _may_be_plain(found, sample, options)):
+        found = "text" if is_plain(sample, options) else found
     if not sample:
         raise UnreadableArchive(f"{origin.name} is empty")
     if found is None:
@@ -64,30 +77,51 @@ def detect(origin: Origin, options: ReadOptions | None = None) -> str:
 
 
 def recognise(origin: Origin, options: ReadOptions | None = None) -> str | None:
-    """As ``detect``; None if it is none of them."""
+    """As ``detect``, but None if it is none of them, or not of the one that the options name."""
+    options = options or ReadOptions()
+    sample = _sample(origin)
+    wanted = options.format
+    if wanted is None:
+        return _recognised(origin, sample, options)
+    binary = _binary(sample)
+    if wanted in BINARY:
+        return wanted if binary == BINARY[wanted] else None
+    return wanted if binary is None and _text_of(sample, options) else None
+
+
+def plain_text(origin: Origin, options: ReadOptions) -> str | None:
+    """``text`` if it is plain text and nothing else."""
+    return "text" if is_plain(_sample(origin), options) else None
+
+
+def _sample(origin: Origin) -> bytes:
     with origin.open() as stream:
-        sample = stream.read(SAMPLE_BYTES)
-    return _recognised(origin, sample, options or ReadOptions())
+        return stream.read(SAMPLE_BYTES)
 
 
 def _recognised(origin: Origin, sample: bytes, options: ReadOptions) -> str | None:
     binary = _binary(sample)
     if binary is not None:
         return _database(origin) if binary == "sqlite" else binary
-    if any(sample[at:].startswith(magic) for at, magic, _ in _KINDS):
-        return None
-    text = decoded(sample, encoding_of(sample, options.encoding))
-    head = text.lstrip("\ufeff\u200e\u200f \t\r\n")
-    if _has_controls(head[:4096]):
+    head = _text_of(sample, options)
+    if head is None:
         return None
     if head.startswith("<"):
-        element = _ELEMENT.search(head)
+        element = _ELEMENT.search(_COMMENT.sub("", head))
         return "backup-xml" if element is not None and element[1] in ("smses", "calls") else None
     if _is_json(head, complete=len(sample) < SAMPLE_BYTES):
-        return "jsonl"
-    if HEADER.match(head):
+        return "fossify" if fossify.is_export(head) else "sms-ie" if sms_ie.is_export_text(head) else "jsonl"
+    if form_of(head) is not None:
         return "whatsapp"
     return "csv" if _is_delimited(sample, options) else None
+
+
+def _text_of(sample: bytes, options: ReadOptions) -> str | None:
+    """The text that it begins with, without marks and blanks before; None if it is no text."""
+    if any(sample[at:].startswith(magic) for at, magic, _ in _KINDS):
+        return None
+    head = decoded(sample, encoding_of(sample, options.encoding)).lstrip(BLANKS)
+    return None if _has_controls(head[:4096]) else head
 
 
 def _binary(sample: bytes) -> str | None:
@@ -142,6 +176,14 @@ def _is_object(line: str) -> bool:
         return isinstance(parsed_leniently(line), dict)
 
 
+def _may_be_plain(found: str, sample: bytes, options: ReadOptions) -> bool:
+    """Whether a table is one only because of a comma in each line of few: its first line is no header."""
+    if found != "csv":
+        return False
+    match = match_of(sample, len(sample) < SAMPLE_BYTES, options)[1]
+    return match is not None and not match.known and any(len(name.split()) > NAME_WORDS for name in match.header)
+
+
 def _is_delimited(sample: bytes, options: ReadOptions) -> bool:
     match = match_of(sample, len(sample) < SAMPLE_BYTES, options)[1]
     return match is not None and (match.known or (len(match.header) > 1 and match.share >= MIN_SHARE))
@@ -157,4 +199,4 @@ def _looks_like(sample: bytes) -> str:
         return "looks like JSON, but not like one object a line"
     if _has_controls(sample[:4096].decode("latin-1")):
         return f"is binary, and begins with the bytes {sample[:8].hex(' ')}"
-    return "is text, but neither a table with a header nor a chat"
+    return "is text, but neither a table with a header nor a chat (with a message a line it is `--format text`)"

@@ -16,10 +16,19 @@ DELIMITERS = (",", "\t", ";", "|")
 QUOTES = ('"', "'", None)
 #: Rows that are looked at.
 SAMPLE_ROWS = 1_000
+#: Rows that a header is compared with.
+FIRST_ROWS = 200
 #: Most lines of a row that the end of the sample cuts off.
 MAX_CUT_LINES = 50
 _ESCAPE = re.compile(r'\\(["\\])')
-_SAID = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)
+#: As spreadsheets and scripts write it: in quotes, behind blank lines, padded with delimiters to the table's width,
+#: with names for tabs.
+_SAID = re.compile(
+    r"""[\s\ufeff]*?(?P<open>["']?)sep\ ?=\ ?(?P<in>["']?)(?P<sep>\\t|tab|[^\w\s"']|\t|\ )(?P=in)(?P=open)"""
+    r"""[,;|\t]*[ ]*(?:\r*\n|\r)""",
+    re.IGNORECASE,
+)
+_LINE_END = re.compile(r"\r*\n|\r")
 _WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 _NAMES = {";": "semicolons", "|": "vertical bars"}
 
@@ -32,14 +41,15 @@ class Dialect:
         quote: None where quotes are characters like any other.
         spaced: a space follows each delimiter and belongs to no field.
         escaped: within quotes, a quote has a backslash before it.
-        said: the first line is ``sep=`` and the delimiter, as spreadsheets write it, and no row.
+        said: so many lines at the top are no rows, for the last of them is ``sep=`` and the delimiter, as spreadsheets
+            write it.
     """
 
     delimiter: str = ","
     quote: str | None = '"'
     spaced: bool = False
     escaped: bool = False
-    said: bool = False
+    said: int = 0
 
     def arguments(self) -> dict[str, Any]:
         """What ``csv.reader`` takes."""
@@ -68,12 +78,14 @@ class Match:
         header: the fields of its first row.
         known: one of them has a name that was looked for.
         share: of the rows, those with as many fields as the header.
+        first: the rows behind it, up to ``FIRST_ROWS``.
     """
 
     dialect: Dialect
     header: list[str]
     known: bool
     share: float
+    first: list[list[str]]
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -103,11 +115,13 @@ def dialect_of(sample: str, complete: bool, names: Collection[str], delimiter: s
     """
     best: Match | None = None
     said = _SAID.match(sample)
+    lines = 0
     if said is not None:
         sample = sample[said.end() :]
-        delimiter = delimiter or said[1]
+        lines = len(_LINE_END.findall(said[0]))
+        delimiter = delimiter or _WORDS.get(said["sep"].lower(), said["sep"])
     for candidate in _candidates(sample, delimiter):
-        match = _match(sample, complete, names, replace(candidate, said=said is not None))
+        match = _match(sample, complete, names, replace(candidate, said=lines))
         if match is not None and (best is None or match.rank > best.rank):
             best = match
     return best
@@ -136,7 +150,7 @@ def _match(sample: str, complete: bool, names: Collection[str], dialect: Dialect
         return None
     known = any(name.strip().lower() in names for name in header)
     share = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 1.0
-    return Match(dialect, header, known, share)
+    return Match(dialect, header, known, share, rows[:FIRST_ROWS])
 
 
 def _rows(sample: str, complete: bool, dialect: Dialect) -> list[list[str]]:

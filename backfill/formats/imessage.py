@@ -15,7 +15,7 @@ from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.typedstream import text_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages
 
 #: What dates count from, and above which they are nanoseconds: as seconds that would be the year 33,000.
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ class MessagesReader:
         try:
             present = self._database.columns("message")
             if not present.keys() & {"text", "attributedBody"}:
-                raise UnreadableArchive(
+                raise NoMessages(
                     f"{origin.name} is no chat.db: it has no messages in its tables ({self._database.shown_tables()})"
                 )
             self._rowid = f"m.{self._database.rowid('message')}"

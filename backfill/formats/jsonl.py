@@ -16,7 +16,7 @@ from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Largest JSON array, in bytes: it is parsed as a whole.
 MAX_ARRAY_BYTES = 64 << 20
@@ -42,10 +42,10 @@ class JsonReader:
 
     def __init__(self, origin: Origin, options: ReadOptions) -> None:
         self._origin = origin
+        self._options = options
         with origin.open() as stream:
             sample = stream.read(SAMPLE_BYTES)
         self._encoding = encoding_of(sample, options.encoding)
-        self._is_array = decoded(sample[:4096], self._encoding).lstrip("\ufeff \t\r\n").startswith("[")
         keys = Keys(origin.name)
         for found in self._objects():
             if not isinstance(found, str):
@@ -55,8 +55,8 @@ class JsonReader:
         names = unique(self._keys)
         self.columns: Sequence[Column] = [Column(name, kind) for name, kind in zip(names, keys.types(), strict=True)]
         if not names:
-            raise UnreadableArchive(f"{origin.name} holds no JSON object with a key")
-        self.roles = roles_of(origin.name, names, options)
+            raise NoMessages(f"{origin.name} holds no JSON object with a key")
+        self.roles = roles_of(origin.name, names, options, {names[at] for at in keys.textless()})
         self._text_key = self._keys[names.index(self.roles.text or "")]
         self.notes = [self._encoding.note] if self._encoding.note else []
 
@@ -82,15 +82,27 @@ class JsonReader:
         return Row(values, None, f"the text, {self.roles.text!r}, {problem}")
 
     def _objects(self) -> Iterator[Object | str]:
-        """Every object, or the problem of what stands in place of one."""
-        with self._origin.open() as raw:
-            if self._is_array:
-                yield from _elements(self._origin.name, raw, self._encoding)
-            elif self._encoding.is_utf8:
-                yield from objects(raw)
-            else:
-                with io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline="\n") as text:
-                    yield from _parsed(_lines(text.readline, "\n", "\ufeff"))
+        return found_in(self._origin, self._options.encoding)
+
+
+def found_in(origin: Origin, encoding: str | None = None) -> Iterator[Object | str]:
+    """Every object of a file of JSON, lines or an array, or the problem of what stands in place of one.
+
+    Raises:
+        UnreadableArchive: an array is too large or broken.
+    """
+    with origin.open() as stream:
+        sample = stream.read(SAMPLE_BYTES)
+    found = encoding_of(sample, encoding)
+    is_array = decoded(sample[:4096], found).lstrip("\ufeff \t\r\n").startswith("[")
+    with origin.open() as raw:
+        if is_array:
+            yield from _elements(origin.name, raw, found)
+        elif found.is_utf8:
+            yield from objects(raw)
+        else:
+            with io.TextIOWrapper(raw, found.name, found.errors, newline="\n") as text:
+                yield from _parsed(_lines(text.readline, "\n", "\ufeff"))
 
 
 def objects(stream: BinaryIO) -> Iterator[Object | str]:

@@ -62,6 +62,10 @@ class Keys:
         """
         return [self._type(key) for key in self._types]
 
+    def textless(self) -> list[int]:
+        """Which columns have no text among their values."""
+        return [index for index, types in enumerate(self._types.values()) if str not in types]
+
     def mixed_numbers(self) -> list[int]:
         """Which columns of floating-point numbers have integers among their values."""
         return [

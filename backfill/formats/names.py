@@ -19,7 +19,7 @@ _VALUE = re.compile(r"[+(]?\d[\d\s()./:,+TZ-]*")
 def listed(names: Sequence[str]) -> str:
     """The names, for an error: no more than ``LISTED``, and none of a row of values."""
     hidden = any(map(is_value, names))
-    shown = (repr(name) if _is_name(name) and not hidden else f"(column {at})" for at, name in enumerate(names, 1))
+    shown = (repr(name) if is_name(name) and not hidden else f"(column {at})" for at, name in enumerate(names, 1))
     return ", ".join(islice(shown, LISTED))
 
 
@@ -28,5 +28,5 @@ def is_value(field: str) -> bool:
     return _VALUE.fullmatch(field.strip()) is not None
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
     return len(name) <= NAME_CHARS and len(name.split()) <= NAME_WORDS and _NAME.fullmatch(name) is not None

@@ -16,9 +16,11 @@ MODULES = {
     "arrow": "columnar",
     "backup-xml": "backup_xml",
     "sms-ie": "sms_ie",
+    "fossify": "fossify",
     "imessage": "imessage",
     "whatsapp": "whatsapp",
     "sqlite": "sqlite",
+    "text": "text",
 }
 FORMATS = tuple(MODULES)
 
@@ -31,6 +33,6 @@ def open_reader(format_name: str, origin: Origin, options: ReadOptions) -> Reade
     """
     if format_name not in MODULES:
         raise UnreadableArchive(f"there is no format {format_name!r}: --format takes {', '.join(FORMATS)}")
-    module = import_module(f"backfill.formats.{MODULES[format_name]}")
+    module = import_module(f"sluice.backfill.formats.{MODULES[format_name]}")
     reader: Reader = module.open_reader(origin, options)
     return reader

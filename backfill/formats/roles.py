@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from sluice.backfill.columns import Roles
 from sluice.backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES, ReadOptions
 from sluice.backfill.formats.names import listed
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
+
+#: Words in names of columns that say "message" or "text" in other languages, or with something beside them.
+TEXT_WORDS = re.compile(
+    r"text|messag|(?:^|[^a-z])(?:msg|sms|body|content)(?:$|[^a-z])|nachricht|inhalt|mensaje|mensagem|contenido|conteudo"
+    r"|conteúdo|messaggio|testo|contenuto|contenu|bericht|inhoud|wiadomo|tre[sś][cć]|meddelande|besked|melding|viesti"
+    r"|mesaj|metin|zpráva|zprava|správa|üzenet|uzenet|mesaj|pesan|tin nhắn|nội dung|сообщ|текст|повідом|съобщ|μήνυμα"
+    r"|κείμενο|הודעה|رسالة|نص|पाठ|संदेश|ข้อความ|短信|消息|内容|信息|訊息|簡訊|本文|メッセージ|문자|메시지|내용",
+    re.IGNORECASE,
+)
+#: A field of so many words in the first line is a message of a table without a header.
+SENTENCE_WORDS = 5
 
 
-def roles_of(origin: str, names: Sequence[str], options: ReadOptions) -> Roles:
+def roles_of(origin: str, names: Sequence[str], options: ReadOptions, textless: Collection[str] = frozenset()) -> Roles:
     """The roles of the columns ``names`` of ``origin``: as the options say, else by the usual names.
 
+    Args:
+        textless: columns that hold no text at all, whatever they are called.
+
     Raises:
-        UnreadableArchive: no column holds texts, or one that the options name is not there.
+        NoMessages: no column holds texts, as far as names tell.
+        UnreadableArchive: one that the options name is not there, or one that they do not name may hold texts.
     """
     by_name = {name.strip().lower(): name for name in reversed(names)}
+    with_text = {name.strip().lower(): name for name in reversed(names) if name not in textless}
 
-    def usual(known: Sequence[str]) -> str | None:
-        return next((by_name[name] for name in known if name in by_name), None)
+    def usual(known: Sequence[str], among: dict[str, str] = by_name) -> str | None:
+        return next((among[name] for name in known if name in among), None)
 
-    found = Roles(usual(TEXT_NAMES), usual(SENDER_NAMES), usual(TIME_NAMES))
-    roles = roles_or(found, origin, names, options)
-    if roles.text is None:
-        raise UnreadableArchive(
-            f"none of the columns of {origin} is called {', '.join(TEXT_NAMES)}:"
-            f" name one of {listed(names)} with --text-column"
+    found = Roles(usual(TEXT_NAMES, with_text), usual(SENDER_NAMES), usual(TIME_NAMES))
+    kind = UnreadableArchive if found.text or any(map(_may_hold_texts, with_text.values())) else NoMessages
+    if options.text_column is not None and options.text_column not in names:
+        raise kind(_absent(origin, options.text_column, names, "text"))
+    if options.text_column in textless:
+        raise UnreadableArchive(f"the column {options.text_column!r} of {origin} holds no texts (--text-column)")
+    if options.text_column is None and found.text is None:
+        raise kind(
+            f"none of the columns of {origin} is called {', '.join(TEXT_NAMES)}"
+            f"{' and holds texts' if textless else ''}: name one of {listed(names)} with --text-column"
         )
-    return roles
+    return roles_or(found, origin, names, options)
+
+
+def _may_hold_texts(name: str) -> bool:
+    """Whether a column of another name may hold messages: then its table is not passed over."""
+    words = name.split()
+    return TEXT_WORDS.search(name) is not None or (
+        len(words) >= SENTENCE_WORDS and 2 * sum(map(str.isalpha, words)) > len(words)
+    )
+
+
+def _absent(origin: str, name: str, names: Sequence[str], role: str) -> str:
+    return f"{origin} has no column {name!r}; its columns are {listed(names)} (--{role}-column)"
 
 
 def roles_or(known: Roles, origin: str, names: Sequence[str], options: ReadOptions) -> Roles:
@@ -40,9 +73,7 @@ def roles_or(known: Roles, origin: str, names: Sequence[str], options: ReadOptio
     wanted = {"text": options.text_column, "sender": options.sender_column, "time": options.time_column}
     for role, name in wanted.items():
         if name is not None and name not in names:
-            raise UnreadableArchive(
-                f"{origin} has no column {name!r}; its columns are {listed(names)} (--{role}-column)"
-            )
+            raise UnreadableArchive(_absent(origin, name, names, role))
     return Roles(
         text=options.text_column or known.text,
         sender=options.sender_column or known.sender,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sluice.backfill.columns import Column, Roles, unique
 from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.encoding import SAMPLE_BYTES
 from sluice.backfill.formats.jsonl import Object, objects
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
+from sluice.tasks.errors import NoMessages
 
 #: What every message gets; the columns of an MMS have neither text nor sender, so they come from what the app adds.
 ALWAYS = ("address", "date", "body")
@@ -19,6 +22,25 @@ PARTS, SENDER = "__parts", "__sender_address"
 #: Stands there for the phone's own number.
 OWN_NUMBER = "insert-address-token"
 NO_TEXT = "the message has no text"
+
+
+#: What the app adds to Android's own columns, all of which begin so.
+_OWN_KEYS = re.compile(r'"__(?:parts|display_name|sender_address|recipient_address(?:es)?)"\s*:')
+#: One of Android's own, which an SMS and an MMS have.
+_ANDROID_KEYS = re.compile(r'\{[^\n]*"(?:body|address|thread_id|msg_box)"\s*:')
+
+
+def is_export_text(head: str) -> bool:
+    """Whether JSON lines that begin with ``head`` are of this app: only it adds such keys."""
+    return _OWN_KEYS.search(head) is not None
+
+
+def is_export(origin: Origin) -> bool:
+    """Whether a file that is called ``messages.ndjson`` is what its name says."""
+    with origin.open() as stream:
+        sample = stream.read(SAMPLE_BYTES)
+    head = sample.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    return not head or is_export_text(head) or _ANDROID_KEYS.match(head) is not None
 
 
 def open_reader(origin: Origin, options: ReadOptions) -> ExportReader:
@@ -39,9 +61,14 @@ class ExportReader:
     def __init__(self, origin: Origin, options: ReadOptions) -> None:
         self._origin = origin
         keys = Keys(origin.name)
+        messages = with_text = 0
         for found in self._objects():
             if not isinstance(found, str):
                 keys.add(found)
+                messages += 1
+                with_text += isinstance(found.get("body"), str) or bool(self._texts(found))
+        if not with_text and options.text_column is None:
+            raise NoMessages(f"none of the {messages:,} messages in {origin.name} has a text")
         self._keys = list(dict.fromkeys((*keys.names(), *ALWAYS)))
         names = unique(self._keys)
         self.columns: Sequence[Column] = [Column(name) for name in names]
@@ -63,11 +90,17 @@ class ExportReader:
         with self._origin.open() as stream:
             yield from objects(stream)
 
+    def _texts(self, message: Object) -> list[str]:
+        return text_parts(message.get(PARTS), "ct")
+
+    def _sender(self, message: Object) -> str | None:
+        return address_of(message.get(SENDER))
+
     def _row(self, message: Object) -> Row:
-        if message.get("body") is None and (lines := _text_parts(message.get(PARTS))):
+        if message.get("body") is None and (lines := self._texts(message)):
             message["body"] = "\n".join(lines)
         if message.get("address") is None:
-            message["address"] = _sender(message.get(SENDER))
+            message["address"] = self._sender(message)
         values = [message.get(key) for key in self._keys]
         text = values[self._text]
         if text is None:
@@ -77,13 +110,17 @@ class ExportReader:
         return Row(values, text)
 
 
-def _text_parts(parts: Any) -> list[str]:
-    """The texts of an MMS, which the app has in their order."""
-    found = (part for part in parts if isinstance(part, dict)) if isinstance(parts, list) else ()
-    texts = (part.get("text") for part in found if str(part.get("ct")).startswith("text/plain"))
+def text_parts(parts: Any, kind: str) -> list[str]:
+    """The texts of an MMS, which the app has in their order; ``kind`` is the key of a part's content type."""
+    texts = (part.get("text") for part in dicts(parts) if str(part.get(kind)).startswith("text/plain"))
     return [text for text in texts if isinstance(text, str)]
 
 
-def _sender(sender: Any) -> str | None:
+def dicts(found: Any) -> list[Object]:
+    """The objects of a list; none of what is no list."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def address_of(sender: Any) -> str | None:
     address = sender.get("address") if isinstance(sender, dict) else None
     return address if isinstance(address, str) and address != OWN_NUMBER else None

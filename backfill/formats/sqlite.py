@@ -14,7 +14,7 @@ from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.outputs.values import as_text
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 TABLE = "messages"
 #: Types by declared type, with the kinds of values that fit them; other values make the column text.
@@ -42,7 +42,7 @@ class TableReader:
         self._database = Database(origin, self.notes)
         try:
             if TABLE not in self._database.tables():
-                raise UnreadableArchive(
+                raise NoMessages(
                     f"{origin.name} is a database of something else: it has no table {TABLE!r},"
                     f" its tables are {self._database.shown_tables()}"
                 )

@@ -11,34 +11,50 @@ from typing import BinaryIO
 
 from sluice.backfill.columns import Column, Roles
 from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, encoding_of, whole
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.line_ends import newline_of
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 COLUMNS = ("date", "time", "timestamp", "sender", "text")
 #: Marks of the direction of writing, and of the byte order: they mean nothing here.
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 _M = f"[{_MARKS}]*"
 _DATE = rf"(?P<date>{_M}\d{{1,4}}{_M}[/.-]{_M} ?\d{{1,2}}{_M}[/.-]{_M} ?\d{{1,4}}\.?)(?:\s?г\.)?"
+_COLON = r"(?:[:.]|\s?h\s?)"
 #: Half of the day before the time (Chinese, Korean, Japanese) or after it.
 _TIME = (
-    rf"(?P<time>(?:[^\W\d_]{{1,4}}\s?)?{_M}\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?"
-    rf"(?:\s?[^\W\d_][^\d\[\]:,\n-]{{0,11}}?)?)"
+    rf"(?P<time>(?:[^\W\d_]{{1,4}}\s?)?{_M}\d{{1,2}}{_COLON}\d{{2}}(?:(?:[:.]|\s?min\s?)\d{{2}}(?:\s?s)?)?"
+    rf"(?:\s?{_M}[^\W\d_][^\d\[\]:,\n-]{{0,11}}?)?)"
 )
-#: iOS ``[date, time] name: text``; Android ``date, time - name: text``.
-HEADER = re.compile(rf"{_M}(?P<bracket>\[)?{_DATE}{_M}[,،]?{_M}\s{_TIME}{_M}(?(bracket)\]\s?| - )")
-_CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?")
+_DASH = rf"{_M}\s{_M}[-\u2013\u2014]{_M}\s{_M}"
+#: How messages begin, in the forms that exports have had. A file has one of them: what looks like another in it was
+#: pasted by somebody.
+FORMS = (
+    # iOS ``[date, time] name: text``; Android ``date, time - name: text``.
+    re.compile(rf"{_M}(?P<bracket>\[\s?)?{_DATE}{_M}[,،]?{_M}\s{_TIME}{_M}(?(bracket)\s?\]{_M}:?\s?|{_DASH})"),
+    # iOS until 2016 ``date, time: name: text``.
+    re.compile(rf"{_M}{_DATE}{_M}[,،]?{_M}\s{_TIME}{_M}:{_M}\s"),
+    # Copied from WhatsApp Web ``[time, date] name: text``.
+    re.compile(rf"{_M}\[\s?{_TIME}{_M}[,،]{_M}\s{_DATE}{_M}\s?\]{_M}\s?"),
+)
+_CLOCK = re.compile(rf"(\d{{1,2}}){_COLON}(\d{{2}})(?:(?:[:.]|\s?min\s?)(\d{{2}})(?:\s?s\b)?)?")
 _NUMBERS = re.compile(r"\d+")
 #: The halves of the day as phones write them, without dots and spaces.
 MORNING = frozenset("am πμ 上午 凌晨 早上 오전 午前 ص قظ öö de sa pg पूर्वाह्न".split())
 EVENING = frozenset("pm μμ 下午 中午 晚上 오후 午後 م بظ ös du ch ptg अपराह्न".split())
 #: What stands beside a time of 24 hours: "at", "o'clock".
-CLOCK = frozenset("à às klo kl om um ч".split())
+CLOCK = frozenset("à às klo kl om um ч at uhr ore ora h hrs óra год".split())
 
 #: Position of day, month and year, by order.
 ORDERS = {"dmy": (0, 1, 2), "mdy": (1, 0, 2), "ymd": (2, 1, 0)}
+
+
+def form_of(head: str) -> re.Pattern[str] | None:
+    """The form of a chat that begins with ``head``; None if it is none."""
+    return next((form for form in FORMS if form.match(head)), None)
 
 
 def open_reader(origin: Origin, options: ReadOptions) -> ChatReader:
@@ -81,14 +97,15 @@ class ChatReader:
         assert self.roles.text is not None
         self._text = COLUMNS.index(self.roles.text)
         with origin.open() as stream:
-            self._encoding = encoding_of(stream.read(SAMPLE_BYTES), options.encoding)
+            sample = stream.read(SAMPLE_BYTES)
+        self._encoding = encoding_of(sample, options.encoding)
+        self._newline = newline_of(decoded(sample, self._encoding))
         self.notes = [self._encoding.note] if self._encoding.note else []
+        self._form = self._found()
         survey = DateSurvey()
         for message in self._messages():
             if message.header is not None:
                 survey.add(message.header["date"])
-        if not survey.dates:
-            raise UnreadableArchive(f"{origin.name} is no WhatsApp chat: no line begins with a date and a time")
         self._order = options.date_order or survey.order(self.notes)
         if self._order not in ORDERS:
             raise UnreadableArchive(
@@ -118,11 +135,20 @@ class ChatReader:
             return Row(values, None, f"the message is longer than {MAX_FIELD_CHARS:,} characters")
         return Row(values, values[self._text])
 
+    def _found(self) -> re.Pattern[str]:
+        """The form of the first message."""
+        with self._origin.open() as raw:
+            forms = (form_of(line) for line, begins in _lines(raw, self._encoding, self._newline) if begins)
+            found = next((form for form in forms if form is not None), None)
+        if found is None:
+            raise NoMessages(f"{self._origin.name} is no WhatsApp chat: no line begins with a date and a time")
+        return found
+
     def _messages(self) -> Iterator[Message]:
         message = Message(None)
         with self._origin.open() as raw:
-            for line, begins in _lines(raw, self._encoding):
-                header = HEADER.match(line) if begins else None
+            for line, begins in _lines(raw, self._encoding, self._newline):
+                header = self._form.match(line) if begins else None
                 if header is not None:
                     if message.header is not None or message.chars:
                         yield message
@@ -198,10 +224,11 @@ def timestamp(date: str, time: str, order: str) -> str | None:
         return None
 
 
-def _lines(raw: BinaryIO, encoding: Encoding) -> Iterator[tuple[str, bool]]:
+def _lines(raw: BinaryIO, encoding: Encoding, newline: str) -> Iterator[tuple[str, bool]]:
     """Lines without their ends, and whether a line begins here: a long one comes in several pieces."""
     begins = True
-    with io.TextIOWrapper(raw, encoding.name, encoding.errors) as text:
+    with io.TextIOWrapper(raw, encoding.name, encoding.errors, newline=newline or None) as text:
         while line := text.readline(MAX_FIELD_CHARS):
-            yield line.removesuffix("\n"), begins
-            begins = line.endswith("\n")
+            ended = line.endswith("\n")
+            yield line.rstrip("\r\n") if ended else line, begins
+            begins = ended

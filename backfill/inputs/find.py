@@ -21,7 +21,8 @@ class Found:
     Attributes:
         path: where it is; None for standard input.
         name: what messages call it.
-        asked: the caller named this very file, so it has to be an archive; others may be something else.
+        asked: the caller named this very file, so it has to be an archive; others, from a folder or a pattern, may be
+            something else.
     """
 
     path: Path | None
@@ -73,7 +74,7 @@ def _in_pattern(pattern: str, plan: Plan) -> list[Found]:
         path = Path(match)
         if not path.is_dir():
             if not _own(path, plan):
-                found.append(Found(path, match))
+                found.append(Found(path, match, asked=False))
         elif "**" not in pattern and not _own(path, plan):
             found += _in_folder(path, plan)
     if not found:

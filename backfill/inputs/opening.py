@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from sluice.backfill.formats.base import Reader
-from sluice.backfill.formats.detect import detect, recognise
+from sluice.backfill.formats.detect import detect, plain_text, recognise
 from sluice.backfill.formats.registry import open_reader
+from sluice.backfill.formats.sms_ie import is_export
+from sluice.backfill.inputs.attachments import Neighbour, attachments
 from sluice.backfill.inputs.find import Found, find
 from sluice.backfill.inputs.packed import PackedOrigin, file_origin, member_origin
 from sluice.backfill.inputs.packing import HEAD_BYTES, packing_of
@@ -18,14 +21,19 @@ from sluice.backfill.inputs.pipe import copy_pipe, copy_stdin
 from sluice.backfill.inputs.unpacking import Unpacking
 from sluice.backfill.plan import Plan
 from sluice.backfill.stop import Stop
-from sluice.tasks.errors import UnknownFormat, UnreadableArchive
+from sluice.tasks.errors import NoMessages, UnknownFormat, UnreadableArchive
 
 #: The member that makes a ZIP an archive of SMS Import/Export.
 SMS_IE_MEMBER = "messages.ndjson"
+#: The folder beside it that holds the attachments of its messages.
+SMS_IE_DATA = "data"
 #: The member that makes a ZIP an Excel workbook.
 WORKBOOK = "xl/workbook.xml"
 #: Names that a note lists.
 LISTED = 5
+#: Formats whose columns have names that may be any.
+TABLES = frozenset({"csv", "jsonl", "parquet", "arrow", "sqlite"})
+TEXT_NAME = re.compile(r"\.te?xt(?:\.(?:gz|bz2|zst|zstd))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,20 @@ class Opening:
     origin: PackedOrigin
     format: str
     reader: Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that was found and told; ``origin`` is None for a ZIP file."""
+
+    found: Found
+    file: File
+    kind: str | None
+    origin: PackedOrigin | None
+
+    @property
+    def neighbour(self) -> Neighbour:
+        return Neighbour(self.file.path.as_posix(), self.kind, self.origin)
 
 
 def open_inputs(plan: Plan, stop: Stop) -> Inputs:
@@ -85,16 +107,33 @@ class Inputs:
         self._zips: list[ZipFile] = []
         self._skipped: list[str] = []
         self._nested: list[str] = []
+        self._tables: list[str] = []
+        self._sent: list[str] = []
+        self._refused: list[NoMessages] = []
         self.openings: list[Opening] = []
         self.files: list[File] = []
         self.notes: list[str] = []
 
     def open(self) -> None:
+        candidates = []
         for found in find(self._plan):
             self._check()
-            self._open_file(found)
+            candidates.append(self._look(found))
+        near = [candidate.neighbour for candidate in candidates if not candidate.found.asked]
+        sent = attachments(near, self._check, exported=False)
+        for candidate in candidates:
+            self._check()
+            if not candidate.found.asked and candidate.neighbour.path in sent:
+                self._sent.append(candidate.found.name)
+            else:
+                self._open_file(candidate)
         if not self.openings:
+            if self._refused:
+                raise self._refused[0]
             raise UnreadableArchive(f"{', '.join(self._plan.inputs)}: none of the files there holds messages")
+        self._note_left_out()
+
+    def _note_left_out(self) -> None:
         if self._skipped:
             self._note(
                 "skipped 1 file that holds no messages", "skipped {:,} files that hold no messages", self._skipped
@@ -104,6 +143,18 @@ class Inputs:
                 "did not look into 1 ZIP file inside another packed file",
                 "did not look into {:,} ZIP files inside other packed files",
                 self._nested,
+            )
+        if self._tables:
+            self._note(
+                "skipped 1 table without a column of texts (--text-column names one)",
+                "skipped {:,} tables without a column of texts (--text-column names one)",
+                self._tables,
+            )
+        if self._sent:
+            self._note(
+                "left out 1 file that was sent in a chat beside it (named by itself it is read)",
+                "left out {:,} files that were sent in a chat beside them (named by themselves they are read)",
+                self._sent,
             )
 
     def _note(self, one: str, many: str, names: list[str]) -> None:
@@ -118,7 +169,8 @@ class Inputs:
             with suppress(OSError):
                 archive.close()
 
-    def _open_file(self, found: Found) -> None:
+    def _look(self, found: Found) -> Candidate:
+        """Tell what a file is, without reading more of it than that takes."""
         path = self._on_disk(found)
         try:
             info = path.stat()
@@ -126,13 +178,27 @@ class Inputs:
                 kind = packing_of(file.read(HEAD_BYTES))
         except OSError as exc:
             raise UnreadableArchive(f"{found.name} cannot be read ({exc.strerror})") from exc
-        before = len(self.openings)
+        file_ = File(path, found.name, info.st_size, info.st_mtime_ns)
         if kind == "zip":
-            self._open_zip(path, found)
+            return Candidate(found, file_, "zip", None)
+        origin = file_origin(path, found.name, info.st_size, self._unpacking)
+        return Candidate(found, file_, self._kind(origin, found), origin)
+
+    def _kind(self, origin: PackedOrigin, found: Found) -> str | None:
+        options = self._plan.read
+        if not found.asked:
+            return recognise(origin, options)
+        return options.format or detect(origin, options, plain=found.path is None or is_called_text(found.name))
+
+    def _open_file(self, candidate: Candidate) -> None:
+        found, file = candidate.found, candidate.file
+        before = len(self.openings)
+        if candidate.origin is None:
+            self._open_zip(file.path, found)
         else:
-            self._open_origin(file_origin(path, found.name, info.st_size, self._unpacking), found.asked)
+            self._open_origin(candidate.origin, candidate.kind, found.asked)
         if len(self.openings) > before:
-            self.files.append(File(path, found.name, info.st_size, info.st_mtime_ns))
+            self.files.append(file)
         for opening in self.openings[before:]:
             for one in getattr(opening.reader, "beside", ()):
                 info = one.stat()
@@ -151,17 +217,20 @@ class Inputs:
             raise UnreadableArchive(f"{found.name} is neither a file nor a folder")
         return found.path
 
-    def _open_origin(self, origin: PackedOrigin, asked: bool) -> None:
-        options = self._plan.read
-        kind = options.format or (detect(origin, options) if asked else recognise(origin, options))
+    def _open_origin(self, origin: PackedOrigin, kind: str | None, asked: bool) -> None:
         if kind is None:
             nested = packing_of(origin.head(HEAD_BYTES)) == "zip"
             (self._nested if nested else self._skipped).append(origin.name)
+            return
+        try:
+            reader = open_reader(kind, origin, self._plan.read)
+        except NoMessages as exc:
+            if asked:
+                raise
+            self._refused.append(exc)
+            (self._tables if kind in TABLES else self._skipped).append(origin.name)
         else:
-            self._open_as(kind, origin)
-
-    def _open_as(self, kind: str, origin: PackedOrigin) -> None:
-        self.openings.append(Opening(origin, kind, open_reader(kind, origin, self._plan.read)))
+            self.openings.append(Opening(origin, kind, reader))
 
     def _open_zip(self, path: Path, found: Found) -> None:
         try:
@@ -172,31 +241,67 @@ class Inputs:
         members = sorted(_members(archive), key=lambda member: member.filename)
         if any(member.flag_bits & 1 for member in members):
             raise UnreadableArchive(f"{found.name} is an encrypted ZIP file: unpack it first")
-        before = len(self.openings)
-        exported = self._exported(members, found.name)
-        for member in exported or members:
+        before, refused = len(self.openings), len(self._refused)
+        for origin, kind in self._told(archive, members, found):
             self._check()
-            origin = member_origin(archive, member, found.name, self._unpacking)
-            if exported:
-                self._open_as("sms-ie", origin)
-            else:
-                self._open_origin(origin, asked=False)
-        if len(self.openings) == before and found.asked:
-            hint = ": unpack the ZIP files in it first" if self._nested else ""
-            hint = ": save an Excel workbook as CSV" if WORKBOOK in archive.namelist() else hint
-            raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages{hint}")
+            self._open_origin(origin, kind, asked=False)
+        if len(self.openings) > before:
+            return
+        if not found.asked:
+            if not members:
+                self._skipped.append(found.name)
+            return
+        if self._refused[refused:]:
+            raise self._refused[refused]
+        hint = ": unpack the ZIP files in it first" if self._nested else ""
+        hint = ": save an Excel workbook as CSV" if WORKBOOK in archive.namelist() else hint
+        raise UnknownFormat(f"none of the {len(members):,} files in {found.name} holds messages{hint}")
 
-    def _exported(self, members: list[ZipInfo], name: str) -> list[ZipInfo]:
-        """The messages among the members, if they are an archive of SMS Import / Export."""
+    def _told(
+        self, archive: ZipFile, members: list[ZipInfo], found: Found
+    ) -> Iterator[tuple[PackedOrigin, str | None]]:
+        """The members that are looked at, with their formats; what was sent in a chat among them is left out."""
+        origins = [member_origin(archive, member, found.name, self._unpacking) for member in members]
+        exports = self._exports(members, origins, found.name)
+        if exports and (self._plan.read.format is not None or all(_folder(member) == [] for member in exports)):
+            yield from ((origins[members.index(member)], "sms-ie") for member in exports)
+            return
+        told: list[Neighbour] = []
+        for member, origin in zip(members, origins, strict=True):
+            self._check()
+            if any(_is_part_of(member, export) for export in exports):
+                continue
+            kind = "sms-ie" if member in exports else recognise(origin, self._plan.read)
+            if kind is None and len(members) == 1 and found.asked and is_called_text(member.filename):
+                kind = plain_text(origin, self._plan.read)
+            told.append(Neighbour("/".join(_parts(member)), kind, origin))
+        sent = attachments(told, self._check, exported=True)
+        for one in told:
+            assert isinstance(one.origin, PackedOrigin)
+            if one.path in sent:
+                self._sent.append(one.origin.name)
+            else:
+                yield one.origin, one.kind
+
+    def _exports(self, members: list[ZipInfo], origins: list[PackedOrigin], name: str) -> list[ZipInfo]:
+        """The messages among the members that are of SMS Import / Export: at the top, or in the folders of archives
+        that were unpacked and packed again."""
         wanted = self._plan.read.format
         if wanted not in (None, "sms-ie"):
             return []
-        found = [member for member in members if _parts(member) == [SMS_IE_MEMBER]]
+        found = [
+            member
+            for member, origin in zip(members, origins, strict=True)
+            if _parts(member)[-1:] == [SMS_IE_MEMBER] and (wanted or is_export(origin))
+        ]
         if not found and wanted is not None:
-            found = [member for member in members if _parts(member)[-1:] == [SMS_IE_MEMBER]]
-            if not found:
-                raise UnreadableArchive(f"{name} holds no {SMS_IE_MEMBER}: it is no ZIP of SMS Import / Export")
+            raise UnreadableArchive(f"{name} holds no {SMS_IE_MEMBER}: it is no ZIP of SMS Import / Export")
         return found
+
+
+def is_called_text(name: str) -> bool:
+    """Whether a file's name says that it is plain text, packed or not: what is in such a file cannot."""
+    return TEXT_NAME.search(name) is not None
 
 
 def _members(archive: ZipFile) -> Iterator[ZipInfo]:
@@ -204,7 +309,7 @@ def _members(archive: ZipFile) -> Iterator[ZipInfo]:
         parts = _parts(member)
         # Not ``is_dir``, which an empty name stops.
         if (
-            not member.filename.endswith("/")
+            not member.filename.endswith(("/", "\\"))
             and parts[:1] != ["__MACOSX"]
             and not any(part.startswith(".") for part in parts)
         ):
@@ -212,5 +317,15 @@ def _members(archive: ZipFile) -> Iterator[ZipInfo]:
 
 
 def _parts(member: ZipInfo) -> list[str]:
-    """Its path, which nothing is ever written to."""
-    return [part for part in member.filename.split("/") if part not in ("", ".", "..")]
+    """Its path, which nothing is ever written to; some programs on Windows write it with backslashes."""
+    return [part for part in re.split(r"[/\\]", member.filename) if part not in ("", ".", "..")]
+
+
+def _folder(member: ZipInfo) -> list[str]:
+    return _parts(member)[:-1]
+
+
+def _is_part_of(member: ZipInfo, export: ZipInfo) -> bool:
+    """Whether it is an attachment in an export of SMS Import / Export, which has them in ``data``."""
+    folder = [*_folder(export), SMS_IE_DATA]
+    return _parts(member)[: len(folder)] == folder

@@ -9,7 +9,9 @@ import click
 
 from sluice.cli.completion import files
 
-FORMATS = ("csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "imessage", "whatsapp", "sqlite")
+FORMATS = (
+    *("csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "fossify", "imessage", "whatsapp", "sqlite", "text"),
+)
 OUTPUTS = ("csv", "tsv", "jsonl", "parquet", "sqlite")
 DEFAULT_WINDOW = 16_384
 

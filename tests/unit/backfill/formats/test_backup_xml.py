@@ -63,11 +63,11 @@ def test_a_cut_off_file_gives_its_rows_and_then_a_problem(read: Any, tail: bytes
     assert last.problem.startswith("the XML ends in the middle, at line 4")
 
 
-def test_a_broken_file_gives_its_rows_and_then_the_line(read: Any) -> None:
-    rows = list(read(document(sms("one"), b"<sms body=broken/>", sms("lost"))).rows())
-    assert [row.text for row in rows] == ["one", None]
+def test_a_broken_message_is_a_row_with_its_line(read: Any) -> None:
+    rows = list(read(document(sms("one"), b"<sms body=broken/>", sms("next"))).rows())
+    assert [row.text for row in rows] == ["one", None, "next"]
     assert "broken at line 2" in str(rows[1].problem)
-    assert "lost" not in str(rows[1].problem)
+    assert "next" not in str(rows[1].problem)
 
 
 def test_an_element_without_an_end_is_given_up(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,3 +178,117 @@ def test_texts_of_a_message_without_end_are_kept_to_the_limit(read: Any) -> None
 def test_an_encoding_that_the_parser_does_not_know_is_refused(read: Any, encoding: bytes) -> None:
     with pytest.raises(UnreadableArchive, match="encoding of texts that is not known"):
         read(b'<?xml version="1.0" encoding="' + encoding + b'"?>' + document(sms("tea")))
+
+
+def mms(number: int, inside: str = "") -> bytes:
+    part = f'<part seq="0" ct="text/plain" text="text {number}"/>{inside}'
+    return f'<mms date="1"><parts>{part}</parts><addrs><addr address="5" type="137"/></addrs></mms>\n'.encode()
+
+
+#: Messages that cannot be read, each for another reason.
+BROKEN = {
+    "a quote is not closed": b'<sms address="1" body="text date="1" />\n',
+    "the last quote is not closed": b'<sms address="1" body="text />\n',
+    "an ampersand": b'<sms address="1" body="Tom & Mia" />\n',
+    "an ampersand without spaces": b'<sms address="1" body="a&b" />\n',
+    "an angle bracket": b'<sms address="1" body="love <3" />\n',
+    "an entity that is none": b'<sms address="1" body="a&nbsp;b" />\n',
+    "a reference that is none": b'<sms address="1" body="a&#xZZ;b" />\n',
+    "an attribute twice": b'<sms address="1" address="1" body="a" />\n',
+    "no quotes": b'<sms address=1 body="a" />\n',
+    "no end of the tag": b'<sms address="1" body="a"\n',
+    "no value": b'<sms address body="a"/>\n',
+    "quotes inside": b'<sms address="1" body="say "hi" now"/>\n',
+    "no space": b'<sms address="1"body="a" />\n',
+    "an ampersand in a part": mms(2, '<part text="a & b"/>'),
+    "a part without an end": mms(2, '<part text="a">'),
+    "an mms without an end": b'<mms date="1"><parts><part seq="0" ct="text/plain" text="text 2"/>\n',
+    "a broken mms": b'<mms date="1" sub="a & b"><parts><part ct="text/plain" text="t"/></parts></mms>\n',
+    "ends in the wrong order": b"<mms><parts></mms></parts>\n",
+}
+#: Messages whose text is whole though something is wrong with them.
+WHOLE = {"no end": b'<sms body="text 2">\n', "another end": b'<sms body="text 2"></mms>\n'}
+#: What is broken between two messages.
+BETWEEN = [b"a & b\n", b"</sms>\n", b'<part text="x">\n', b"&nbsp;", b"<!-- -- x -->\n", b"<thread>\n", b"]]>"]
+
+
+@pytest.mark.parametrize("chunk", [16, 61, 1_000, 1 << 18])
+@pytest.mark.parametrize("reason", BROKEN)
+def test_a_broken_message_is_one_row_and_the_next_one_is_read(
+    read: Any, monkeypatch: pytest.MonkeyPatch, reason: str, chunk: int
+) -> None:
+    monkeypatch.setattr(backup_xml, "CHUNK_BYTES", chunk)
+    broken = BROKEN[reason]
+    for elements, texts in (
+        ([sms("1"), broken, sms("3")], ["1", None, "3"]),
+        ([broken, mms(1), sms("é")], [None, "text 1", "é"]),
+        ([sms("1"), mms(2), broken], ["1", "text 2", None]),
+        ([broken, broken, sms("1"), broken], [None, None, "1", None]),
+    ):
+        reader = read(f'<smses count="{len(elements)}">\n'.encode() + b"".join(elements) + b"</smses>")
+        rows = list(reader.rows())
+        assert [row.text for row in rows] == texts
+        assert reader.notes == []
+        assert all(row.problem is None or row.problem.startswith("the XML is broken ") for row in rows)
+
+
+@pytest.mark.parametrize("reason", WHOLE)
+@pytest.mark.parametrize("last", [sms("3"), mms(3), b""])
+def test_a_message_whose_text_is_whole_is_read_though_its_end_is_missing(read: Any, reason: str, last: bytes) -> None:
+    rows = list(read(document(sms("1"), WHOLE[reason], last)).rows())
+    assert [row.text for row in rows][:2] == ["1", "text 2"]
+    assert len(rows) == 2 + bool(last)
+    assert all(row.problem is None for row in rows)
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("last", [sms("3"), mms(3)])
+def test_what_is_broken_between_messages_is_noted_and_no_row(read: Any, between: bytes, last: bytes) -> None:
+    reader = read(document(sms("1"), between, last, sms("4")))
+    rows = list(reader.rows())
+    assert len(rows) == 3
+    assert [row.problem for row in rows] == [None] * 3
+
+
+def test_many_messages_without_an_end(read: Any) -> None:
+    rows = list(read(document(*(f'<sms body="{at}">'.encode() for at in range(2_000)))).rows())
+    assert [row.text for row in rows] == [str(at) for at in range(2_000)]
+
+
+def test_lines_are_counted_over_all_that_is_broken(read: Any) -> None:
+    problems = [row.problem for row in read(document(b"\n\n", BROKEN["no quotes"], b"\n", BROKEN["no value"])).rows()]
+    assert "at line 3 " in str(problems[0])
+    assert "at line 5 " in str(problems[1])
+
+
+def test_files_one_behind_the_other(read: Any) -> None:
+    one = b"<?xml version='1.0'?>\n" + document(sms("one"))
+    assert [row.text for row in read(one + b"\n" + one).rows()] == ["one", "one"]
+
+
+DECLARATION = b"<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\n"
+
+
+@pytest.mark.parametrize(
+    "before", [b"\n", b"\r\n \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b"\xef\xbb\xbf\xef\xbb\xbf", b"\x0c\n"]
+)
+@pytest.mark.parametrize(
+    "comment", [b"", b"<!-- of <smses> -->\n", b"<!DOCTYPE smses>\n", b"<?xml-stylesheet href='a'?>"]
+)
+def test_what_stands_before_the_document_is_no_part_of_it(read: Any, before: bytes, comment: bytes) -> None:
+    content = before + DECLARATION + comment + document(sms("Dîner? &#55357;&#56836;"))
+    assert [row.text for row in read(content).rows()] == ["Dîner? 😄"]
+
+
+def test_a_declaration_behind_a_comment(read: Any) -> None:
+    rows = list(read(b"<!-- made by x -->\n" + DECLARATION + document(sms("one"), BROKEN["no quotes"])).rows())
+    assert [row.text for row in rows] == ["one", None]
+    assert "at line 4 " in str(rows[1].problem)
+
+
+@pytest.mark.parametrize("declared", ["UTF-16", "utf-8", "us-ascii", "ISO-8859-1", "UCS-2"])
+def test_a_declaration_of_another_encoding_than_that_of_the_bytes(read: Any, declared: str) -> None:
+    text = f"<?xml version='1.0' encoding='{declared}'?>" + document(sms("Zoë, naïve")).decode()
+    assert [row.text for row in read(text.encode()).rows()] == ["Zoë, naïve"]
+    for codec in ("utf-16", "utf-32"):
+        assert [row.text for row in read(text.encode(codec)).rows()] == ["Zoë, naïve"]

@@ -1,0 +1,118 @@
+"""Plain text, a message a line."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+from sluice.backfill.columns import Column, Roles
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.row import Row
+
+COLUMNS = ("text",)
+#: Lines that are looked at for what is no message.
+LINES = 200
+#: First lines of files that are text but no messages, a line each: markup, JSON, cards, mail, keys, scripts, settings.
+_OTHER = re.compile(
+    r"""<[A-Za-z!?/] | \{\\rtf | [\[{]\s*["\[{\]}\r\n] | BEGIN[: ] | -----BEGIN | From\ \S+@ | \#! | %! | %YAML
+    | ---\s*$ | (?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID|Delivered-To):\s
+    | \[[\w .-]+\]\s*$ | \#EXTM3U | WEBVTT | PK""",
+    re.VERBOSE | re.MULTILINE,
+)
+#: Lines that begin with a date or a time: a log, or a chat in a form that is not known here.
+_DATED = re.compile(r"\W{0,3}(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?)\b")
+#: Share of the lines that begin so, or that have as many delimiters as the first one, for them to be no messages.
+MOST = 0.8
+#: So many delimiters in every line are a table.
+TABLE_DELIMITERS = 2
+
+
+def is_plain(sample: bytes, options: ReadOptions) -> bool:
+    """Whether a text that is nothing else may be one with a message a line, as far as its beginning tells."""
+    encoding = encoding_of(sample, options.encoding)
+    text = decoded(sample, encoding).lstrip("\ufeff \t\r\n")
+    if not text or "\0" in text or sum(char < " " and char not in "\t\r\n" for char in text[:4096]) > 1:
+        return False
+    if _OTHER.match(text):
+        return False
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()][:LINES]
+    if sum(_DATED.match(line) is not None for line in lines) >= MOST * len(lines):
+        return False
+    return not any(_is_table(lines, delimiter) for delimiter in "\t;|,")
+
+
+def _is_table(lines: Sequence[str], delimiter: str) -> bool:
+    count = lines[0].count(delimiter)
+    least = 1 if delimiter == "\t" else TABLE_DELIMITERS
+    return (
+        len(lines) > 1 and count >= least and sum(line.count(delimiter) == count for line in lines) >= MOST * len(lines)
+    )
+
+
+def open_reader(origin: Origin, options: ReadOptions) -> TextReader:
+    """The lines of a text; nothing is wrong with any text.
+
+    Raises:
+        UnreadableArchive: there is no such encoding, or no such column.
+    """
+    return TextReader(origin, options)
+
+
+class TextReader:
+    """One row for every line that is not blank.
+
+    Lines end in LF or CRLF, and a lone CR is a character of theirs; in files without any LF it ends them.
+    """
+
+    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+        self._origin = origin
+        with origin.open() as stream:
+            sample = stream.read(SAMPLE_BYTES)
+        self._encoding = encoding_of(sample, options.encoding)
+        self._newline = "\n" if "\n" in decoded(sample, self._encoding) else ""
+        self._blank = 0
+        self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
+        self.roles: Roles = roles_or(Roles("text"), origin.name, COLUMNS, options)
+
+    @property
+    def notes(self) -> list[str]:
+        """Complete after the last row."""
+        found = ["read as plain text, a message a line"]
+        if self._encoding.note:
+            found.append(self._encoding.note)
+        if self._blank:
+            found.append(f"{self._blank:,} blank line{'s are' if self._blank > 1 else ' is'} left out")
+        return found
+
+    def rows(self) -> Iterator[Row]:
+        rows = self._rows()
+        return rows if self._encoding.is_utf8 else map(whole, rows)
+
+    def close(self) -> None:
+        """Nothing is open between two calls of ``rows``."""
+
+    def _rows(self) -> Iterator[Row]:
+        self._blank = 0
+        with (
+            self._origin.open() as raw,
+            io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline=self._newline) as text,
+        ):
+            number = 0
+            while line := text.readline(MAX_FIELD_CHARS + 2):
+                number += 1
+                if len(line) > MAX_FIELD_CHARS and line[-1] not in "\r\n":
+                    while (rest := text.readline(MAX_FIELD_CHARS)) and rest[-1] not in "\r\n":
+                        pass
+                    yield Row([None], None, f"line {number} is longer than {MAX_FIELD_CHARS:,} characters")
+                    continue
+                message = line.rstrip("\r\n")
+                if number == 1:
+                    message = message.removeprefix("\ufeff")
+                if message.strip():
+                    yield Row([message], message)
+                else:
+                    self._blank += 1

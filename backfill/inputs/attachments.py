@@ -1,0 +1,97 @@
+"""What lies beside an exported chat because it was sent in it: no input, whatever it holds."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, encoding_of
+from sluice.backfill.inputs.origin import Origin
+
+CHAT = "whatsapp"
+#: Formats of backups and of chats, which are made by programs of their own; anything else may have been sent.
+BACKUPS = frozenset({"backup-xml", "sms-ie", "fossify", "imessage", CHAT})
+#: How WhatsApp names what it exports: ``00000012-prices.csv`` on iOS, ``DOC-20260401-WA0003.csv`` on Android.
+SENT = re.compile(r"\d{8}-.|.*-WA\d{4,}(\D|$)", re.IGNORECASE)
+#: Characters of a chat that are looked through at once, and the longest name, which may lie across two pieces.
+PIECE_CHARS, NAME_CHARS = 1 << 20, 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A file that the caller did not name: where it lies, and what it was recognised as.
+
+    Attributes:
+        path: within its folder or ZIP file, with slashes.
+        kind: its format, ``zip``, or None if it is none that holds messages.
+        origin: what to read it from; None for a ZIP file.
+    """
+
+    path: str
+    kind: str | None
+    origin: Origin | None
+
+    @property
+    def folder(self) -> PurePosixPath:
+        return PurePosixPath(self.path).parent
+
+    @property
+    def name(self) -> str:
+        return _normal(PurePosixPath(self.path).name)
+
+
+def attachments(found: Sequence[Neighbour], check: Callable[[], None], *, exported: bool) -> set[str]:
+    """The paths of those that were sent in a chat beside or above them.
+
+    Args:
+        check: called now and then while chats are read; may raise.
+        exported: they are the members of one ZIP file, such as WhatsApp makes: what is beside the chat in it and no
+            backup was sent. In a folder it is what the chat names, or what has a name that WhatsApp gives.
+    """
+    sent: set[str] = set()
+    for chat in found:
+        if chat.kind != CHAT or chat.origin is None or chat.path in sent:
+            continue
+        near = [one for one in found if _is_near(one, chat) and one.kind is not None and one.path not in sent]
+        sent.update(one.path for one in near if one.kind not in BACKUPS and _is_sent(one, chat, exported))
+        left = {one.name for one in near if one.path not in sent}
+        named = names_in(chat.origin, left, check) if left else set()
+        sent.update(one.path for one in near if one.name in named)
+    return sent
+
+
+def _is_near(one: Neighbour, chat: Neighbour) -> bool:
+    return one is not chat and one.folder.is_relative_to(chat.folder)
+
+
+def _is_sent(one: Neighbour, chat: Neighbour, exported: bool) -> bool:
+    return SENT.match(one.name) is not None or (exported and one.folder == chat.folder)
+
+
+def names_in(origin: Origin, names: Collection[str], check: Callable[[], None]) -> set[str]:
+    """Those of ``names`` that stand in a text, as words of their own; its length is no matter for the memory."""
+    left = {name: re.compile(rf"(?<![\w.-]){re.escape(name)}(?!\w)") for name in names if len(name) <= NAME_CHARS}
+    found: set[str] = set()
+    with origin.open() as stream:
+        sample = stream.read(SAMPLE_BYTES)
+    with origin.open() as stream:
+        decode = codecs.getincrementaldecoder(encoding_of(sample).name)("replace").decode
+        before = ""
+        while left and (data := stream.read(PIECE_CHARS)):
+            check()
+            text = before + _normal(decode(data))
+            here = {name for name, pattern in left.items() if name in text and pattern.search(text)}
+            found |= here
+            for name in here:
+                del left[name]
+            before = text[-NAME_CHARS - 1 :]
+    return found
+
+
+def _normal(text: str) -> str:
+    """Composed, as phones write names; Macs take them apart."""
+    return unicodedata.normalize("NFC", text)
