@@ -12,9 +12,12 @@ from celery import Celery
 from celery.app.amqp import AMQP, task_message
 
 from sluice.tasks.envelope import TASK_NAME, describe
+from sluice.tasks.transport import ServiceConnection
 
 
 class PrivateAMQP(AMQP):
+    Connection = ServiceConnection
+
     def __init__(self, app: Celery) -> None:
         super().__init__(app)
         # Protocol 1 would carry the arguments where events show them, so every message is built as protocol 2.

@@ -1,10 +1,12 @@
-"""Celery's Redis result backend, with three changes.
+"""Celery's Redis result backend, with four changes.
 
 Its URL comes from the settings and is shown without its password: Celery would keep it among the configuration that
 workers and Flower show.
 
 Celery subscribes to a result's channel at every ``apply_async`` and lets go only in ``get``; callers that submit
 and poll would leak one subscription each. ``AsyncResult.get()`` still works: it subscribes when it starts to wait.
+
+A Redis that refuses to work is away (``refusal.py``).
 
 And when a result object is thrown away, Celery unsubscribes, for which it reconnects up to 20 times, even if the
 process is ending and the server has gone. A subscription on a lost connection is gone already.
@@ -20,6 +22,7 @@ from celery import Celery
 from celery.backends.redis import RedisBackend, ResultConsumer
 
 from sluice.config.masking import masked_url
+from sluice.tasks.refusal import honest
 
 
 class CalmConsumer(ResultConsumer):
@@ -37,6 +40,11 @@ class ListeningFreeRedis(RedisBackend):
     def __init__(self, app: Celery, url: str | None = None, **options: Any) -> None:
         # Celery knows the scheme of a socket without ``redis+``.
         super().__init__(app=app, url=app.sluice_settings.backend.removeprefix("redis+"), **options)
+
+    def _get_pool(self, **params: Any) -> redis.ConnectionPool:
+        pool: redis.ConnectionPool = super()._get_pool(**params)
+        pool.connection_class = honest(pool.connection_class)
+        return pool
 
     def as_uri(self, include_password: bool = False) -> str:
         return str(self.url) if include_password else masked_url(str(self.url))

@@ -9,14 +9,19 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from sluice.tasks.refusal import honest
+
 CONNECT_TIMEOUT_S = 5.0
 
 
 def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, **options: Any) -> redis.Redis:
-    """A client for ``redis://``, ``rediss://`` or ``redis+socket:///path?virtual_host=0``; connects on first use."""
+    """A client for ``redis://``, ``rediss://`` or ``redis+socket:///path?virtual_host=0``; connects on first use.
+
+    A Redis that refuses to work, such as a replica, raises ``redis.ConnectionError``.
+    """
     if url.startswith("redis+socket://"):
         url = _unix(url)
-    return redis.Redis.from_url(
+    client = redis.Redis.from_url(
         url,
         socket_timeout=socket_timeout,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -24,6 +29,8 @@ def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, 
         health_check_interval=25,
         **options,
     )
+    client.connection_pool.connection_class = honest(client.connection_pool.connection_class)
+    return client
 
 
 def _unix(url: str) -> str:

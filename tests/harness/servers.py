@@ -35,13 +35,13 @@ class RedisServer:
             raise Missing("redis-server is not installed: run `make setup`")
         self._binary = binary
         self._folder = folder
-        self._port = free_port()
-        self.url = f"redis://{login}127.0.0.1:{self._port}/0"
+        self.port = free_port()
+        self.url = f"redis://{login}127.0.0.1:{self.port}/0"
         self._options = options
         self._child: Child | None = None
 
     def start(self) -> None:
-        options = f"--port {self._port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --save".split()
+        options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --save".split()
         command = [self._binary, *options, "", "--dir", str(self._folder), *self._options]
         self._child = Child(command, self._folder / "redis.log")
         client = redis.Redis.from_url(self.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 #: Notes that may wait for this thread; a full queue holds the model up, and so the broker.
 QUEUE_LIMIT = 32
 STATUS_INTERVAL_S = 2.0
-BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 5.0
+BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 3.0
 
 
 class Deliver(GuardedThread):
@@ -222,7 +223,7 @@ class Deliver(GuardedThread):
                     return None
                 log.warning("the %s is away (%s): next try in %.1f s", server, type(exc).__name__, wait)
                 time.sleep(wait)
-                wait = min(BACKOFF_MOST_S, wait * 2)
+                wait = random.uniform(0.5, 1) * min(BACKOFF_MOST_S, wait * 4)
 
 
 def _stored(envelope: Received) -> Stored:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import contextlib
 import time
 from queue import Empty
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from celery.utils.log import get_logger
 from kombu.transport import redis as kombu_redis
 from kombu.transport.virtual import base as virtual
 from kombu.utils.json import loads
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError, ResponseError, WatchError
 
+from sluice.tasks.transport import RedisChannel
 from sluice.worker.consumer.transport.message import RedisMessage
 
 log = get_logger(__name__)
@@ -58,7 +59,14 @@ return taken
 
 
 class NotingOnce(kombu_redis.QoS):
-    """Kombu's acknowledgements; a message that the script has noted is not noted again."""
+    """Kombu's acknowledgements; a message that the script has noted is not noted again.
+
+    What cannot be given back when a connection ends, because Redis refuses to work or is away, is given back by the
+    next connection. By itself it would come back when its visibility timeout is over.
+    """
+
+    #: Delivery tag → until when nobody else can have the message (monotonic). Main thread only.
+    left_behind: ClassVar[dict[str, float]] = {}
 
     def append(self, message: Any, delivery_tag: str) -> None:
         if self.channel.noted:
@@ -66,8 +74,42 @@ class NotingOnce(kombu_redis.QoS):
         else:
             super().append(message, delivery_tag)
 
+    def restore_unacked(self, client: Any = None) -> None:
+        held, until = list(self._delivered), time.monotonic() + self.visibility_timeout
+        try:
+            super().restore_unacked(client)
+        except Exception:
+            self.left_behind.update(dict.fromkeys(held, until))
+            raise
 
-class BulkChannel(kombu_redis.Channel):
+    def restore_left_behind(self) -> None:
+        """Give back what earlier connections could not; nothing that another worker may have by now."""
+        now = time.monotonic()
+        for tag, until in list(self.left_behind.items()):
+            if now < until:
+                self.restore_by_tag(tag)
+            del self.left_behind[tag]
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """As kombu's, which would begin again for ever while Redis lets it read and refuses the write."""
+        with self.channel.conn_or_acquire(client) as client, client.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(self.unacked_key)
+                    held = pipe.hget(self.unacked_key, tag)
+                    pipe.multi()
+                    self._remove_from_indices(tag, pipe)
+                    if held:
+                        message, exchange, routing_key = loads(held.decode())
+                        self.channel._do_restore_message(message, exchange, routing_key, pipe, leftmost)
+                    pipe.execute()
+                    return
+                except WatchError as exc:
+                    if isinstance(exc.__context__, RedisConnectionError):
+                        raise exc.__context__ from None
+
+
+class BulkChannel(RedisChannel):
     """Kombu's channel, taking many messages at once. Main thread only.
 
     Kombu's poller asks with ``_brpop_start`` and, when the socket has an answer, takes it with ``_brpop_read``.
@@ -185,3 +227,20 @@ class BulkTransport(kombu_redis.Transport):
     """Kombu's transport with that channel."""
 
     Channel = BulkChannel
+
+    def establish_connection(self) -> Any:
+        """Connect to a Redis that takes writes; to one that does not it is no use.
+
+        Raises:
+            redis.ConnectionError: there is none. Who connects waits and tries again, as if none answered.
+        """
+        established = super().establish_connection()
+        channel = self._avail_channels[0]
+        try:
+            with contextlib.suppress(ResponseError), channel.conn_or_acquire() as client:
+                client.setrange(channel.unacked_mutex_key, 0, "")  # refused as any write is, and writes nothing
+            channel.qos.restore_left_behind()
+        except BaseException:
+            self.close_connection(established)
+            raise
+        return established

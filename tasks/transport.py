@@ -1,0 +1,35 @@
+"""Broker connections of the service: kombu's, with a Redis that refuses to work counted as one that is away."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from kombu import Connection
+from kombu.transport import redis as kombu_redis
+
+from sluice.tasks.refusal import honest
+
+
+class RedisChannel(kombu_redis.Channel):
+    """Kombu's channel; see ``refusal.py``."""
+
+    def _connparams(self, *args: Any, **options: Any) -> dict[str, Any]:
+        params: dict[str, Any] = super()._connparams(*args, **options)
+        params["connection_class"] = honest(params["connection_class"])
+        return params
+
+
+class RedisTransport(kombu_redis.Transport):
+    """Kombu's transport with that channel."""
+
+    Channel = RedisChannel
+
+
+class ServiceConnection(Connection):
+    """A kombu connection that takes Sluice's transports in place of kombu's."""
+
+    TRANSPORTS: ClassVar[dict[type[Any], type[Any]]] = {kombu_redis.Transport: RedisTransport}
+
+    def get_transport_cls(self) -> Any:
+        chosen = super().get_transport_cls()
+        return self.TRANSPORTS.get(chosen, chosen)
