@@ -348,7 +348,7 @@ def _tell(results: Results) -> None:
 def _module(name: str, extra: str) -> Any:
     """The module of a measurement; raises ClickException if the extra that it needs is not installed."""
     try:
-        return import_module(f"bench.{name}")
+        return import_module(f"sluice.bench.{name}")
     except ModuleNotFoundError as exc:
         missing = exc.name or ""
         if missing.partition(".")[0] == "bench":

@@ -88,10 +88,16 @@ def place(foreign: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def service(wheel: Path, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Reply]]:
-    """``sluice up`` from the wheel, with the shipped model; call it for one HTTP request."""
+def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    """An environment with the wheel, and all that its extras ask for."""
     venv = Venv(tmp_path_factory.mktemp("service"), lent=True)
     venv.install("--no-deps", "--no-index", str(wheel))
+    return venv
+
+
+@pytest.fixture(scope="module")
+def service(venv: Venv, place: Place) -> Iterator[Callable[..., Reply]]:
+    """``sluice up`` from the wheel, with the shipped model; call it for one HTTP request."""
     port = free_port()
     env = {**place.env, "SLUICE_PORT": str(port), "SLUICE_DEVICE": "cpu", "SLUICE_MODEL_THREADS": "1"}
     log = venv.packages.parent / "up.log"
@@ -184,6 +190,17 @@ def test_what_a_client_can_do_without_the_service(client: Venv, place: Place, ar
     done = place.run(client.script("sluice"), *arguments)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+@pytest.mark.parametrize("way", [[], ["--local", "--report", "report.html"]], ids=["queue", "local"])
+def test_an_installed_backfill_runs_beside_foreign_modules(
+    venv: Venv, service: Callable[..., Reply], place: Place, way: list[str]
+) -> None:
+    out = place.folder / f"out-{len(way)}.csv"
+    (place.folder / "texts.csv").write_text("text\nsee you at 8\nWIN a prize now\n")
+    done = place.run(venv.script("sluice"), "backfill", "texts.csv", "-o", str(out), *way)
+    assert done.returncode == 0, done.stderr
+    assert out.read_text().count("sms-mini") == 2
 
 
 def test_the_version_is_that_of_the_wheel(client: Venv, place: Place, wheel: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,10 @@ FORBIDDEN = {
 }
 
 
+#: How Celery is told of a class, to be imported when it is needed.
+CLASS_BY_NAME = re.compile(r"[a-z_]+(\.[a-z_]+)*:[A-Z]")
+
+
 def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
@@ -70,11 +75,21 @@ def imported(path: Path) -> Iterator[tuple[str, int]]:
             "import_module",
             "__import__",
         ):
-            yield from (
-                (arg.value, node.lineno)
-                for arg in node.args[:1]
-                if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
-            )
+            yield from ((name, node.lineno) for arg in node.args[:1] if (name := _beginning(arg)))
+
+
+def named(path: Path) -> Iterator[tuple[str, int]]:
+    """Modules of classes that a file names in strings, with the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and CLASS_BY_NAME.match(node.value):
+            yield node.value.partition(":")[0], node.lineno
+
+
+def _beginning(argument: ast.expr) -> str:
+    """What a string begins with, as far as it stands there."""
+    if isinstance(argument, ast.JoinedStr) and argument.values:
+        argument = argument.values[0]
+    return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
 
 
 @pytest.mark.parametrize("package", sorted(ALLOWED))
@@ -108,7 +123,7 @@ def test_every_part_goes_by_its_installed_name(package: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for path in modules(package)
-        for name, line in imported(path)
+        for name, line in (*imported(path), *named(path))
         if name.partition(".")[0] in OWN
     ]
     assert not wrong, "\n".join(wrong)

@@ -9,17 +9,33 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-class GuardedThread(threading.Thread):
-    """Runs ``work`` and reports how it ended.
+class GuardedThread:
+    """Runs ``work`` in a thread of its own and reports how it ended.
+
+    It has a thread and is none: Python's own class has attributes of its own beside ours, more with every version.
 
     Args:
         name: shown in logs and debuggers.
-        on_death: called in this thread with the reason when ``work`` raises; it stops the process.
+        on_death: called in the thread with the reason when ``work`` raises; it stops the process.
     """
 
     def __init__(self, name: str, on_death: Callable[[str], None]) -> None:
-        super().__init__(name=f"sluice-{name}", daemon=True)
+        self.__thread = threading.Thread(target=self.run, name=f"sluice-{name}", daemon=True)
         self._on_death = on_death
+
+    @property
+    def name(self) -> str:
+        return self.__thread.name
+
+    def start(self) -> None:
+        self.__thread.start()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait until it has ended, or so many seconds."""
+        self.__thread.join(timeout_s)
+
+    def is_alive(self) -> bool:
+        return self.__thread.is_alive()
 
     def work(self) -> None:
         raise NotImplementedError
