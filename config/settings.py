@@ -9,7 +9,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -22,8 +22,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice.config.masking import NEXT_URL
 from sluice.config.paths import ROOT
+from sluice.config.urls import require_readable, usable
 
 PREFIX = "SLUICE_"
 OTS_PREFIX = "OTS_"
@@ -256,12 +256,9 @@ class Settings(BaseSettings):
     @field_validator("broker_url", "result_backend")
     @classmethod
     def _known_scheme(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if value is None:
-            return None
-        allowed = REDIS_SCHEMES + (AMQP_SCHEMES if info.field_name == "broker_url" else ())
-        scheme = urlsplit(value.get_secret_value()).scheme
-        if scheme not in allowed:
-            raise ValueError(f"the scheme {scheme or '(none)'!r} is not one of {', '.join(allowed)}")
+        if value is not None:
+            amqp = AMQP_SCHEMES if info.field_name == "broker_url" else ()
+            require_readable(value.get_secret_value(), REDIS_SCHEMES + amqp)
         return value
 
     @model_validator(mode="after")
@@ -312,13 +309,13 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """Broker URL in force, credentials included: never log it."""
-        return _usable(self.broker_url.get_secret_value()) if self.broker_url else self.embedded_url
+        return usable(self.broker_url.get_secret_value()) if self.broker_url else self.embedded_url
 
     @property
     def backend(self) -> str:
         """Result backend URL in force, credentials included: never log it."""
         if self.result_backend:
-            return _usable(self.result_backend.get_secret_value())
+            return usable(self.result_backend.get_secret_value())
         return self.embedded_url if self.uses_amqp else self.broker
 
     @property
@@ -340,33 +337,6 @@ def _origin(given: str) -> str:
     if not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin or "@" in parts.netloc:
         raise ValueError(f"{given.strip()!r} is no origin: give scheme://host or scheme://host:port, or * for all")
     return origin
-
-
-def _usable(url: str) -> str:
-    """``url`` as kombu, Celery and redis-py alike take it: login in front of the host, certificates checked."""
-    return ";".join(_checked(_login_in_front(one)) for one in NEXT_URL.split(url))
-
-
-def _login_in_front(url: str) -> str:
-    """``?username=`` and ``?password=``, which redis-py and Celery's backend know and kombu does not."""
-    head, _, query = url.partition("?")
-    given = dict(parse_qsl(query))
-    if not given.keys() & {"username", "password"}:
-        return url
-    scheme, _, rest = head.partition("://")
-    login, _, where = rest.rpartition("@")
-    user, _, password = login.partition(":")
-    user = quote(given.pop("username", ""), safe="") or user
-    password = quote(given.pop("password", ""), safe="") or password
-    more = f"?{urlencode(given)}" if given else ""
-    return f"{scheme}://{user}:{password}@{where}{more}"
-
-
-def _checked(url: str) -> str:
-    """A ``rediss://`` URL must say how certificates are checked; unless it does, they are."""
-    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
 def read(**overrides: object) -> Settings:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import amqp
 import redis
@@ -65,22 +66,29 @@ def _answers(client: redis.Redis) -> bool:
 
 
 class RabbitServer:
-    """A RabbitMQ node of its own: own data, own ports, own ``epmd``."""
+    """A RabbitMQ node of its own: own data, own ports, own ``epmd``.
+
+    Args:
+        password: of the user ``guest``.
+    """
 
     scheme = "amqp"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, password: str = "guest") -> None:
         script = next((path for path in RABBITMQ_SCRIPTS if path.exists()), None)
         if script is None or shutil.which("epmd") is None:
             raise Missing("rabbitmq-server is not installed: run `make setup`")
         self._script = str(script)
         self._folder = folder
         self._port, self._epmd_port = free_port(), free_port()
-        self.url = f"amqp://guest:guest@127.0.0.1:{self._port}//"
+        self._password = password
+        self.url = f"amqp://guest:{quote(password, safe='')}@127.0.0.1:{self._port}//"
         self._epmd: Child | None = None
         self._child: Child | None = None
         plugins = folder / "enabled_plugins"
         plugins.write_text("[].\n")
+        config = folder / "rabbitmq.conf"
+        config.write_text(f"default_pass = {password}\n")
         self._env = {
             "HOME": str(folder),
             "ERL_EPMD_PORT": str(self._epmd_port),
@@ -94,6 +102,7 @@ class RabbitServer:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
             "RABBITMQ_PID_FILE": str(folder / "rabbit.pid"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": str(config),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
         }
 
@@ -109,7 +118,7 @@ class RabbitServer:
         if self._child is not None and self._child.returncode is not None:
             raise RuntimeError(f"RabbitMQ ended:\n{self._child.output()[-3000:]}")
         try:
-            with amqp.Connection(f"127.0.0.1:{self._port}", connect_timeout=1):
+            with amqp.Connection(f"127.0.0.1:{self._port}", password=self._password, connect_timeout=1):
                 return True
         except (OSError, amqp.AMQPError):
             return False

@@ -1,29 +1,74 @@
-"""The text of an SMS appears in no event, no log line, no inspect answer and no result, whatever comes in."""
+"""The text of an SMS appears in no event, no log line, no inspect answer and no result, whatever comes in.
+
+The passwords of broker and results appear nowhere either: here both servers ask for one, and everything that any part
+says is searched for it.
+"""
 
 from __future__ import annotations
 
+import html
+import http.client
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from celery import Celery
 from kombu import Connection, Producer
 
+from sluice.cli.processes import environment
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
-from tests.conftest import Brokers
+from tests.conftest import Brokers, missing
 from tests.harness.broker import held, waiting
 from tests.harness.events import Events
-from tests.harness.process import wait_for
+from tests.harness.process import Child, free_port, wait_for
+from tests.harness.servers import Missing, RabbitServer, RedisServer
+from tests.harness.web import Reply, Web, exchange
 from tests.harness.worker import Worker, client_app
 from tests.integration.test_shutdown import HOLD, in_the_model
 
 #: Stands for what a person wrote.
 SECRET = "correcthorse"
+#: Of broker and result store; in a URL some of its characters are quoted.
+PASSWORD = "pl4nted/p@ss:wd"
 WAIT_S = 30
 JSON = "application/json"
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """In place of the other tests' server: one that asks for a password."""
+    try:
+        login = f":{quote(PASSWORD, safe='')}@"
+        server = RedisServer(tmp_path_factory.mktemp("redis"), "--requirepass", PASSWORD, login=login)
+    except Missing as exc:
+        missing(exc)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def rabbit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    try:
+        server = RabbitServer(tmp_path_factory.mktemp("rabbit"), PASSWORD)
+    except Missing as exc:
+        missing(exc)
+    server.start()
+    yield server
+    server.close()
+
+
+def secrets_in(told: str) -> list[str]:
+    """Which secrets are in ``told``, as they are, quoted for a URL or escaped for a page."""
+    forms = (SECRET, PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""))
+    return [form for form in forms if form in told or form in html.unescape(told)]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +84,7 @@ def worker(
     process = Worker(tmp_path_factory.mktemp("worker"), env, "-E", level=request.param).ready()
     yield process
     assert process.stop() == 0, process.output()
-    assert SECRET not in process.output()
+    assert not secrets_in(process.output())
 
 
 @pytest.fixture
@@ -137,6 +182,7 @@ def send(brokers: Brokers, body: Any, content_type: str, with_headers: dict[str,
 def everything_told(app: Celery, worker: Worker, events: Events) -> str:
     inspect = app.control.inspect([worker.hostname], timeout=5)
     answers = [inspect.active(), inspect.reserved(), inspect.scheduled(), inspect.stats(), inspect.revoked()]
+    answers += [inspect.conf(with_defaults=True), inspect.conf(), inspect.report(), inspect.active_queues()]
     return json.dumps([answers, events.seen], default=str)
 
 
@@ -169,9 +215,9 @@ def test_calls_of_every_outcome_are_told_without_their_text(app: Celery, worker:
     assert [result.state for result in gone] == ["REVOKED"] * 2
     assert [result.state for result in failed] == ["FAILURE"] * 4
     assert "classify(5 messages)" in told
-    assert SECRET not in told
+    assert not secrets_in(told)
     assert SECRET not in str(stored)
-    assert SECRET not in worker.output()
+    assert not secrets_in(worker.output())
 
 
 def test_odd_messages_harm_nothing_and_are_told_without_their_text(
@@ -185,7 +231,136 @@ def test_odd_messages_harm_nothing_and_are_told_without_their_text(
         last = app.tasks[TASK_NAME].delay("still there?")
         assert "label" in last.get(timeout=WAIT_S)
         told = everything_told(app, worker, events)
-    assert SECRET not in told
-    assert SECRET not in worker.output()
+    assert not secrets_in(told)
+    assert not secrets_in(worker.output())
     if brokers.kind == "redis":
         wait_for(lambda: held(brokers.broker.url) == 0, "all acknowledged or rejected")
+
+
+SLUICE = ("-m", "sluice.cli.main")
+CELERY = ("-m", "celery", "-A", "sluice.tasks")
+
+
+def said(env: dict[str, str], *arguments: str) -> str:
+    """All that a command of Python prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment(**env), capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_commands_show_no_password(worker: Worker, env: dict[str, str]) -> None:
+    commands = {
+        "report": (*CELERY, "report"),
+        "status": (*CELERY, "status"),
+        "stats": (*CELERY, "inspect", "stats", "--json"),
+        "conf": (*CELERY, "inspect", "conf"),
+        "config": (*SLUICE, "config"),
+        "json": (*SLUICE, "config", "--json"),
+        "predict": (*SLUICE, "predict", "hello"),
+    }
+    told = {name: said(env, *command) for name, command in commands.items()}
+    assert not {name: found for name, text in told.items() if (found := secrets_in(text))}
+    masked = {
+        "report": "results:redis",
+        "conf": "result_backend",
+        "config": "SLUICE_RESULT_BACKEND",
+        "status": "online",
+    }
+    assert all(text in told[name] for name, text in masked.items()), told
+    assert worker.hostname in told["stats"]
+
+
+def pages(port: int, *paths: str) -> list[Reply]:
+    return [exchange(http.client.HTTPConnection("127.0.0.1", port, timeout=30), "GET", path) for path in paths]
+
+
+def test_flower_shows_no_password(worker: Worker, env: dict[str, str], folder: Path) -> None:
+    port = free_port()
+    command = [sys.executable, *SLUICE, "flower", "--logging=debug"]
+    flower = Child(command, folder / "flower.log", env | {"SLUICE_FLOWER_PORT": str(port)})
+    page = f"/worker/{worker.hostname}"
+
+    def shown() -> bool:
+        try:
+            return b"result_backend" in pages(port, page)[0].body
+        except OSError:
+            return False
+
+    try:
+        wait_for(shown, "the worker's page with its configuration", 40, 0.3)
+        replies = pages(port, page, "/workers", "/workers?json=1", "/broker", "/tasks", "/metrics", "/task/none")
+    finally:
+        flower.stop()
+    assert not {number: found for number, one in enumerate(replies) if (found := secrets_in(one.body.decode()))}
+    assert not secrets_in(flower.output())
+
+
+ROUTES = ("/stats", "/status", "/health", "/readyz", "/metrics", "/jobs/none", "/openapi.json", "/none")
+
+
+def told_by_web(web: Web) -> str:
+    replies = pages(web.port, *ROUTES)
+    replies += [web.ask("POST", "/predict/", {"text": "hello"}), web.ask("POST", "/jobs", {"texts": ["hello"]})]
+    return "".join(f"{one.headers} {one.body.decode()}" for one in replies)
+
+
+def test_web_shows_no_password(worker: Worker, env: dict[str, str], folder: Path) -> None:
+    web = Web(folder, env | {"SLUICE_LOG_LEVEL": "debug"}).ready()
+    try:
+        told = told_by_web(web)
+    finally:
+        web.stop()
+    assert not secrets_in(told)
+    assert not secrets_in(web.output())
+
+
+def test_a_wrong_password_is_not_repeated(env: dict[str, str], folder: Path) -> None:
+    """Neither the wrong one, which contains the right one, nor any part that could be read off an error."""
+    wrong = {name: value.replace("wd@", "wdX@") for name, value in env.items()} | {"SLUICE_LOG_LEVEL": "debug"}
+    worker, web = Child([sys.executable, *SLUICE, "worker"], folder / "worker.log", wrong), Web(folder, wrong)
+    try:
+        archive = folder / "archive.csv"
+        archive.write_text("text\nhello\n")
+        told = [
+            said(wrong, *SLUICE, "predict", "hello"),
+            said(wrong, *SLUICE, "backfill", str(archive), "-o", str(folder / "out.csv")),
+            said(wrong, *CELERY, "inspect", "stats"),
+            said(wrong, *CELERY, "call", TASK_NAME, "--args", '["hello"]'),
+        ]
+        wait_for(lambda: listens(web), "web", 40, 0.1)
+        told.append(told_by_web(web))
+        wait_for(lambda: "rror" in worker.output() or worker.returncode is not None, "the worker's complaint", 40, 0.1)
+    finally:
+        worker.stop()
+        web.stop()
+    assert all(told)
+    assert not secrets_in("".join([*told, worker.output(), web.output()]))
+
+
+def listens(web: Web) -> bool:
+    try:
+        return web.ask("GET", "/healthz").status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:pl4/nted@h",
+        "redis://:x@h:pl4nted",
+        "amqp://u:pl4nted@[h",
+        "pl4nted:x@h",
+        "x://pl4nted@h",
+        "redis://:12#pl4@h",
+        "redis://:12?pl4@h",
+    ],
+)
+@pytest.mark.parametrize("setting", ["SLUICE_BROKER_URL", "SLUICE_RESULT_BACKEND"])
+def test_a_url_that_cannot_be_read_is_not_repeated(setting: str, url: str) -> None:
+    for command in ((*SLUICE, "config"), (*CELERY, "report")):
+        told = said({setting: url}, *command)
+        assert f"{setting}: it " in told or "the scheme" in told
+        assert "Traceback" not in told
+        assert "pl4" not in told

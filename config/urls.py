@@ -1,0 +1,64 @@
+"""URLs of broker and results: whether they can be read, and the form in which every library reads them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from sluice.config.masking import NEXT_URL
+
+UNREADABLE = "it cannot be read as a URL: in a password, write / as %2F, @ as %40, : as %3A, # as %23 and ? as %3F"
+
+
+def require_readable(url: str, schemes: Sequence[str]) -> None:
+    """Check ``url``, or each of several with ``;`` between them, before a library quotes its password in an error.
+
+    Raises:
+        ValueError: what is wrong, without any part that might be a password.
+    """
+    for one in NEXT_URL.split(url):
+        scheme, is_url, _ = one.partition("://")
+        if not is_url:
+            raise ValueError(f"it does not begin as a URL does, with one of {', '.join(schemes)} and ://")
+        if scheme not in schemes:
+            raise ValueError(f"the scheme {scheme!r} is not one of {', '.join(schemes)}")
+        if not _readable(one):
+            raise ValueError(UNREADABLE)
+
+
+def _readable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    # An "@" behind the place means that the password ended too early, unless it is a password in the query.
+    rest = parts.path + parts.fragment + ("" if "password=" in parts.query else parts.query)
+    return "@" not in rest and ";" not in parts.netloc
+
+
+def usable(url: str) -> str:
+    """``url`` as kombu, Celery and redis-py alike take it: login in front of the host, certificates checked."""
+    return ";".join(_checked(_login_in_front(one)) for one in NEXT_URL.split(url))
+
+
+def _login_in_front(url: str) -> str:
+    """``?username=`` and ``?password=``, which redis-py and Celery's backend know and kombu does not."""
+    head, _, query = url.partition("?")
+    given = dict(parse_qsl(query))
+    if not given.keys() & {"username", "password"}:
+        return url
+    scheme, _, rest = head.partition("://")
+    login, _, where = rest.rpartition("@")
+    user, _, password = login.partition(":")
+    user = quote(given.pop("username", ""), safe="") or user
+    password = quote(given.pop("password", ""), safe="") or password
+    more = f"?{urlencode(given)}" if given else ""
+    return f"{scheme}://{user}:{password}@{where}{more}"
+
+
+def _checked(url: str) -> str:
+    """A ``rediss://`` URL must say how certificates are checked; unless it does, they are."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
