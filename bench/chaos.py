@@ -3,7 +3,7 @@
 On Redis with an append-only file and on RabbitMQ, with the shipped model: one undisturbed backfill, then others whose
 own process, worker or broker is killed (``kill -9``) at random rows, or which are stopped with Ctrl-C; the same
 command carries on. Every output must be the undisturbed one's: the same rows in the same order with the same labels,
-probabilities within 1e-4, no row twice. Ends with status 1 if one is not.
+equal probabilities, no row twice. Ends with status 1 if one is not.
 
 The disturbed ones write a checkpoint every 0.05 s in place of two seconds, so that kills fall between many of them.
 """

@@ -27,8 +27,6 @@ from tests.harness.worker import Worker, environment
 FAULTS = ("backfill", "interrupt", "worker", "broker")
 FORMATS = ("csv", "jsonl", "parquet", "sqlite")
 PATIENCE_S = 300.0
-#: A batch of another shape moves the last bits of a probability.
-TOLERANCE = 1e-4
 #: The first and the last part of an archive in which nothing is killed: of the rows before it is killed at the
 #: first checkpoint, of those after it at none.
 EDGE = 0.05, 0.75
@@ -118,7 +116,7 @@ def _alike(name: str, one: Any, other: Any) -> bool:
     one, other = ("" if value is None else str(value) for value in (one, other))
     if name != "probability" or not one or not other:
         return bool(one == other)
-    return abs(float(one) - float(other)) <= TOLERANCE
+    return float(one) == float(other)
 
 
 class Stage:

@@ -1,4 +1,9 @@
-"""Attention over packed batches: the one place that must know where messages begin."""
+"""Attention over packed batches: the one place that must know where messages begin.
+
+A message's arithmetic must be its own, to the bit, whoever its neighbours are. So the rectangle in which it is computed
+has a width that follows from its length alone, and the products are plain ones: torch's fused kernel on a CPU divides
+its work by the number of messages and threads, and its sums with it.
+"""
 
 from __future__ import annotations
 
@@ -9,103 +14,116 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from sluice.worker.model.layout import Layout
+from sluice.worker.model.layout import Layout, filled
 
-LIKE_LENGTH = 1.25
-"""A group's longest message is at most this many times its shortest…"""
-LIKE_TOKENS = 4
-"""…or this many tokens longer."""
+WIDTH_STEP = 8
+"""A message is computed in a rectangle as wide as its length rounded up to this."""
 
 
 class Attention(Protocol):
     """Attention for one batch. `qkv` is (tokens, 3 * width): queries, keys and values side by side."""
 
     first: Tensor
-    """Integers (messages,): the row of each message's first token."""
+    """Integers: the row of each message's first token; what may follow is filler."""
 
     def whole(self, qkv: Tensor, heads: int) -> Tensor:
         """Every token's context, (tokens, width)."""
 
     def first_only(self, qkv: Tensor, heads: int) -> Tensor:
-        """The context of each message's first token, (messages, width)."""
+        """The context of each row of `first`, (rows, width)."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Messages of like length, a stretch of the packed matrix."""
+    """Messages whose lengths round up alike, a stretch of the packed matrix."""
 
     tokens: slice
     """Their rows in the packed matrix."""
     shape: tuple[int, int]
-    """Messages and longest length: the padded rectangle."""
+    """Messages and width: the padded rectangle."""
     rows: Tensor | None
     """Row of the stretch for every cell of the rectangle, int64 (cells,); None when no cell is padding."""
     cells: Tensor | None
     """Cell of every row of the stretch, int64 (rows,); None when no cell is padding."""
-    mask: Tensor | None
-    """Which cells are real, bool (messages, 1, 1, longest); None when all are."""
+    bias: Tensor | None
+    """0 for cells that are real and minus infinity for padding, (messages, 1, 1, width); None when all are real."""
 
 
 class GroupedAttention:
-    """Runs over groups of messages of like length, each copied into a small padded rectangle.
+    """Runs over groups of messages whose lengths round up alike, each copied into a small padded rectangle.
+
+    Rows of the packed matrix that belong to no message get a context of zeros.
 
     Args:
         layout: messages shortest first.
+        row_step: `first` gets a multiple of so many rows.
     """
 
-    def __init__(self, layout: Layout, device: torch.device) -> None:
-        self.first = torch.from_numpy(layout.starts).to(device)
+    def __init__(self, layout: Layout, device: torch.device, row_step: int) -> None:
+        self.first = torch.from_numpy(filled(layout.starts, row_step)).to(device)
         self._groups = list(make_groups(layout.lengths, layout.starts, device))
 
     def whole(self, qkv: Tensor, heads: int) -> Tensor:
-        parts = []
+        result = qkv.new_zeros(len(qkv), qkv.shape[1] // 3)
         for group in self._groups:
             query, key, value = _split(qkv, group, heads)
-            context = functional.scaled_dot_product_attention(query, key, value, attn_mask=group.mask)
-            flat = context.transpose(1, 2).reshape(-1, qkv.shape[1] // 3)
-            parts.append(flat if group.cells is None else flat.index_select(0, group.cells))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            flat = _attend(query, key, value, group.bias).transpose(1, 2).reshape(-1, result.shape[1])
+            result[group.tokens] = flat if group.cells is None else flat.index_select(0, group.cells)
+        return result
 
     def first_only(self, qkv: Tensor, heads: int) -> Tensor:
-        parts = []
+        result = qkv.new_zeros(len(self.first), qkv.shape[1] // 3)
+        begin = 0
         for group in self._groups:
             query, key, value = _split(qkv, group, heads)
-            context = functional.scaled_dot_product_attention(query[:, :, :1], key, value, attn_mask=group.mask)
-            parts.append(context.reshape(-1, qkv.shape[1] // 3))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            end = begin + group.shape[0]
+            result[begin:end] = _attend(query[:, :, :1], key, value, group.bias).reshape(-1, result.shape[1])
+            begin = end
+        return result
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """The context, shaped as `query`: (messages, heads, queries, head width)."""
+    scores = torch.matmul(query, key.transpose(-1, -2)).mul_(query.shape[-1] ** -0.5)
+    if bias is not None:
+        scores += bias
+    return torch.matmul(torch.softmax(scores, dim=-1), value)
 
 
 def _split(qkv: Tensor, group: Group, heads: int) -> tuple[Tensor, ...]:
-    """Queries, keys and values of a group, each (messages, heads, longest, head width)."""
-    messages, longest = group.shape
-    stretch = qkv[group.tokens]
+    """Queries, keys and values of a group, each float32 (messages, heads, width of the rectangle, head width).
+
+    In float32 whatever the model's precision: scores in 16 bits would be off by percents.
+    """
+    messages, width = group.shape
+    stretch = qkv[group.tokens].float()
     cells = stretch if group.rows is None else stretch.index_select(0, group.rows)
-    return cells.view(messages, longest, 3, heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+    # Laid out anew, or a message alone would lie otherwise in memory, and be multiplied by another kernel.
+    return cells.view(messages, width, 3, heads, -1).permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
 
 def make_groups(lengths: np.ndarray, starts: np.ndarray, device: torch.device) -> Iterator[Group]:
     """Cuts ascending lengths into groups; `starts` are the messages' first rows in the packed matrix."""
+    widths = -(-lengths // WIDTH_STEP) * WIDTH_STEP
     begin = 0
     while begin < len(lengths):
-        limit = max(lengths[begin] * LIKE_LENGTH, lengths[begin] + LIKE_TOKENS)
-        end = int(np.searchsorted(lengths, limit, side="right"))
-        yield _make_group(lengths[begin:end], starts[begin:end], device)
+        end = int(np.searchsorted(widths, widths[begin], side="right"))
+        yield _make_group(lengths[begin:end], starts[begin:end], int(widths[begin]), device)
         begin = end
 
 
-def _make_group(lengths: np.ndarray, starts: np.ndarray, device: torch.device) -> Group:
-    longest = int(lengths[-1])
+def _make_group(lengths: np.ndarray, starts: np.ndarray, width: int, device: torch.device) -> Group:
     first = starts - starts[0]
     total = int(first[-1] + lengths[-1])
     tokens = slice(int(starts[0]), int(starts[0]) + total)
-    shape = (len(lengths), longest)
-    rows = cells = mask = None
-    if lengths[0] != longest:
-        column = np.arange(longest)
+    shape = (len(lengths), width)
+    rows = cells = bias = None
+    if lengths[0] != width:
+        column = np.arange(width)
         real = column < lengths[:, None]
         rows = torch.from_numpy((first[:, None] + np.minimum(column, lengths[:, None] - 1)).ravel()).to(device)
         cells = torch.from_numpy(np.flatnonzero(real)).to(device)
-        mask = torch.from_numpy(real).view(shape[0], 1, 1, longest).to(device)
-    return Group(tokens, shape, rows, cells, mask)
+        padding = torch.from_numpy(~real).view(shape[0], 1, 1, width)
+        bias = torch.zeros(padding.shape).masked_fill_(padding, -torch.inf).to(device)
+    return Group(tokens, shape, rows, cells, bias)

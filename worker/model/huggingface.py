@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.hub import source
 from sluice.worker.model.labels import read_labels
 from sluice.worker.model.packed import PackedClassifier, PackedModel, packed_logits
-from sluice.worker.model.precision import int8_pays, required
+from sluice.worker.model.precision import Logits, choose, required
 from sluice.worker.model.torch_classifier import TorchClassifier, choose_device
 
 if TYPE_CHECKING:
@@ -96,22 +97,24 @@ def classifier(
 
 
 def pack(blueprint: Blueprint, precision: str | None, encoder: TextEncoder) -> tuple[PackedModel, str]:
-    """The packed model and its precision; None as precision: int8 if it agrees and pays, else float32."""
+    """The packed model and its precision; None as precision: on a CPU, the fastest that answers alike."""
     if precision == "int8":
         return PackedModel(blueprint, int8=True).eval(), "int8"
-    full = PackedModel(blueprint).eval()
+    models = {"float32": PackedModel(blueprint).eval()}
     if precision is not None:
-        return full, precision
-    cpu = torch.device("cpu")
-    made: list[PackedModel] = []
+        return models["float32"], precision
 
-    def make_int8() -> Any:
-        made.append(PackedModel(blueprint, int8=True).eval())
-        return lambda batch: packed_logits(made[0], batch, cpu)
+    def make(name: str) -> Logits:
+        # A copy: the norms of the float32 model are the library's own, and must stay as they are.
+        cheap = PackedModel(blueprint, int8=True) if name == "int8" else deepcopy(models["float32"]).bfloat16()
+        models[name] = cheap.eval()
+        return logits(name)
 
-    if int8_pays(lambda batch: packed_logits(full, batch, cpu), make_int8, encoder.encode):
-        return made[0], "int8"
-    return full, "float32"
+    def logits(name: str) -> Logits:
+        return lambda batch: packed_logits(models[name], batch, torch.device("cpu"))
+
+    chosen = choose(logits("float32"), make, encoder.encode)
+    return models[chosen], chosen
 
 
 def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncoder:

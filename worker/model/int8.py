@@ -25,6 +25,9 @@ class Int8Linear(nn.Module):
     Args:
         weight: (outputs, inputs), float32; not kept.
         bias: (outputs,).
+
+    Attributes:
+        shape: outputs and inputs.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
@@ -32,6 +35,7 @@ class Int8Linear(nn.Module):
         steps = STEPS if has_vnni() else STEPS_WITHOUT_VNNI
         scale = weight.detach().abs().amax(dim=1).clamp_min(1e-12) / steps
         rounded = torch.round(weight.detach() / scale[:, None]).to(torch.int8)
+        self.shape = (weight.shape[0], weight.shape[1])
         self._packed = torch.ops.onednn.qlinear_prepack(rounded, None)
         self._scale = scale
         self._zeros = torch.zeros(len(scale), dtype=torch.int32)

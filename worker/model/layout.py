@@ -46,6 +46,13 @@ def lay_out(batch: Sequence[list[int]], pad_id: int | None = None, *, by_length:
     return Layout(ids, positions, starts, lengths, order)
 
 
+def filled(array: np.ndarray, step: int) -> np.ndarray:
+    """Integers, with zeros behind them up to a multiple of `step`."""
+    result = np.zeros(-(-len(array) // step) * step, dtype=array.dtype)
+    result[: len(array)] = array
+    return result
+
+
 def _positions_past_padding(ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, pad_id: int) -> np.ndarray:
     """RoBERTa's rule: tokens count from `pad_id + 1`; one that has the padding's id counts nothing and stands at it."""
     real = ids != pad_id

@@ -8,6 +8,7 @@ mixture of lengths; and one plain function costs less Python than the library's 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from torch.nn import functional
 from sluice.worker.model.attention import Attention, GroupedAttention
 from sluice.worker.model.blueprint import Blueprint, Layer
 from sluice.worker.model.int8 import Int8Linear
-from sluice.worker.model.layout import lay_out
+from sluice.worker.model.layout import filled, lay_out
+from sluice.worker.model.steady import row_step
 from sluice.worker.model.torch_classifier import TorchClassifier
 
 
@@ -26,6 +28,9 @@ class PackedModel(nn.Module):
 
     Args:
         int8: the layers' matrices in eight bits; the head and the embeddings stay as they are.
+
+    Attributes:
+        row_step: its matrices get a multiple of so many rows (`steady.py`).
     """
 
     def __init__(self, blueprint: Blueprint, *, int8: bool = False) -> None:
@@ -39,9 +44,10 @@ class PackedModel(nn.Module):
         self.pooler = blueprint.pooler
         self.pooled = blueprint.pooled
         self.classifier = blueprint.classifier
+        self.row_step = 1
 
     def forward(self, ids: Tensor, positions: Tensor, attention: Attention) -> Tensor:
-        """Logits, (messages, labels), in the order of the layout. `ids` and `positions` are int64 (tokens,)."""
+        """Logits, (rows of `attention.first`, labels). `ids` and `positions` are int64 (tokens,)."""
         hidden = functional.embedding(ids, self.words) + functional.embedding(positions, self.places)
         hidden = self.embedded_norm(hidden)
         for number, layer in enumerate(self.layers, start=1):
@@ -67,7 +73,7 @@ class _Layer(nn.Module):
         self.norm = layer.norm
 
     def forward(self, hidden: Tensor, attention: Attention, last: bool) -> Tensor:
-        """`hidden` is (tokens, width); so is what comes out, or (messages, width) from the last layer."""
+        """(tokens, width) in and out; (rows of `attention.first`, width) out of the last layer."""
         qkv = self.qkv(hidden)
         context = attention.first_only(qkv, self.heads) if last else attention.whole(qkv, self.heads)
         if last:
@@ -95,17 +101,26 @@ class PackedClassifier(TorchClassifier):
     padded = False
     _model: PackedModel
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self._device.type == "cpu":
+            self._model.row_step = row_step(self._model)
+
     def logits(self, batch: Sequence[list[int]]) -> Tensor:
         """Logits, (messages, labels)."""
         return packed_logits(self._model, batch, self._device)
 
 
 def packed_logits(model: PackedModel, batch: Sequence[list[int]], device: torch.device) -> Tensor:
-    """Logits, (messages, labels), in the order of the batch."""
+    """Logits, (messages, labels), in the order of the batch.
+
+    On a CPU each message's bits are its own: the same alone, in any batch and at any place in it.
+    """
     layout = lay_out(batch, model.pad_id, by_length=True)
     assert layout.order is not None
-    ids, positions = (torch.from_numpy(array).to(device) for array in (layout.ids, layout.positions))
-    logits: Tensor = model(ids, positions, GroupedAttention(layout, device))
+    arrays = (filled(array, model.row_step) for array in (layout.ids, layout.positions))
+    ids, positions = (torch.from_numpy(array).to(device) for array in arrays)
+    logits: Tensor = model(ids, positions, GroupedAttention(layout, device, model.row_step))
     back = np.empty_like(layout.order)
     back[layout.order] = np.arange(len(back))
     return logits[torch.from_numpy(back).to(device)]

@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 NAMES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "int8"}
 """What each setting is called in `Classifier.precision`."""
 LEAST_AGREEMENT = 0.995
-"""Share of golden messages that must keep their label in eight bits."""
+"""Share of golden messages that must keep their label in a cheaper precision."""
 LEAST_GAIN = 1.2
-"""How many times faster eight bits must be."""
+"""How many times faster than float32 it must be."""
 LEAST_MESSAGE_S = 0.001
 """Seconds a message in float32 from which on saving some is worth a different answer now and then."""
 REPEATS = 3
@@ -29,7 +29,7 @@ SAMPLE = 16
 
 
 def required(precision: str, use_fp16: bool, device: torch.device, packed: bool) -> str | None:
-    """The precision that the settings decide; None where it is left to `int8_pays`.
+    """The precision that the settings decide; None where it is left to `choose`.
 
     Raises ModelUnavailable for one that this device or this model cannot run.
     """
@@ -37,7 +37,7 @@ def required(precision: str, use_fp16: bool, device: torch.device, packed: bool)
     if precision == "auto":
         if cuda:
             return "float16" if use_fp16 else "float32"
-        return None if packed and available() else "float32"
+        return None if packed else "float32"
     if precision == "fp16" and not cuda:
         raise _impossible(precision, f"needs a CUDA device, and the model runs on {device}")
     if precision == "bf16" and cuda and not torch.cuda.is_bf16_supported():
@@ -55,39 +55,62 @@ def _impossible(precision: str, why: str) -> ModelUnavailable:
     return ModelUnavailable(f"SLUICE_PRECISION={precision} {why}: set SLUICE_PRECISION to auto or another.")
 
 
-def int8_pays(full: Any, make_int8: Callable[[], Any], encode: Callable[[list[str]], list[list[int]]]) -> Any | None:
-    """The model in eight bits if it is faster and answers alike, else None; one log line says why.
+Logits = Callable[[Sequence[list[int]]], Any]
+"""Token ids of a batch to logits, (messages, labels)."""
+
+
+def candidates() -> tuple[str, ...]:
+    """The cheaper precisions that this processor multiplies in fast, as `Classifier.precision` names them."""
+    found = []
+    if has_bfloat16():
+        found.append("bfloat16")
+    if available() and product_is_fast():
+        found.append("int8")
+    return tuple(found)
+
+
+def choose(full: Logits, make: Callable[[str], Logits], encode: Callable[[list[str]], list[list[int]]]) -> str:
+    """The fastest precision that answers as float32 does; one log line says what was weighed.
 
     Args:
         full: logits of a batch, in float32.
-        make_int8: makes the same in eight bits.
+        make: the same in the precision named.
         encode: texts to token ids.
     """
-    if not product_is_fast():
-        log.info("precision float32: this processor multiplies bytes no faster")
-        return None
+    names = candidates()
+    if not names:
+        log.info("precision float32: this processor multiplies neither bytes nor bfloat16 any faster")
+        return "float32"
     messages = encode(golden_texts())
     sample = messages[:: len(messages) // SAMPLE][:SAMPLE]
     spent = _forward_s(full, sample)
     if spent < LEAST_MESSAGE_S * SAMPLE:
         log.info("precision float32: the model is light, %.2f ms a message", spent * 1e3 / SAMPLE)
-        return None
-    cheap = make_int8()
-    gain = spent / _forward_s(cheap, sample)
-    if gain < LEAST_GAIN:
-        log.info("precision float32: int8 would be only %.2f times as fast", gain)
-        return None
+        return "float32"
+    best, most, said = "float32", LEAST_GAIN, []
+    for name in names:
+        gain, agrees, words = _weigh(name, full, make(name), messages, spent / LEAST_GAIN, sample)
+        said.append(words)
+        if agrees and gain >= most:
+            best, most = name, gain
+    log.info("precision %s: %s", best, "; ".join(said))
+    return best
+
+
+def _weigh(
+    name: str, full: Logits, cheap: Logits, messages: Sequence[list[int]], most_s: float, sample: Sequence[list[int]]
+) -> tuple[float, bool, str]:
+    """How many times faster a candidate is, whether it answers alike, and both in words."""
+    took = _forward_s(cheap, sample)
+    gain = most_s * LEAST_GAIN / took
+    if took > most_s:
+        return gain, False, f"{name} would be only {gain:.2f} times as fast"
     found = agreement(full, cheap, messages)
-    verdict = "int8" if found.labels >= LEAST_AGREEMENT else "float32"
-    log.info(
-        "precision %s: int8 is %.1f times as fast; %.1f%% of %d golden labels agree, probabilities within %.3f",
-        verdict,
-        gain,
-        found.labels * 100,
-        len(messages),
-        found.difference,
+    words = (
+        f"{name} is {gain:.1f} times as fast, {found.labels * 100:.1f}% of {len(messages)} golden labels agree,"
+        f" probabilities within {found.difference:.3f}"
     )
-    return cheap if verdict == "int8" else None
+    return gain, found.labels >= LEAST_AGREEMENT, words
 
 
 def agreement(full: Any, cheap: Any, messages: Sequence[list[int]]) -> Agreement:
@@ -101,6 +124,12 @@ def product_is_fast() -> bool:
     inputs, weight = torch.randn(64, 256), torch.randn(256, 256)
     linear = Int8Linear(weight, torch.zeros(256))
     return _seconds(lambda: linear(inputs)) < 10 * _seconds(lambda: torch.nn.functional.linear(inputs, weight))
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies in bfloat16; without such units it is slower than float32."""
+    facts = torch.cpu.get_capabilities()
+    return bool(facts.get("amx_bf16") or facts.get("amx_tile") or facts.get("avx512_bf16"))
 
 
 def _forward_s(logits: Any, batch: Sequence[list[int]]) -> float:
