@@ -82,6 +82,13 @@ def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
     return f"classify({count} message{'' if count == 1 else 's'})"
 
 
+def shown(name: Any, most: int = 100) -> str:
+    """A client's own name of something as a log line may show it: one line, not endless."""
+    text = name if isinstance(name, str) else type(name).__name__
+    text = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
     """Read the arguments of a task message.
 

@@ -142,6 +142,13 @@ class TooManyDeliveries(SluiceError):
     code = "too_many_deliveries"
 
 
+class FollowUpFailed(SluiceError):
+    """A task that a caller hung on a result (link, chain, chord) cannot be sent; stored as that task's own failure."""
+
+    status = 500
+    code = "follow_up_failed"
+
+
 class ModelUnavailable(SluiceError):
     """The model cannot be had; raised at start, the message names what to set."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sluice.tasks.envelope import Entry, Message
+from sluice.tasks.envelope import Entry, Message, shown
 from sluice.tasks.errors import SluiceError
 
 
@@ -42,6 +42,11 @@ class Received:
         self.left = len(self.messages)
         self.answers = [None] * self.left
         self.id = str(self.request.id)
+
+    @property
+    def shown_id(self) -> str:
+        """The id as a log line may show it."""
+        return shown(self.id)
 
 
 Place = tuple[Received, int]

@@ -70,6 +70,7 @@ class Pipeline:
         client = connect(settings.backend)
         cache = ResultCache(self.classifier, settings.result_cache_ttl_s) if settings.result_cache_ttl_s else None
         self._deliver = Deliver(
+            app,
             ResultStore(app, client, self.hostname, settings.result_ttl_s),
             self.classifier,
             self.stats,

@@ -57,7 +57,7 @@ class Trials:
 
     Args:
         notes: the result store.
-        patiently: runs an action until the store takes it; None, or an error of its own, if nobody waits for that.
+        patiently: runs an action until the store takes it; an error of its own if nobody waits for that.
         to_batcher: gets ``Trial`` and ``Begin``.
         generation: of the broker connection now; what came over an older one is delivered again.
     """
@@ -83,7 +83,7 @@ class Trials:
     def alone(self, note: Alone) -> None:
         """Nothing else is in the model: from here on, the end of this worker is held against the piece."""
         trial = note.trial
-        if self._patiently(lambda: self._notes.note_trial(trial.envelope, (trial.first, trial.end), 1)) is not None:
+        if self._patiently(lambda: self._notes.note_trial(trial.envelope, (trial.first, trial.end), 1)):
             self._to_batcher(Begin(trial))
 
     def end(self, envelope: Received) -> None:

@@ -3,7 +3,7 @@
 Celery writes each result with a GET and a transaction of SETEX and PUBLISH. Here the SET and PUBLISH of all envelopes
 of a batch, the replies to waiting web processes and the progress of jobs go in one round trip. The guard that the GET
 gave (a repeated run must not overwrite a success) is kept where it can matter: for redelivered envelopes, which are
-looked up before they run. Results that start further work (links, chains, chords) go through Celery's own code.
+looked up before they run. What hangs on a result (links, chains, chords) is started in ``followups.py``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from typing import Any
 import orjson
 import redis
 from celery import Celery
-from celery.canvas import maybe_signature
+from celery.utils.log import get_logger
 
 from sluice.tasks import keys
-from sluice.tasks.envelope import Entry
+from sluice.tasks.envelope import Entry, shown
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
 from sluice.worker.message import Received
+from sluice.worker.outage import is_outage
 from sluice.worker.redelivery import Piece
+
+log = get_logger(__name__)
 
 #: SET and PUBLISH of many results as one command. For results of one message each, what a command costs here (packing
 #: it, reading its answer) is most of what this thread does.
@@ -45,6 +48,9 @@ end
 SEEN = "seen"
 #: Results in one call of a script: Redis does nothing else meanwhile, for about a millisecond.
 SCRIPT_RESULTS = 256
+
+#: Keys that cannot be written, of which each is told once.
+MOST_SKIPPED = 1000
 
 
 @dataclass(slots=True)
@@ -109,6 +115,7 @@ class ResultStore:
         self._ttl_s = ttl_s
         self._key_prefix = self._backend.get_key_for_task("-")[:-1]
         self._scripts = True
+        self._skipped: set[str] = set()
 
     def write(
         self,
@@ -124,27 +131,39 @@ class ResultStore:
             cached: keys and values for the result cache, kept for ``cache_ttl_s`` seconds.
 
         Raises:
-            redis.RedisError: nothing or a part was written; writing again is safe.
+            redis.RedisError: a server is away: nothing or a part was written, and writing again is safe.
         """
         pipe = self._client.pipeline(transaction=False)
         for envelope in started:
             pipe.set(self._key(envelope), self._meta(envelope, "STARTED", None, None), ex=self._ttl_s, nx=True)
         self._add_results(pipe, done)
+        self._add_values(pipe, CACHE_SCRIPT, [name for name, _ in cached], [value for _, value in cached], cache_ttl_s)
+        others = len(pipe)  # from here on keys that a client has named: they may hold anything
+        names: list[str] = []
         for stored in done:
             if stored.envelope.request.group:
-                self._add_progress(pipe, stored)
+                names += [self._add_progress(pipe, stored)] * 2
         for address, answers in answered.replies.items():
+            names += [keys.reply(address)] * 2
             pipe.rpush(keys.reply(address), orjson.dumps(answers))
             pipe.expire(keys.reply(address), REPLY_TTL_S)
-        self._add_values(pipe, CACHE_SCRIPT, [name for name, _ in cached], [value for _, value in cached], cache_ttl_s)
-        try:
-            pipe.execute()
-        except redis.exceptions.NoPermissionError:
-            if not self._scripts:
-                raise
+        outcomes = pipe.execute(raise_on_error=False)
+        if self._scripts and any(map(_no_script, outcomes[:others])):
             self._scripts = False  # this user may run no scripts: one command after the other, then
             return self.write(done, answered, started, cached, cache_ttl_s)
+        self._check(["a result"] * others + names, outcomes)
         return True
+
+    def _check(self, names: Sequence[str], outcomes: Sequence[Any]) -> None:
+        """Raise what makes writing again worth while; a key that cannot be written is left, and told once."""
+        for name, outcome in zip(names, outcomes, strict=True):
+            if not isinstance(outcome, redis.RedisError):
+                continue
+            if is_outage(outcome):
+                raise outcome
+            if name not in self._skipped and len(self._skipped) < MOST_SKIPPED:
+                self._skipped.add(name)
+                log.warning("Redis key %s cannot be written, and is left as it is: %s", shown(name), outcome)
 
     def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[Stored | None, bool, dict[Piece, int]]]:
         """For each envelope what is stored of it, if that is final; whether it has come back for the first time; and
@@ -157,11 +176,13 @@ class ResultStore:
             pipe.hincrby(name, SEEN, 1)
             pipe.hgetall(name)
             pipe.expire(name, self._ttl_s)
-        answers = pipe.execute()
+        answers = pipe.execute(raise_on_error=False)
+        self._check(["what is known of a redelivered envelope"] * len(answers), answers)
         verdicts = []
         for envelope, value, seen, noted in zip(envelopes, answers[0::4], answers[1::4], answers[2::4], strict=True):
-            stored = _stored_before(envelope, orjson.loads(value)) if value else None
-            verdicts.append((stored, seen == 1, _ends(noted)))
+            # Something else may lie there: then it has never come back.
+            known = isinstance(noted, dict)
+            verdicts.append((_stored_before(envelope, value), not known or seen == 1, _ends(noted) if known else {}))
         return verdicts
 
     def note_trial(self, envelope: Received, piece: Piece, change: int) -> bool:
@@ -169,7 +190,7 @@ class ResultStore:
         pipe = self._client.pipeline(transaction=False)
         pipe.hincrby(keys.trials(envelope.id), f"{piece[0]}:{piece[1]}", change)
         pipe.expire(keys.trials(envelope.id), self._ttl_s)
-        pipe.execute()
+        self._check([keys.trials(envelope.id)] * 2, pipe.execute(raise_on_error=False))
         return True
 
     def forget_trials(self, envelope: Received) -> bool:
@@ -214,10 +235,12 @@ class ResultStore:
             if script is STORE_SCRIPT:
                 pipe.publish(name, value)
 
-    def _add_progress(self, pipe: Any, stored: Stored) -> None:
+    def _add_progress(self, pipe: Any, stored: Stored) -> str:
+        """Two commands; returns the key they write."""
         name, (good, bad) = keys.progress(stored.envelope.request.group), stored.counts()
         pipe.hset(name, stored.envelope.id, f"{good} {bad} {time.time():.3f}")
         pipe.expire(name, self._ttl_s)
+        return name
 
     def _key(self, envelope: Received) -> bytes:
         """Celery's key of the envelope's result."""
@@ -241,38 +264,12 @@ class ResultStore:
             meta["parent_id"] = request.parent_id
         return orjson.dumps(meta)
 
-    def has_follow_up(self, stored: Stored) -> bool:
-        """Whether a client hung something on this result."""
-        embed = stored.envelope.request.embedded
-        return bool(embed.get("chord") or embed.get("callbacks") or embed.get("errbacks") or embed.get("chain"))
 
-    def follow_up(self, stored: Stored) -> bool:
-        """Start what the client hung on this result, by Celery's own means; returns True.
-
-        Raises:
-            Exception: of any class, if the client hung on something that cannot be started.
-        """
-        request = stored.envelope.request
-        embed = request.embedded
-        context = request._context
-        if stored.state == "FAILURE":
-            self._backend.mark_as_failure(stored.envelope.id, stored.error, request=context)
-        elif stored.state == "REVOKED":
-            self._backend.mark_as_revoked(stored.envelope.id, str(stored.error), request=context)
-        else:
-            self._backend.mark_as_done(stored.envelope.id, stored.result, request=context)
-            self._call_links(stored, embed)
+def _no_script(outcome: Any) -> bool:
+    """Whether a command was refused for being a script: by the user's rights, or by a server that has none."""
+    if isinstance(outcome, redis.exceptions.NoPermissionError):
         return True
-
-    def _call_links(self, stored: Stored, embed: dict[str, Any]) -> None:
-        request = stored.envelope.request
-        origin = {"parent_id": request.id, "root_id": request.root_id}
-        for callback in embed.get("callbacks") or ():
-            maybe_signature(callback, app=self._app).apply_async((stored.result,), **origin)
-        chain = list(embed.get("chain") or ())
-        if chain:
-            following = maybe_signature(chain.pop(), app=self._app)
-            following.apply_async((stored.result,), chain=chain, **origin)
+    return isinstance(outcome, redis.ResponseError) and not is_outage(outcome)
 
 
 def _ends(noted: dict[bytes, bytes]) -> dict[Piece, int]:
@@ -285,11 +282,15 @@ def _ends(noted: dict[bytes, bytes]) -> dict[Piece, int]:
     return ends
 
 
-def _stored_before(envelope: Received, meta: dict[str, Any]) -> Stored | None:
-    """The final state under Celery's key, or None."""
-    state = meta["status"]
+def _stored_before(envelope: Received, value: Any) -> Stored | None:
+    """The final state under Celery's key, or None; what is no result of Celery's is none."""
+    try:
+        meta = orjson.loads(value)
+        state, result = meta["status"], meta["result"]
+    except (ValueError, TypeError, LookupError):
+        return None
     if state == "SUCCESS":
-        return Stored(envelope, state, meta["result"])
+        return Stored(envelope, state, result)
     if state in ("FAILURE", "REVOKED"):
         return Stored(envelope, state, error=SluiceError("failed before"))
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from celery.backends import redis as celery_redis
 from celery.worker.consumer import consumer as celery_consumer
 from kombu.transport import redis as kombu_redis
 from kombu.transport.virtual import base as kombu_virtual
@@ -32,8 +33,17 @@ class BodyFilter(logging.Filter):
         return True
 
 
+class OneLineFilter(logging.Filter):
+    """Leaves the traceback out of a record that says in its line what went wrong: a chord's callback, say."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def install() -> None:
-    """Put the filter on the loggers concerned, and let kombu dump nothing: its Redis holds those messages still."""
+    """Put the filters on the loggers concerned, and let kombu dump nothing: its Redis holds those messages still."""
     celery_consumer.logger.addFilter(BodyFilter())
     kombu_redis.logger.addFilter(BodyFilter())
+    celery_redis.logger.addFilter(OneLineFilter())
     kombu_virtual.emergency_dump_state = lambda *_, **__: None

@@ -7,19 +7,21 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from functools import partial
 from queue import Empty, Full, Queue
 from typing import Any
 
 import redis
-from kombu.exceptions import OperationalError
+from celery import Celery
 
 from sluice.tasks.envelope import failed
 from sluice.tasks.errors import Revoked, SluiceError, from_code
 from sluice.worker.cache import ResultCache
 from sluice.worker.entries import Entries
+from sluice.worker.followups import FollowUps
+from sluice.worker.forwarding import Interrupted
 from sluice.worker.message import Alone, Check, Dropped, Finished, NotStored, Outcome, Received, Started
 from sluice.worker.model.base import Classifier
+from sluice.worker.outage import is_outage
 from sluice.worker.redelivery import Trials
 from sluice.worker.results import Answered, ResultStore, Stored
 from sluice.worker.stats import Stats
@@ -37,6 +39,7 @@ class Deliver(GuardedThread):
     """Stores results, answers waiting web processes and reports the worker's status.
 
     Args:
+        app: the worker's Celery app, for what clients hang on results.
         store: the result store; used in this thread only.
         classifier: for the labels and names in the answers.
         stats: written in this thread only.
@@ -50,6 +53,7 @@ class Deliver(GuardedThread):
 
     def __init__(
         self,
+        app: Celery,
         store: ResultStore,
         classifier: Classifier,
         stats: Stats,
@@ -65,6 +69,7 @@ class Deliver(GuardedThread):
         super().__init__("deliver", on_death)
         self.inbox: Queue[Any] = Queue(QUEUE_LIMIT)
         self._store = store
+        self._follow_ups = FollowUps(app, self._patiently)
         self._entries = Entries(classifier)
         self._stats = stats
         self._to_main, self._to_batcher = to_main, to_batcher
@@ -86,10 +91,12 @@ class Deliver(GuardedThread):
             self.inbox.put_nowait(Started([]))
 
     def work(self) -> None:
+        self._follow_ups.own_thread()
         while True:
             notes = self._notes()
             if notes:
-                self._deliver([note for note in notes if note is not None])
+                with contextlib.suppress(Interrupted):  # nothing of it is acknowledged, so it goes back to the broker
+                    self._deliver([note for note in notes if note is not None])
             if time.monotonic() >= self._status_due:
                 self._report()
             if notes and notes[-1] is None:
@@ -126,9 +133,8 @@ class Deliver(GuardedThread):
                     self._trials.alone(note)
         if done or answered or started or cached:
             ttl_s = self._cache.ttl_s if self._cache else 0
-            stored = self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
-            if stored:
-                self._complete([one for one in done if self._follow_up(one)])
+            self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
+            self._complete([one for one in done if self._follow_up(one)])
         checks = [note.envelope for note in notes if isinstance(note, Check)]
         if checks:
             self._check(checks)
@@ -162,17 +168,12 @@ class Deliver(GuardedThread):
         return Stored(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
 
     def _follow_up(self, stored: Stored) -> bool:
-        """Start its link or chord; False: not now, so the envelope must come again.
-
-        What a client hung on its result is the client's: a mistake in it harms nobody else.
-        """
+        """Start what hangs on it; False: not now, so the envelope must come again."""
         try:
-            if not self._store.has_follow_up(stored):
-                return True
-            return self._patiently(partial(self._store.follow_up, stored)) is not None
-        except Exception as exc:
-            log.error("%s: its link or chord cannot be started: %s", stored.envelope.id, type(exc).__name__)
-            return True
+            self._follow_ups.start(stored)
+        except Interrupted:
+            return False
+        return True
 
     def _complete(self, done: list[Stored]) -> None:
         now = time.monotonic()
@@ -180,7 +181,8 @@ class Deliver(GuardedThread):
             self._stats.envelope(stored)
             runtime = now - (stored.envelope.started or now)
             self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
-            self._trials.end(stored.envelope)
+            with contextlib.suppress(Interrupted):  # the others are done all the same
+                self._trials.end(stored.envelope)
 
     def _check(self, envelopes: list[Received]) -> None:
         """Redelivered envelopes: those with a stored result are complete, the others run.
@@ -189,8 +191,6 @@ class Deliver(GuardedThread):
         alone.
         """
         verdicts = self._patiently(lambda: self._store.redelivered(envelopes))
-        if verdicts is None:
-            return
         run = []
         for envelope, (stored, first, ends) in zip(envelopes, verdicts, strict=True):
             if stored is not None:
@@ -211,16 +211,22 @@ class Deliver(GuardedThread):
             log.warning("the result store is away (%s): no status written", type(exc).__name__)
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
-        """Run ``action`` until its server takes it, with back-off; None once hurried, so that nothing is acked."""
+        """Run ``action`` until its server takes it, with back-off; what else it raises is its own.
+
+        Raises:
+            Interrupted: the server is away, and nobody is to wait for it any more.
+        """
         wait = BACKOFF_FIRST_S
         while True:
             try:
                 return action()
-            except (redis.RedisError, OperationalError) as exc:
+            except Exception as exc:
+                if not is_outage(exc):
+                    raise
                 server = "result store" if isinstance(exc, redis.RedisError) else "broker"
                 if self._hurry:
                     log.error("the %s is away (%s): not stored, messages go back", server, type(exc).__name__)
-                    return None
+                    raise Interrupted from exc
                 log.warning("the %s is away (%s): next try in %.1f s", server, type(exc).__name__, wait)
                 time.sleep(wait)
                 wait = random.uniform(0.5, 1) * min(BACKOFF_MOST_S, wait * 4)

@@ -36,6 +36,7 @@ class Rig:
         self.main: SimpleQueue[Finished] = SimpleQueue()
         self.deaths: list[str] = []
         self.deliver = Deliver(
+            self.app,
             ResultStore(self.app, self.client, "w@test", 100),
             SimulatedClassifier(),
             self.stats,
