@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Columns of Flower's task list: the arguments are the envelope's message count, the result its label counts.
 COLUMNS = "name,state,args,result,runtime,received,worker,uuid"
+#: A worker that starts again has another name: the old one need not be shown for long.
+FORGET_WORKERS_S = 60
 
 
 @click.command(
@@ -52,7 +54,7 @@ def flower(flower_args: tuple[str, ...]) -> NoReturn:
     from sluice.cli.celery import run
 
     options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]
-    options.append(f"--tasks_columns={COLUMNS}")
+    options += [f"--tasks_columns={COLUMNS}", f"--purge_offline_workers={FORGET_WORKERS_S}"]
     status = run("--quiet", "flower", *options, *flower_args)
     _leave(status)
 

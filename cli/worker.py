@@ -30,8 +30,8 @@ Examples:
 def worker(processes: int, celery_args: tuple[str, ...]) -> int:
     """Run a worker: it loads the model, then takes envelopes from both lanes.
 
-    With several processes each has a CUDA device, or a share of the cores, and a node name (sluice-0@host, ...) of its
-    own; one that ends by itself stops the others.
+    Each worker has a node name of its own (sluice-3f9c2a@host) unless --hostname gives it one. With several processes
+    each has a CUDA device, or a share of the cores; one that ends by itself stops the others.
 
     CELERY_ARGS go to `celery worker` as they are. SIGTERM or Ctrl-C finishes what is in the model, stores and
     acknowledges it, and leaves the rest to the broker.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from celery import Celery
@@ -13,9 +14,17 @@ from sluice.tasks.lanequeue import EXCHANGE_NAME, lane_queue
 from sluice.tasks.task import Classify
 
 
+class App(Celery):
+    """Celery's app, whose workers have names of their own."""
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802  Celery's name; resolved in a worker only
+        return self.subclass_with_self("sluice.worker.consumer.node:Worker")
+
+
 def make_celery(settings: Settings) -> Celery:
     """A Celery app for ``settings``: two queues, one task, JSON only, acks after the stored result."""
-    app = Celery("sluice", amqp="sluice.tasks.amqp:PrivateAMQP", fixups=[], loader="app")
+    app = App("sluice", amqp="sluice.tasks.amqp:PrivateAMQP", fixups=[], loader="app")
     app.sluice_settings = settings
     app.backend_cls = "sluice.tasks.backend:ListeningFreeRedis"
     app.conf.update(_conf(settings))

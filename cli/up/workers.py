@@ -22,7 +22,7 @@ def make_parts(
     arguments: Sequence[str] = (),
     on_orphan: signal.Signals = signal.SIGKILL,
 ) -> list[Part]:
-    """The worker processes, not yet started; with several, each has a node name and a share of the devices of its own.
+    """The worker processes, not yet started; with several, each has a share of the devices of its own.
 
     Args:
         processes: how many; 0 for one on each CUDA device.
@@ -39,7 +39,7 @@ def make_parts(
     return [
         Part(
             f"worker-{number}",
-            sluice("worker", "--hostname", f"sluice-{number}@%h", *arguments),
+            sluice("worker", *arguments),
             grace_s=GRACE_S,
             on_orphan=on_orphan,
             env={VISIBLE: devices[number % len(devices)]} if devices else _share_of_cores(settings, count),

@@ -37,7 +37,7 @@ def test_each_device_gets_a_process(cuda: Path) -> None:
     parts = workers.make_parts(read(), 0, ["--loglevel", "error"])
     assert [part.name for part in parts] == ["worker-0", "worker-1", "worker-2"]
     assert [part.env["CUDA_VISIBLE_DEVICES"] for part in parts] == ["0", "1", "2"]
-    assert [part.command[-5:] for part in parts][1] == ["worker", "--hostname", "sluice-1@%h", "--loglevel", "error"]
+    assert [part.command[-3:] for part in parts] == [["worker", "--loglevel", "error"]] * 3
 
 
 def test_more_processes_than_devices_share_them(cuda: Path) -> None:
@@ -103,7 +103,7 @@ def test_two_processes_share_a_queue_and_stop_together(state_dir: Path) -> None:
     try:
         wait_for(lambda: child.output().count(" ready.") == 2, "both workers")
         with Client(settings) as client:
-            wait_for(lambda: working(client) == {"sluice-0", "sluice-1"}, "batches of both workers")
+            wait_for(lambda: len(working(client)) == 2, "batches of both workers")
         below = children(child.pid)
         assert child.stop(signal.SIGTERM) == 0
         wait_until_gone(below)
