@@ -59,8 +59,10 @@ def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, processe
     write_line("sluice", f"starting {others}{'' if processes is None else ', and a worker, which loads the model'}")
     if processes is not None:
         # On a Redis of our own there are no other workers to hear from, and asking for them takes a second.
-        alone = ("--without-mingle", "--without-gossip") if settings.broker_url is None else ()
-        for part in workers.make_parts(settings, processes, alone):
+        options = ["--without-mingle", "--without-gossip"] if settings.broker_url is None else []
+        if flower:
+            options.append("--task-events")  # Flower asks for them itself, but some seconds late
+        for part in workers.make_parts(settings, processes, options):
             supervisor.start(part)
     supervisor.start(Part("web", sluice("web"), grace_s=settings.sync_wait_s + 5, on_orphan=signal.SIGTERM))
     if flower:
