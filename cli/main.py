@@ -13,6 +13,7 @@ import click
 
 from sluice.cli import streams
 from sluice.cli.lazy import LazyGroup, Target
+from sluice.cli.processes import PART
 from sluice.tasks.errors import SluiceError
 
 FAILED = 1
@@ -87,6 +88,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
+    if PART not in os.environ and not {"-h", "--help", "--version"}.intersection(argv):
+        from sluice.config import names
+
+        names.tell_once(lambda line: complain(line, 0))
     try:
         status = sluice.main(args=list(argv), prog_name="sluice", standalone_mode=False)
         return status if isinstance(status, int) else 0

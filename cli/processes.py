@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from sluice.config.paths import python_path
 
 PR_SET_PDEATHSIG = 1
+#: Set for the parts of a service: what concerns its settings has been said.
+PART = "_SLUICE_PART"
 
 # Loaded before any fork: between fork and exec nothing may take a lock.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None

@@ -6,9 +6,10 @@ The first six names are also accepted with OpenTextShield's prefix ``OTS_``; a `
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice.config.complaint import complaint
 from sluice.config.paths import ROOT
 from sluice.config.urls import require_readable, usable
 
@@ -44,6 +46,7 @@ REDIS_SCHEMES = ("redis", "rediss", "redis+socket")
 AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 SOCKET_PATH_LIMIT = 100  # bytes; Linux allows 107 in sun_path, redis-server's own temporary name needs some
 
+DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 Batching = Literal["dynamic", "static", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
@@ -128,7 +131,7 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        pattern=DEVICE,
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if present",
     )
     precision: Precision = Field(
@@ -220,6 +223,21 @@ class Settings(BaseSettings):
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
 
+    @field_validator("batching", "device", "precision", "queue_type", "log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object, info: ValidationInfo) -> object:
+        lowered = value.strip().lower() if isinstance(value, str) else ""
+        choices = get_args(cls.model_fields[str(info.field_name)].annotation)
+        return lowered if lowered in choices or re.fullmatch(DEVICE, lowered) else value
+
+    @field_validator("state_dir", "archive_dir")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        try:
+            return None if value is None else value.expanduser()
+        except RuntimeError:
+            raise ValueError(f"{str(value).partition('/')[0]!r} is no user's home") from None
+
     @field_validator("api_keys", "flower_basic_auth", mode="before")
     @classmethod
     def _split_secrets(cls, value: object) -> object:
@@ -265,24 +283,24 @@ class Settings(BaseSettings):
     def _combinations(self) -> Self:
         given = self.model_fields_set
         if not self.batching_enabled and "batching" in given and self.batching != "none":
-            raise ValueError(f"BATCHING_ENABLED=false contradicts BATCHING={self.batching}: remove one of them")
+            raise ValueError(f"SLUICE_BATCHING_ENABLED=false contradicts BATCHING={self.batching}: remove one of them")
         if self.mbert_model_path is not None and "model" in given:
-            raise ValueError("MODEL and MBERT_MODEL_PATH both name a model: set only one of them")
+            raise ValueError("SLUICE_MODEL and SLUICE_MBERT_MODEL_PATH both name a model: set only one of them")
         if not self.use_fp16 and "use_fp16" in given and self.precision == "fp16":
-            raise ValueError("USE_FP16=false contradicts PRECISION=fp16: remove one of them")
+            raise ValueError("SLUICE_USE_FP16=false contradicts PRECISION=fp16: remove one of them")
         if 0 < self.max_batch_tokens < self.max_text_length:
             raise ValueError(
-                f"MAX_BATCH_TOKENS={self.max_batch_tokens} is less than MAX_TEXT_LENGTH={self.max_text_length}:"
+                f"SLUICE_MAX_BATCH_TOKENS={self.max_batch_tokens} is less than MAX_TEXT_LENGTH={self.max_text_length}:"
                 " a full-length message would never fit into a batch"
             )
         if self.sync_wait_s > self.result_ttl_s:
             raise ValueError(
-                f"SYNC_WAIT_S={self.sync_wait_s:g} is more than RESULT_TTL_S={self.result_ttl_s}:"
+                f"SLUICE_SYNC_WAIT_S={self.sync_wait_s:g} is more than RESULT_TTL_S={self.result_ttl_s}:"
                 " a result would be gone before its caller stops waiting"
             )
         if len(os.fsencode(self.redis_socket)) > SOCKET_PATH_LIMIT:
             raise ValueError(
-                f"STATE_DIR makes a socket path of {len(os.fsencode(self.redis_socket))} bytes, over the"
+                f"SLUICE_STATE_DIR makes a socket path of {len(os.fsencode(self.redis_socket))} bytes, over the"
                 f" limit of {SOCKET_PATH_LIMIT}: choose a shorter folder"
             )
         return self
@@ -351,23 +369,14 @@ def read(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as exc:
-        raise SettingsError(_one_line(exc)) from None
+        raise SettingsError(complaint(exc, Settings, PREFIX)) from None
     except UnicodeDecodeError as exc:
         raise SettingsError(f".env is not UTF-8 text: {exc.reason} at byte {exc.start}") from None
+    except OSError as exc:
+        raise SettingsError(f".env cannot be read: {exc.strerror}") from None
 
 
 @lru_cache(maxsize=1)
 def current() -> Settings:
     """The settings of this process, read once."""
     return read()
-
-
-def _one_line(exc: ValidationError) -> str:
-    parts = []
-    for error in exc.errors(include_url=False):
-        message = error["msg"].removeprefix("Value error, ")
-        name = str(error["loc"][0]) if error["loc"] else ""
-        if name and not name.startswith((PREFIX, OTS_PREFIX)):
-            name = PREFIX + name.upper()
-        parts.append(f"{name}: {message}" if name else message)
-    return "; ".join(parts)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from sluice.config.masking import NEXT_URL
 
 UNREADABLE = "it cannot be read as a URL: in a password, write / as %2F, @ as %40, : as %3A, # as %23 and ? as %3F"
+
+DATABASE = re.compile(r"/*\d*/*")
 
 
 def require_readable(url: str, schemes: Sequence[str]) -> None:
@@ -24,6 +27,10 @@ def require_readable(url: str, schemes: Sequence[str]) -> None:
             raise ValueError(f"the scheme {scheme!r} is not one of {', '.join(schemes)}")
         if not _readable(one):
             raise ValueError(UNREADABLE)
+        if urlsplit(one).port == 0:
+            raise ValueError("its port is no number from 1 to 65535")
+        if scheme in ("redis", "rediss") and not DATABASE.fullmatch(urlsplit(one).path):
+            raise ValueError("the database behind the host, as in redis://host:6379/0, is no number")
 
 
 def _readable(url: str) -> bool:

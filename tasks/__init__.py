@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in ("celery", "classify"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import logging
+
+    from sluice.config import names
     from sluice.config.settings import SettingsError, current
     from sluice.tasks.app import make_celery
     from sluice.tasks.envelope import TASK_NAME
@@ -32,5 +35,6 @@ def __getattr__(name: str) -> Any:
         app = globals().setdefault("celery", make_celery(current()))
     except SettingsError as exc:
         raise SystemExit(f"sluice: {exc}") from None
+    names.tell_once(logging.getLogger("sluice").warning)
     globals()["classify"] = app.tasks[TASK_NAME]
     return globals()[name]

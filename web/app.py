@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from sluice.config.settings import Settings, current
+from sluice.config import names
+from sluice.config.settings import Settings, SettingsError, current
 from sluice.web import docs, errors, health, jobs, predict
 from sluice.web.archives import Archives, Command
 from sluice.web.auth import Guard
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
+def _current() -> Settings:
+    """The settings; what is wrong with them is one line, under any WSGI server."""
+    try:
+        settings = current()
+    except SettingsError as exc:
+        raise SystemExit(f"sluice: {exc}") from None
+    names.tell_once(logging.getLogger("sluice").warning)
+    return settings
+
+
 def create_app(
     settings: Settings | None = None, gateway: Gateway | None = None, command: Command | None = None
 ) -> Flask:
@@ -31,7 +43,7 @@ def create_app(
         gateway: made from the settings when absent; tests pass one of their own.
         command: runs the processes that read archives; tests pass one of their own.
     """
-    settings = settings or current()
+    settings = settings or _current()
     gateway = gateway or Gateway(settings)
     archives = Archives(settings, command or Command())
     app = Flask("web", static_folder=None)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sluice.cli.processes import ends_with_parent, environment
+from sluice.cli.processes import PART, ends_with_parent, environment
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Part:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**environment(), **self.env},
+            env={**environment(), PART: "1", **self.env},
             start_new_session=True,
             preexec_fn=ends_with_parent(self.on_orphan),  # noqa: PLW1509  no other thread runs yet
         )

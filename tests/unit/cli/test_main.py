@@ -145,3 +145,29 @@ def test_other_shells_get_a_script(run: Run, shell: str) -> None:
     done = run("completion", shell)
     assert done.returncode == 0
     assert "_SLUICE_COMPLETE" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["config"], ["predict", "x"], ["worker"]])
+def test_a_misspelt_setting_is_told_once(run: Run, command: list[str]) -> None:
+    done = run(*command, SLUICE_BROKER_ULR="redis://:hunter2@host/0")
+    assert done.stderr.count("SLUICE_BROKER_ULR is no setting and has no effect; did you mean SLUICE_BROKER_URL?") == 1
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "config", "config --json", "predict --help"])
+@pytest.mark.parametrize(("lost", "why"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")])
+def test_an_answer_that_cannot_be_printed_is_no_success(arguments: str, lost: str, why: str) -> None:
+    done = shell(arguments, lost)
+    assert done.returncode == 1
+    assert done.stderr == f"sluice: standard output cannot be written: {why}\n"
+
+
+@pytest.mark.parametrize("lost", ["2>/dev/full", "2>&-", "<&-"])
+def test_complaints_that_nobody_hears_change_nothing(lost: str) -> None:
+    assert shell("config --json", lost).stdout == shell("config --json", "").stdout
+    assert shell("config --wrong", lost).returncode == 2
+
+
+def shell(arguments: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    command = f"{shlex.join(sluice())} {arguments} {redirection}"
+    return subprocess.run(["sh", "-c", command], env=environment(), capture_output=True, text=True, check=False)
