@@ -5,6 +5,7 @@ A page of a package has no files beside it: links to files of this project becom
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from setuptools import setup
 
@@ -26,7 +27,11 @@ def _installed(link: re.Match[str]) -> str:
     return place if link["text"] == link["path"] else f"{link['text']} ({place})"
 
 
+#: What an earlier build left in ./build would be packed again, files that are gone since then too.
+build_folder = TemporaryDirectory(prefix="sluice-build-")
+
 setup(
+    options={"build": {"build_base": build_folder.name}},
     long_description=page((Path(__file__).parent / "README.md").read_text(encoding="utf-8")),
     long_description_content_type="text/markdown",
 )

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,10 @@ FORBIDDEN = {
 }
 
 
+#: Distributions whose module has another name; modules that come with another; those that may be absent.
+OTHERWISE = {"scikit-learn": "sklearn", "python-dotenv": "dotenv"}
+CARRIED = {"amqp": "kombu", "werkzeug": "flask", "pydantic_core": "pydantic", "tornado": "flower"}
+OPTIONAL = {"peft", "_typeshed"}
 #: How Celery is told of a class, to be imported when it is needed.
 CLASS_BY_NAME = re.compile(r"[a-z_]+(\.[a-z_]+)*:[A-Z]")
 
@@ -127,6 +132,35 @@ def test_every_part_goes_by_its_installed_name(package: str) -> None:
         if name.partition(".")[0] in OWN
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", sorted(set(ALLOWED) - {"bench"}))
+def test_a_package_imports_nothing_that_its_extra_lacks(package: str) -> None:
+    """What is installed without the extra is the client; ``cli`` has a part of every extra."""
+    extras = {"cli": ("service", "train"), "training": ("train",)}.get(package, (package,))
+    there = _distributions("dependencies", *extras) | set(sys.stdlib_module_names) | {"sluice"}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(package)
+        for name, line in imported(path)
+        if (top := name.partition(".")[0]) not in there | OPTIONAL and CARRIED.get(top) not in there
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _distributions(*groups: str) -> set[str]:
+    """Modules of what pyproject.toml asks for in these groups, those that they are made of included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = set()
+    for group in groups:
+        for line in (
+            project["dependencies"] if group == "dependencies" else project["optional-dependencies"].get(group, ())
+        ):
+            name, _, parts = re.match(r"([\w-]+)(\[([\w,]+)\])?", line).groups()
+            found |= (
+                _distributions(*parts.split(",")) if name == "sluice" else {OTHERWISE.get(name, name.replace("-", "_"))}
+            )
+    return found
 
 
 def test_every_package_has_a_rule() -> None:
