@@ -12,7 +12,6 @@ from typing import BinaryIO
 from sluice.backfill.columns import Column, Roles
 from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
-from sluice.backfill.formats.line_ends import newline_of
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
@@ -99,7 +98,7 @@ class ChatReader:
         with origin.open() as stream:
             sample = stream.read(SAMPLE_BYTES)
         self._encoding = encoding_of(sample, options.encoding)
-        self._newline = newline_of(decoded(sample, self._encoding))
+        self._newline = "\n" if "\n" in decoded(sample, self._encoding) else ""
         self.notes = [self._encoding.note] if self._encoding.note else []
         self._form = self._found()
         survey = DateSurvey()

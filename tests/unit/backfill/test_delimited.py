@@ -388,3 +388,99 @@ def test_quotes_with_backslashes_before_them_are_found(reader: Open) -> None:
 
 def test_backslashes_in_a_file_that_doubles_quotes_are_backslashes(read: Read) -> None:
     assert [row.text for row in read('id,text\n1,"C:\\dir\\"\n2,"a ""b"" \\"\n')] == ["C:\\dir\\", 'a "b" \\']
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_lone_carriage_return_belongs_to_its_field_where_lines_end_otherwise(
+    read: Read, delimiter: str, end: str, encoding: str
+) -> None:
+    rows = [
+        ["id", "text", "date"],
+        ["1", "Your parcel\rpay 1.99", "2026"],
+        ["2", "see\r\ryou", "2027"],
+        ["3", "x", "\ry"],
+    ]
+    found = read(end.join(delimiter.join(row) for row in rows).encode(encoding) + end.encode(encoding)[-2:] * 0)
+    assert [list(row.values) for row in found] == rows[1:]
+    assert [row.text for row in found] == [row[1] for row in rows[1:]]
+    quoted = end.join(delimiter.join(f'"{field}"' for field in row) for row in [*rows, ["4", f"a{end}b\rc", "x"]])
+    assert [list(row.values) for row in read(quoted.encode(encoding))] == [*rows[1:], ["4", f"a{end}b\rc", "x"]]
+
+
+def test_rows_of_an_old_mac_behind_others_are_rows(read: Read) -> None:
+    assert [row.text for row in read("id,text\n1,one\n2,two\r3,three\r4,four\n5,five\n")] == [
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+    ]
+
+
+def test_a_file_of_an_old_mac_may_have_other_line_ends_in_its_quotes(read: Read) -> None:
+    rows = read('id,text\r1,"over\nlines"\r2,two\r3,"a\rb"\r')
+    assert [row.text for row in rows] == ["over\nlines", "two", "a\rb"]
+
+
+@pytest.mark.parametrize("char", ["\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_other_characters_that_end_lines_elsewhere_are_characters(read: Read, char: str) -> None:
+    assert [row.text for row in read(f"id,text\n1,a{char}b\n2,c\n")] == [f"a{char}b", "c"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '"sep=;"',
+        "'sep=;'",
+        'sep=";"',
+        "sep=; ",
+        "SEP=;",
+        "Sep = ;",
+        "sep=;;;;",
+        '"sep=;",,',
+        "\ufeffsep=;",
+        '\ufeff"sep=;"',
+        "\nsep=;",
+        "sep=;\n",
+    ],
+)
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_the_line_that_tells_the_delimiter_as_programs_write_it(
+    reader: Open, said: str, end: str, encoding: str
+) -> None:
+    content = f'{said}\nid;text\n1;"a; b"\n2;c, d\n'.replace("\n", end)
+    found = reader(content.encode(encoding))
+    assert names(found) == ["id", "text"]
+    assert [row.text for row in found.rows()] == ["a; b", "c, d"]
+
+
+@pytest.mark.parametrize(
+    ("said", "delimiter"), [("sep=\t", "\t"), ("sep=\\t", "\t"), ("sep=tab", "\t"), ("sep=:", ":"), ("sep=^", "^")]
+)
+def test_the_line_may_tell_any_delimiter(reader: Open, said: str, delimiter: str) -> None:
+    found = reader(f"{said}\nid{delimiter}text\n1{delimiter}a, b\n")
+    assert names(found) == ["id", "text"]
+    assert [row.text for row in found.rows()] == ["a, b"]
+
+
+HEADERLESS = [
+    "ham\tGo until jurong point, crazy\nspam\tFree entry in a weekly comp\nham\tOk lor\n",
+    "ham\tOk lor\nspam\tFree entry\nham\tFine\n",
+    "Mia\tsee you at eight o'clock\nTom\tyes\n",
+    "1\tOk\n2\tFine\n",
+]
+
+
+@pytest.mark.parametrize("content", HEADERLESS)
+def test_a_table_whose_first_row_is_a_message_loses_none_in_silence(reader: Open, content: str) -> None:
+    with pytest.raises(UnreadableArchive, match="seems to have no header") as caught:
+        reader(content, text_column="2")
+    assert content.split("\t")[1].partition("\n")[0] not in str(caught.value)
+
+
+def test_a_position_is_noted_for_the_first_line_may_be_a_row(reader: Open) -> None:
+    assert any("first line is taken for the names" in note for note in reader("a\tb\n1\tOk\n", text_column="2").notes)
+    assert reader("a\tb\n1\tOk\n", text_column="b").notes == []

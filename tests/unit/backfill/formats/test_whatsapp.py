@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from sluice.backfill.columns import Roles
 from sluice.backfill.formats import whatsapp
 from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.detect import recognise
 from sluice.backfill.formats.whatsapp import DateSurvey, timestamp
 from sluice.tasks.errors import UnreadableArchive
 
@@ -167,3 +168,62 @@ def test_other_encodings_are_read(origin: Any) -> None:
     content = "1/2/24, 10:00 - Zoë: café\n".encode("utf-16")
     (row,) = whatsapp.open_reader(origin(content), ReadOptions()).rows()
     assert row.values[3:] == ["Zoë", "café"]
+
+
+#: A date and a time as exports have had them, and the moment.
+STAMPS = [
+    ("24/3/14, 13:59:48", "2014-03-24T13:59:48"),
+    ("24/3/14 13:59:48", "2014-03-24T13:59:48"),
+    ("09/12/2012 17:03:48", "2012-12-09T17:03:48"),
+    ("24.03.14 13:59:48", "2014-03-24T13:59:48"),
+    ("24.03.2014, 13:59", "2014-03-24T13:59:00"),
+    ("2014-03-24 13:59:48", "2014-03-24T13:59:48"),
+    ("2014/03/24 13:59", "2014-03-24T13:59:00"),
+    ("24-03-14 13.59.48", "2014-03-24T13:59:48"),
+    ("24/3/14, 1:59:48 PM", "2014-03-24T13:59:48"),
+    ("24/3/14, 1:59:48\u202fPM", "2014-03-24T13:59:48"),
+    ("24/3/14, 1:59:48\u00a0p. m.", "2014-03-24T13:59:48"),
+    ("24/3/14 下午1:59:48", "2014-03-24T13:59:48"),
+    ("24.03.14, 13:59 Uhr", "2014-03-24T13:59:00"),
+    ("2014-03-24 13 h 59", "2014-03-24T13:59:00"),
+    ("2014-03-24 13 h 59 min 48 s", "2014-03-24T13:59:48"),
+    ("24/3/14 at 13:59", "2014-03-24T13:59:00"),
+]
+FORMS = ["{}: {}", "{} - {}", "{} \u2013 {}", "[{}] {}", "\u200e[{}] {}", "[{}]: {}", "\ufeff{}: {}", "\u200e{}: {}"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("stamp", "moment"), STAMPS)
+def test_every_form_of_exports_is_read(read: Any, origin: Any, form: str, stamp: str, moment: str) -> None:
+    lines = ["\u200eMessages are secured.", "Mia Example: are we on?", "Tom: yes: at\nsee you there", "Tom: now - ok"]
+    content = "".join(f"{form.format(stamp, line)}\n" for line in lines)
+    order = "ymd" if stamp.startswith("20") else "dmy"
+    assert recognise(origin(content.encode())) == "whatsapp"
+    rows = list(read(content, date_order=order).rows())
+    assert [row.values[2] for row in rows] == [moment] * 4
+    assert [row.values[3] for row in rows] == [None, "Mia Example", "Tom", "Tom"]
+    assert [row.text for row in rows][1:] == ["are we on?", "yes: at\nsee you there", "now - ok"]
+
+
+def test_what_was_copied_from_a_browser_is_read(read: Any) -> None:
+    rows = list(read("[13:59, 24/3/2014] Mia: hello\n[2:01 PM, 24/3/2014] Tom: yes\nno\n").rows())
+    assert [(row.values[2], row.values[3], row.text) for row in rows] == [
+        ("2014-03-24T13:59:00", "Mia", "hello"),
+        ("2014-03-24T14:01:00", "Tom", "yes\nno"),
+    ]
+
+
+def test_a_message_that_holds_another_form_is_one_message(read: Any) -> None:
+    text = "look:\n24/3/14, 13:59:48: Mia: hello\n[13:59, 24/3/2014] Mia: hello"
+    assert [row.text for row in read(f"[01.04.26, 18:00:01] Tom: {text}\n[01.04.26, 18:00:02] Tom: end\n").rows()] == [
+        text,
+        "end",
+    ]
+
+
+def test_a_lone_carriage_return_is_a_character_of_its_message(read: Any) -> None:
+    assert [row.text for row in read("1/2/24, 10:00 - Mia: one\rtwo\r\n1/2/24, 10:01 - Mia: three\n").rows()] == [
+        "one\rtwo",
+        "three",
+    ]
+    assert [row.text for row in read("1/2/24, 10:00 - Mia: one\r1/2/24, 10:01 - Mia: two\r").rows()] == ["one", "two"]
