@@ -18,6 +18,7 @@ from sluice.backfill.folder import RunFolder
 from sluice.backfill.line import CHUNK_ROWS, Chunk, Line
 from sluice.backfill.outputs.added import added
 from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.streamed import STDOUT
 from sluice.backfill.plan import Plan
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.row import Row
@@ -116,7 +117,9 @@ class _Run:
         columns = [*source.columns, *self._added.columns]
         self._published = folder.published(self._checkpoint.output)
         if not self._published:
-            self._writer = open_writer(plan.output_format, folder.partial, columns, self._checkpoint.writer)
+            self._writer = open_writer(
+                plan.output_format, STDOUT if plan.streamed else folder.partial, columns, self._checkpoint.writer
+            )
         self._position = 0
         self._saved_at = self._sampled_at = self._shown_at = time.monotonic()
 

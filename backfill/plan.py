@@ -22,6 +22,7 @@ class Plan:
         max_text_chars: longest text that the service accepts.
         window: most messages under way at once.
         restart: forget what an earlier run has done.
+        streamed: the rows go to standard output as they are answered, and ``target`` is only where the folder is.
         max_unpacked_bytes: most bytes that the inputs may have when unpacked; 0 for no limit.
     """
 
@@ -34,6 +35,12 @@ class Plan:
     window: int = DEFAULT_WINDOW
     restart: bool = False
     max_unpacked_bytes: int = 0
+    streamed: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What messages call the output."""
+        return "standard output" if self.streamed else str(self.target)
 
     @property
     def folder(self) -> Path:

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from sluice.backfill.folder import sync_folder
 from sluice.backfill.outputs.fault import faults_of, lost
+from sluice.backfill.outputs.streamed import STDOUT, StreamedFile
+
+
+def growing(path: Path, offset: int | None) -> AppendedFile | StreamedFile:
+    """What a writer appends to: the file ``path`` from ``offset`` on, or standard output."""
+    return StreamedFile() if path == STDOUT else AppendedFile(path, offset)
 
 
 class AppendedFile:

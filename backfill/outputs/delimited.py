@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.backfill.columns import Column
-from sluice.backfill.outputs.appended import AppendedFile
+from sluice.backfill.outputs.appended import growing
 from sluice.backfill.outputs.base import State
 from sluice.backfill.outputs.values import as_text
 
@@ -32,7 +32,7 @@ class DelimitedWriter:
 
     def __init__(self, partial: Path, columns: Sequence[Column], state: State | None, delimiter: str = ",") -> None:
         self._delimiter = delimiter
-        self._file = AppendedFile(partial, state["bytes"] if state else None)
+        self._file = growing(partial, state["bytes"] if state else None)
         if state is None:
             self.write([[column.name for column in columns]])
 

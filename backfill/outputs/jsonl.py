@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.backfill.columns import Column, unique
-from sluice.backfill.outputs.appended import AppendedFile
+from sluice.backfill.outputs.appended import growing
 from sluice.backfill.outputs.base import State
 from sluice.backfill.outputs.values import as_json, unicode
 
@@ -23,7 +23,7 @@ class JsonlWriter:
 
     def __init__(self, partial: Path, columns: Sequence[Column], state: State | None) -> None:
         self._names = unique([unicode(column.name) for column in columns])
-        self._file = AppendedFile(partial, state["bytes"] if state else None)
+        self._file = growing(partial, state["bytes"] if state else None)
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:
         """Append rows; one value per column each."""

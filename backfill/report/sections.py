@@ -278,8 +278,8 @@ def throughput(tally: Tally, labels: Labels) -> Markup:
     edges = np.linspace(0, at[-1], min(CURVE_POINTS, len(at) - 1) + 1)
     rates = np.diff(np.interp(edges, at, done)) / np.diff(edges)
     restarts = [second for second in tally.restarts if 0 < second < at[-1]]
-    mean, most = rate(done[-1], at[-1]), rate(rates.max(), 1)
-    whole = f"Rows written a second over {duration(at[-1])}: {mean} on average, {most} at most."
+    mean, most = rate(tally.rows, tally.seconds), rate(rates.max(), 1)
+    whole = f"Rows written a second: {mean} on average over {duration(tally.seconds)}; {most} in the quickest part."
     if restarts:
         times = "once" if len(restarts) == 1 else f"{len(restarts)} times"
         whole += f" The run was stopped and carried on {times} (dashed lines)."

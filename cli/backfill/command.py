@@ -25,18 +25,26 @@ Examples:
   sluice backfill exports/ 'more/*.jsonl.gz' -o classified.parquet --report report.html
   sluice backfill export.csv -o out.csv --text-column Nachricht --sender-column Von
   zcat dump.gz | sluice backfill - -o out.sqlite
+  sluice backfill messages.txt -o - | jq -r .label
   sluice backfill sms-20261105.xml -o out.jsonl --local
 """
 )
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, shell_complete=files)
 @click.option(
-    "-o", "--output", "target", required=True, metavar="OUT", type=click.Path(path_type=Path), help="The result."
+    "-o",
+    "--output",
+    "target",
+    required=True,
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="The result; - for standard output.",
 )
 @click.option(
     "--to",
+    "--output-format",
     "output_format",
     type=click.Choice(OUTPUTS),
-    help="Format of OUT.  [default: by its suffix: .csv .tsv .jsonl .ndjson .parquet .sqlite .db]",
+    help="Format of OUT.  [default: by its suffix: .csv .tsv .jsonl .ndjson .parquet .sqlite .db; jsonl for -]",
 )
 @click.option("--format", type=click.Choice(FORMATS), help="Format of IN.  [default: found out from the content]")
 @click.option(
@@ -74,12 +82,12 @@ Examples:
 def backfill(inputs: tuple[str, ...], **options: Any) -> int:
     """Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
 
-    Reads CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, iMessage chat.db and
-    WhatsApp _chat.txt, also packed as .gz, .bz2, .zst or .zip. OUT has all columns of IN, in the same order of rows,
+    Reads CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, Fossify JSON, iMessage
+    chat.db, WhatsApp _chat.txt and plain text (a message a line), also packed as .gz, .bz2, .zst or .zip. OUT has all columns of IN, in the same order of rows,
     and label, probability, model, version, error. A row that cannot be read or classified keeps its place, with the
     reason in `error`.
 
-    OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
+    OUT appears when it is complete; rows on standard output come as they are answered, and cannot be carried on. After Ctrl-C or a crash of whatever part, the same command carries on; what it
     needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them.
     """
     from sluice.cli.extras import require

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, Queue
 from types import TracebackType
@@ -44,6 +44,7 @@ class LocalCarrier:
         settings: which model, on which device, in which batches.
         stop: asked in every wait.
         scores: whether entries name the probability of every label.
+        stage: told what is being done on entry, which takes seconds.
 
     Raises:
         ModelUnavailable: (on entry) there is no model; (on ``send`` and ``receive``) it has stopped, its device is
@@ -51,10 +52,13 @@ class LocalCarrier:
         Stopped: (on entry and ``receive``) a stop was asked for.
     """
 
-    def __init__(self, settings: Settings, stop: Stop, scores: bool) -> None:
+    def __init__(
+        self, settings: Settings, stop: Stop, scores: bool, stage: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._settings = settings
         self._stop = stop
         self._scores = scores
+        self._stage = stage
         self._given_up: set[str] = set()
         # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
         self._outcomes: Queue[Outcome | None] = Queue()
@@ -63,6 +67,7 @@ class LocalCarrier:
     def __enter__(self) -> Self:
         classifier = load_classifier(self._settings)
         self._stop.check()
+        self._stage(f"measuring how fast {classifier.info.name} {classifier.info.version} is here")
         self._capacity = capacity = warm_up(classifier, self._settings)
         self._stop.check()
         self._info, self._labels = classifier.info, list(classifier.labels)

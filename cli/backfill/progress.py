@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -43,12 +44,11 @@ class Progress:
         self._notes: dict[str, float] = {}
         self._recent: list[tuple[float, int]] = []
         self._began: tuple[float, float] | None = None
-        self._live = Live(console=console, refresh_per_second=8, transient=False, auto_refresh=False)
+        self._live = Live(console=console, refresh_per_second=4, transient=False)
         self.rows = 0
 
     def __enter__(self) -> Self:
         if self._console.is_interactive:
-            # Large inputs are gone through once, or passed over, before there is anything to count.
             self._live.update(Text("looking through the input", style="dim"))
             self._live.start(refresh=True)
         return self
@@ -81,6 +81,13 @@ class Progress:
                 soft_wrap=True,
             )
 
+    def stage(self, doing: str) -> None:
+        """What is being done before there is anything to count, which may take long; shown at once."""
+        if self._console.is_interactive:
+            self._live.update(Spinner("line", Text(doing, style="dim")), refresh=True)
+        else:
+            self._console.print(f"sluice: {doing}", soft_wrap=True)
+
     def note(self, sentence: str) -> None:
         """Tell the operator something, once in a while."""
         now = time.monotonic()
@@ -89,7 +96,9 @@ class Progress:
             self._console.print(f"sluice: {sentence}", style="yellow", soft_wrap=True)
 
     def _rate(self, tally: Tally) -> float:
-        """Rows a second of the last seconds; of the whole run at its start."""
+        """Rows a second of the last seconds; of the whole run at its start, and once it is over."""
+        if tally.ended is not None:
+            return tally.rate
         (since, rows), (now, latest) = self._recent[0], self._recent[-1]
         return (latest - rows) / (now - since) if now - since > 1 else tally.rate
 
@@ -161,8 +170,8 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
-def print_summary(tally: Tally, target: str) -> None:
-    """Rows, time, rate, the share of each label, what duplicates saved, on stdout."""
+def print_summary(tally: Tally, target: str, console: Console | None = None) -> None:
+    """Rows, time, rate, the share of each label, what duplicates saved, on stdout unless ``console`` is given."""
     table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
     table.add_column("")
     table.add_column("rows", justify="right")
@@ -172,7 +181,7 @@ def print_summary(tally: Tally, target: str) -> None:
     for code, count in sorted(tally.errors.items()):
         table.add_row(f"error: {code}", f"{count:,}", percent(count, tally.rows), style="red")
     table.add_row("all", f"{tally.rows:,}", "", style="bold")
-    console = screen()
+    console = console or screen()
     console.print(table)
     if tally.saved:
         console.print(

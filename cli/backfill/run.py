@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sluice.backfill import engine
@@ -13,6 +16,7 @@ from sluice.backfill.carriers.queue import QueueCarrier
 from sluice.backfill.engine import Outcome
 from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.outputs.opening import FORMATS, format_of
+from sluice.backfill.outputs.streamed import STDOUT
 from sluice.backfill.plan import Plan
 from sluice.backfill.stop import Stop, Stopped
 from sluice.cli.backfill.progress import Progress, print_summary
@@ -23,6 +27,9 @@ from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.errors import InvalidInput, UnwritableOutput
 from sluice.tasks.server import check
+
+#: Formats that can be written without going back; the first is the one for standard output.
+STREAMED = ("jsonl", "csv", "tsv")
 
 
 def run(
@@ -46,6 +53,8 @@ def run(
         UnreadableArchive, UnwritableOutput, ChangedRun: see ``engine.run``.
         ServiceNotRunning, BrokerUnavailable: there is nobody to ask.
     """
+    if target == STDOUT:
+        _check_stream(output_format, report)
     plan = Plan(
         inputs=inputs,
         target=_file(target),
@@ -55,6 +64,7 @@ def run(
         max_text_chars=settings.max_text_chars,
         window=window,
         restart=restart,
+        streamed=target == STDOUT,
     )
     if report is not None:
         _check_report(report, target)
@@ -63,6 +73,8 @@ def run(
         for error in check(make_celery(settings)):
             raise error
     console = screen(stderr=True)
+    if plan.streamed and sys.stdout.isatty():
+        console.is_interactive = False  # rows and a bar would overwrite each other
     log_to(console)
     stop = Stop()
     stop.install()
@@ -76,13 +88,14 @@ def run(
             _write_report(report, plan, outcome, include_text)
 
     try:
-        with _carrier(settings, local, lane, scores, display, stop) as carrier, display:
+        with _target(plan) as plan, display, _carrier(settings, local, lane, scores, display, stop) as carrier:
+            display.stage("looking through the input")
             outcome = engine.run(plan, carrier, display, stop, afterwards)
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
     try:
-        print_summary(outcome.tally, str(target))
+        print_summary(outcome.tally, plan.shown, console if plan.streamed else None)
         if report is not None:
             screen().print(f"report: {report}", soft_wrap=True)
         sys.stdout.flush()
@@ -94,6 +107,8 @@ def run(
 def stopped_sentence(plan: Plan, rows: int) -> str:
     """What a stop leaves; ``rows`` are written, 0 if the run was stopped before it knew."""
     after = f" after {rows:,} rows" if rows else ""
+    if plan.streamed:
+        return f"stopped{after}; what goes to standard output cannot be carried on: the same command begins anew"
     if not plan.folder.exists():
         return f"stopped{after}; nothing is left behind"
     command = "the same command without --restart" if plan.restart else "the same command"
@@ -104,14 +119,35 @@ def _carrier(
     settings: Settings, local: bool, lane: str, scores: bool, display: Progress, stop: Stop
 ) -> AbstractContextManager[Carrier]:
     if local:
+        display.stage("loading the model")
         from sluice.cli.backfill.local import LocalCarrier
 
-        return LocalCarrier(settings, stop, scores)
+        return LocalCarrier(settings, stop, scores, display.stage)
     return QueueCarrier(settings, lane=lane, scores=scores, note=display.note, stop=stop)
 
 
+@contextmanager
+def _target(plan: Plan) -> Iterator[Plan]:
+    """``plan``; one that goes to standard output gets a folder for as long as it runs, since nobody can carry it on."""
+    if not plan.streamed:
+        yield plan
+        return
+    with tempfile.TemporaryDirectory(prefix="sluice-") as folder:
+        yield replace(plan, target=Path(folder) / "output")
+
+
+def _check_stream(output_format: str | None, report: Path | None) -> None:
+    if output_format not in (None, *STREAMED):
+        raise InvalidInput(
+            f"{output_format} cannot go to standard output: --to takes {', '.join(STREAMED)} there, or name a file",
+            {"field": "--to"},
+        )
+    if report is not None:
+        raise InvalidInput("--report reads the finished output: name a file for it with -o", {"field": "--report"})
+
+
 def _format(target: Path) -> str:
-    found = format_of(target)
+    found = STREAMED[0] if target == STDOUT else format_of(target)
     if found is None:
         raise InvalidInput(
             f"{target} does not say which format is wanted: end it in .csv, .tsv, .jsonl, .parquet or .sqlite,"
@@ -123,10 +159,8 @@ def _format(target: Path) -> str:
 
 def _file(target: Path) -> Path:
     """The file that ``target`` stands for: a link to one shall not be replaced by another."""
-    if str(target) == "-":
-        raise UnwritableOutput(
-            "the output cannot go to standard output, for it appears when it is complete: name a file"
-        )
+    if target == STDOUT:
+        return target
     try:
         if target.is_dir():
             raise UnwritableOutput(f"{target} is a folder: name a file in it")

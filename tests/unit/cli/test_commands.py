@@ -128,7 +128,8 @@ def test_backfill_writes_into_the_file_behind_a_link(
         (["absent.csv", "-o", "out.csv"], "absent.csv cannot be read (No such file or directory)"),
         (["in.csv", "-o", "no/out.csv"], "no/out.csv cannot be written (No such file or directory)"),
         (["in.csv", "-o", "."], "is a folder"),
-        (["in.csv", "-o", "-", "--to", "csv"], "name a file"),
+        (["in.csv", "-o", "-", "--to", "parquet"], "parquet cannot go to standard output"),
+        (["in.csv", "-o", "-", "--report", "page.html"], "name a file for it with -o"),
         (["in.csv", "-o", f"{300 * 'o'}.csv"], "cannot be written (File name too long)"),
         (["in.csv", "-o", "out.csv", "--report", 300 * "r"], "cannot be written (File name too long)"),
         (["in.csv", "-o", "out.csv", "--report", "./out.csv"], "is the output"),
@@ -183,3 +184,69 @@ def test_backfill_without_a_broker(run: Run, source: Path, tmp_path: Path) -> No
     assert sum(after[0][f"score_{label}"] for label in ("ham", "spam", "phishing")) == pytest.approx(1, abs=1e-4)
     page = (tmp_path / "page.html").read_text()
     assert "message 1" not in page
+
+
+@pytest.mark.parametrize("local", [[], ["--local"]])
+@pytest.mark.parametrize("output_format", [None, "csv", "tsv", "jsonl"])
+def test_backfill_writes_rows_to_standard_output_and_everything_else_to_the_other_one(
+    run: Run, env: dict[str, str], tmp_path: Path, local: list[str], output_format: str | None
+) -> None:
+    wanted = ["--output-format", output_format] if output_format else []
+    done = run("backfill", "-", "-o", "-", *wanted, *local, stdin="see you\n\nPOISON\nsee you\n", **env)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    if output_format in (None, "jsonl"):
+        rows = [json.loads(line) for line in lines]
+    else:
+        rows = list(csv.DictReader(lines, delimiter="\t" if output_format == "tsv" else ","))
+    assert [row["text"] for row in rows] == ["see you", "POISON", "see you"]
+    assert [bool(row["label"]) for row in rows] == [True, False, True]
+    assert "1 blank line is left out" in done.stderr
+    assert "see you" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_of_standard_output_that_goes_ends_the_backfill_in_silence(env: dict[str, str], source: Path) -> None:
+    child = subprocess.Popen(
+        sluice("backfill", "in.csv", "-o", "-", "--window", "1"),
+        cwd=source.parent,
+        env=environment(SLUICE_MODEL=MODEL, **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    first = child.stdout.readline()
+    child.stdout.close()
+    complaints = child.stderr.read().decode()
+    child.stderr.close()
+    assert child.wait(60) == 1
+    assert json.loads(first)["id"] == "0"
+    assert "Traceback" not in complaints
+    assert [path.name for path in source.parent.iterdir()] == ["in.csv"]
+
+
+def test_standard_output_that_is_full_is_an_error(env: dict[str, str], source: Path) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            sluice("backfill", "in.csv", "-o", "-"),
+            cwd=source.parent,
+            env=environment(SLUICE_MODEL=MODEL, **env),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "standard output cannot be written (No space left on device)" in done.stderr
+
+
+def test_a_local_backfill_says_from_the_start_what_it_does(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("see you\n")
+    done = run("backfill", "a.txt", "-o", "out.csv", "--local")
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("sluice: ")]
+    assert said[0] == "sluice: loading the model"
+    assert said[1].startswith("sluice: measuring how fast ")
+    assert said[2] == "sluice: looking through the input"

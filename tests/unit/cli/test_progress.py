@@ -94,3 +94,29 @@ def test_names_that_the_terminal_cannot_show_are_escaped(monkeypatch: pytest.Mon
     sys.stdout.flush()
     assert b"written to gr\\xfc\\udce9e.csv" in sink.getvalue()
     assert sink.getvalue().endswith(b"done\n")
+
+
+def test_what_is_done_first_is_said_at_once() -> None:
+    console = terminal(80)
+    with Progress(console) as progress:
+        progress.stage("loading the model")
+        assert any("loading the model" in line for line in lines_of(console))
+        progress.update(0.5, millions())
+        assert any("50%" in line for line in lines_of(console))
+    console = Console(file=io.StringIO(), width=140)
+    with Progress(console) as progress:
+        progress.stage("loading the model")
+        assert lines_of(console) == ["sluice: loading the model"]
+
+
+def test_the_rate_of_a_finished_run_is_that_of_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = millions()
+    tally.stop()
+    console = Console(file=io.StringIO(), width=140)
+    progress = Progress(console)
+    progress.update(0.1, Tally())
+    progress._last_line -= 60
+    progress.update(1.0, tally)
+    print_summary(tally, "out.csv")
+    (rate,) = re.findall(r"([\d,]+) rows/s", capsys.readouterr().out)
+    assert f"  {rate}/s  " in lines_of(console)[-1]
