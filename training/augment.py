@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sluice.training.data import Example
+from sluice.training.notices import make_notices
 from sluice.training.obfuscate import obfuscate, typos
 from sluice.training.templates import make_examples
 
@@ -21,6 +22,8 @@ class MixOptions:
     """How many messages of each kind an epoch gets, as a share of the data."""
 
     templates: float = 0.4
+    notices: float = 0.25
+    """Of banks, carriers, shops and authorities, with their phishing twins; where templates are learned from."""
     obfuscated: float = 0.2
     """Of spam and phishing, templates included."""
     damaged: float = 0.05
@@ -65,6 +68,7 @@ class Mix:
         parts = [self._targets]
         if self._templates and self._options.templates:
             made = make_examples(int(count * self._options.templates), rng.randrange(2**31))
+            made += make_notices(int(count * self._options.notices), rng.randrange(2**31))
             texts += [example.text for example in made]
             parts.append(self._one_hot(made))
         for share, change in ((self._options.obfuscated, obfuscate), (self._options.damaged, typos)):

@@ -18,6 +18,7 @@ from sluice.training.augment import Mix, MixOptions, disguised
 from sluice.training.card import write_card, write_json
 from sluice.training.data import DataError, Example
 from sluice.training.fit import FitOptions, Progress, fit, predict
+from sluice.training.notices import make_notices
 from sluice.training.plots import save_confusion
 from sluice.training.scores import Scores, score
 from sluice.training.start import Shape, Start, start_from, start_mini
@@ -113,7 +114,8 @@ def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
 
 
 def _vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
-    made = make_examples(min(VOCABULARY_TEMPLATES, len(data)), seed=0) if uses_templates(labels, options) else []
+    count = min(VOCABULARY_TEMPLATES, len(data))
+    made = [*make_examples(count, seed=0), *make_notices(count, seed=0)] if uses_templates(labels, options) else []
     return [example.text for example in (*data, *made)]
 
 

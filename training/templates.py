@@ -155,10 +155,10 @@ def _slot(name: str, book: Phrasebook, rng: random.Random) -> str:
     makers = {
         "link": lambda: bad_link(book, rng),
         "short": lambda: shop_link(rng),
-        "goodlink": lambda: _pattern(rng.choice(GOOD_LINKS), rng),
+        "goodlink": lambda: pattern(rng.choice(GOOD_LINKS), rng),
         "site": lambda: rng.choice(book.lists["brand"]).lower().replace(" ", "").replace("+", "") + ".com",
         "sum": lambda: _money(book.language, rng),
-        "phone": lambda: _pattern(rng.choice(PHONES), rng),
+        "phone": lambda: pattern(rng.choice(PHONES), rng),
         "code": lambda: str(rng.randrange(10 ** rng.choice((3, 4, 5)), 10 ** rng.choice((6, 6, 8)))),
         "parcel": lambda: rng.choice(("", "JD", "RX", "#")) + str(rng.randrange(10**7, 10**11)),
         "last4": lambda: f"{rng.randrange(10000):04d}",
@@ -180,8 +180,9 @@ def _money(language: str, rng: random.Random) -> str:
     return pattern.format(n=amount, c=rng.choice(("00", "99", "50", f"{rng.randrange(100):02d}")))
 
 
-def _pattern(pattern: str, rng: random.Random) -> str:
-    return pattern.format(
+def pattern(form: str, rng: random.Random) -> str:
+    """`form` with its letters filled: a to d are digits, x letters and digits."""
+    return form.format(
         a=rng.randrange(100, 1000),
         b=rng.randrange(100000, 1000000),
         c=rng.randrange(100, 1000),
@@ -194,7 +195,8 @@ def bad_link(book: Phrasebook, rng: random.Random) -> str:
     """An invented address of the kind phishing uses: bait words, odd endings, look-alike brands."""
     kind = rng.random()
     ending = rng.choice(ENDINGS)
-    brand = _domain_name(rng.choice([*book.lists["bank"], *book.lists["brand"], *book.lists["post"]]), rng)
+    known = [name for kind in ("bank", "brand", "app", "post") for name in book.lists.get(kind, ())]
+    brand = _domain_name(rng.choice(known), rng)
     words = rng.choices(BAIT, k=3)
     if kind < 0.25:
         host = f"{words[0]}-{words[1]}.{ending}"
@@ -207,8 +209,8 @@ def bad_link(book: Phrasebook, rng: random.Random) -> str:
     elif kind < 0.78:
         host = ".".join(str(rng.randrange(1, 255)) for _ in range(4)) + f"/{words[0]}"
     else:
-        host = f"{rng.choice(SHORTENERS)}/{_pattern('{x}', rng)}"
-    path = rng.choice(("", "", "", "/" + rng.choice(BAIT), "/" + _pattern("{x}", rng)))
+        host = f"{rng.choice(SHORTENERS)}/{pattern('{x}', rng)}"
+    path = rng.choice(("", "", "", "/" + rng.choice(BAIT), "/" + pattern("{x}", rng)))
     return rng.choice(("", "", "https://", "http://", "www.")) + host + path
 
 
@@ -223,6 +225,6 @@ def _domain_name(name: str, rng: random.Random) -> str:
 def shop_link(rng: random.Random) -> str:
     """An invented address of the kind advertising uses."""
     if rng.random() < 0.6:
-        return rng.choice(("https://", "http://", "")) + f"{rng.choice(SHORTENERS)}/{_pattern('{x}', rng)}"
+        return rng.choice(("https://", "http://", "")) + f"{rng.choice(SHORTENERS)}/{pattern('{x}', rng)}"
     name = "".join(rng.sample(SHOP_WORDS, 2)) + rng.choice(("", "24", "365", "88"))
     return rng.choice(("www.", "https://", "")) + f"{name}.{rng.choice(ENDINGS)}"
