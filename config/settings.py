@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(256, ge=1, le=4096, description="requests that one web process holds at once")
     sync_wait_s: float = Field(10, gt=0, le=600, description="seconds POST /predict/ waits before it answers 202")
     max_queue_depth: int = Field(
-        100_000, ge=1, description="messages waiting in the broker above which new ones get 429"
+        100_000, ge=1, description="messages of a lane, published and not answered, at which new ones get 429"
     )
     max_text_chars: int = Field(5_000, ge=1, le=1_000_000, description="longest text accepted, in characters")
     max_job_messages: int = Field(10_000, ge=1, le=1_000_000, description="most messages in one POST /jobs")

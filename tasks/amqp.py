@@ -1,17 +1,20 @@
-"""Celery's message builder, with one change: no text of an SMS in the headers.
+"""Celery's message builder and sender, with two changes: no text of an SMS in the headers, and messages are counted.
 
 Celery puts ``repr(args)`` into every message's headers, for Flower and ``inspect``. Here the call's message count
-stands in its place, whichever way the message is sent (``delay``, ``send_task``, ``celery call``).
+stands in its place, whichever way the message is sent (``delay``, ``send_task``, ``celery call``). And whichever way
+it is sent, its messages are in the ledger (``sluice.tasks.ledger``) while they are in the system.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP, task_message
 
-from sluice.tasks.envelope import TASK_NAME, describe
+from sluice.tasks.envelope import TASK_NAME, describe, lane_of, message_count
+from sluice.tasks.ledger import COUNTED_HEADER, Count, Ledger
 from sluice.tasks.transport import ServiceConnection
 
 
@@ -30,3 +33,26 @@ class PrivateAMQP(AMQP):
             options["argsrepr"] = describe(args or (), kwargs)
             options["kwargsrepr"] = "{}"
         return super().as_task_v2(task_id, name, args, kwargs, *rest, **options)
+
+    def _create_task_sender(self) -> Callable[..., Any]:
+        send: Callable[..., Any] = super()._create_task_sender()
+        ledger = Ledger(self.app.sluice_settings.backend)
+
+        def send_task_message(producer: Any, name: str, message: task_message, *rest: Any, **options: Any) -> Any:
+            # One with an ETA is in no queue for as long as it is not due; one with the mark was counted by its sender.
+            marked = COUNTED_HEADER in (options.get("headers") or ()) or COUNTED_HEADER in message.headers
+            if name != TASK_NAME or message.headers.get("eta") or marked:
+                return send(producer, name, message, *rest, **options)
+            queue = options.get("queue")
+            lane = lane_of(getattr(queue, "name", queue) or options.get("routing_key"))
+            count = Count(1, message_count(*message.body[:2]))
+            if not ledger.add(lane, count):
+                return send(producer, name, message, *rest, **options)
+            message.headers[COUNTED_HEADER] = True
+            try:
+                return send(producer, name, message, *rest, **options)
+            except BaseException:
+                ledger.add(lane, -count)
+                raise
+
+        return send_task_message

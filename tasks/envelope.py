@@ -30,6 +30,12 @@ LANES = tuple(QUEUES)
 #: Exchange and queue of what RabbitMQ gives up after too many deliveries.
 DEAD_LETTERS = "sluice.dead"
 
+
+def lane_of(queue: object) -> str:
+    """The lane of a queue's name or routing key; the default one for any other."""
+    return "bulk" if queue == QUEUES["bulk"] else "interactive"
+
+
 #: Messages per envelope that our own clients cut jobs and archives into.
 ENVELOPE_MESSAGES = 256
 #: Where a batch takes the model longer, seconds, the web process sends envelopes of one batch: several workers then
@@ -77,8 +83,7 @@ class Call:
 
 def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
     """What may be shown of a call: its name and message count, never a text."""
-    payload = args[0] if args else (kwargs or {}).get("messages")
-    count = len(payload) if isinstance(payload, (list, tuple)) else 1
+    count = message_count(args, kwargs)
     return f"classify({count} message{'' if count == 1 else 's'})"
 
 
@@ -87,6 +92,13 @@ def shown(name: Any, most: int = 100) -> str:
     text = name if isinstance(name, str) else type(name).__name__
     text = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
     return text if len(text) <= most else f"{text[:most]}…"
+
+
+def message_count(args: Any, kwargs: Any = None) -> int:
+    """Messages in a call; 1 for whatever is no list."""
+    given = args if isinstance(args, (list, tuple)) else [args]
+    payload = given[0] if given else kwargs.get("messages") if isinstance(kwargs, dict) else None
+    return len(payload) if isinstance(payload, (list, tuple)) else 1
 
 
 def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:

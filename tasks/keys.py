@@ -8,6 +8,12 @@ WORKERS = "sluice:workers"
 #: Sorted set: cancelled envelope id → when. Celery's own memory of revoked ids ends with the last worker.
 CANCELLED = "sluice:cancelled"
 
+#: Hash: messages that are published and not answered (``sluice.tasks.ledger``).
+LEDGER = "sluice:ledger"
+
+#: String: set while a web process puts the ledger right, so that no other does.
+LEDGER_CHECKED = "sluice:ledger:checked"
+
 
 def reply(address: str) -> str:
     """List: replies for one waiting process."""
@@ -22,6 +28,11 @@ def worker(hostname: str) -> str:
 def job(job_id: str) -> str:
     """Hash: the JSON description of a job, written when it is accepted, and what happened to it as a whole."""
     return f"sluice:job:{job_id}"
+
+
+def jobs(owner: str) -> str:
+    """Sorted set, all scores 0: the jobs of one caller, by ``JobStore.position``."""
+    return f"sluice:jobs:{owner}"
 
 
 def progress(job_id: str) -> str:

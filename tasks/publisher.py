@@ -12,6 +12,7 @@ from kombu.pools import producers
 
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
+from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.server import Server, connection_errors
 
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
@@ -46,6 +47,7 @@ class Publisher:
         group_id: str | None = None,
         group_index: int | None = None,
         scores: bool = False,
+        counted: bool = False,
     ) -> str:
         """Send one envelope; returns its id, which is the Celery task id.
 
@@ -56,6 +58,7 @@ class Publisher:
             more: messages the sender already has for its next envelope; the worker then waits for them.
             group_id: the Celery group (the job) this envelope belongs to.
             scores: whether the answers name the probability of every label.
+            counted: the caller has put the messages into the ledger; otherwise that is done here.
 
         Raises:
             BrokerUnavailable: the broker did not take it; whether it arrived is unknown only if the connection
@@ -67,6 +70,8 @@ class Publisher:
             headers[REPLY_HEADER] = reply_to
         if more:
             headers[MORE_HEADER] = more
+        if counted:
+            headers[COUNTED_HEADER] = True
         amqp = self._app.amqp
         message = amqp.as_task_v2(
             envelope_id,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+import orjson
 from kombu import Connection
 from kombu.exceptions import ChannelError
 
+from sluice.tasks.envelope import message_count
+from sluice.tasks.ledger import COUNTED_HEADER
+
 NOT_FOUND = 404
+#: Envelopes looked into at each end of a queue.
+SAMPLED = 8
 
 
 class QueueCounter:
@@ -33,3 +40,28 @@ class QueueCounter:
             if int(exc.reply_code or 0) != NOT_FOUND:
                 raise
             return 0
+
+    def held(self) -> int | None:
+        """Envelopes of all queues that workers have and have not acknowledged; None: this broker does not say."""
+        client, key = getattr(self._channel, "client", None), getattr(self._channel, "unacked_key", None)
+        return None if client is None or key is None else int(client.hlen(key))
+
+    def sample(self, queue: str) -> list[int]:
+        """Messages in each of some envelopes that are not in the ledger; RabbitMQ lets nobody look."""
+        client = getattr(self._channel, "client", None)
+        if client is None:
+            return []
+        raws = client.lrange(queue, 0, SAMPLED - 1) + client.lrange(queue, -SAMPLED, -1)
+        return [count for count in map(_uncounted_messages, raws) if count is not None]
+
+
+def _uncounted_messages(raw: bytes) -> int | None:
+    """Messages in an envelope as kombu's Redis transport keeps it; None if they are counted or cannot be read."""
+    try:
+        message = orjson.loads(raw)
+        if message["headers"].get(COUNTED_HEADER):
+            return None
+        args, kwargs, *_ = orjson.loads(base64.b64decode(message["body"]))
+        return message_count(args, kwargs)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None

@@ -33,6 +33,11 @@ class Stored:
     def ready(self) -> bool:
         return self.state in ("SUCCESS", "FAILURE", "REVOKED")
 
+    @property
+    def begun(self) -> bool:
+        """Whether a worker has begun with it, or is through."""
+        return self.state != "PENDING"
+
     def entries(self, count: int) -> list[Entry]:
         """The envelope's entries in order; a failed or revoked envelope gives ``count`` equal error entries."""
         if self.state == "SUCCESS":

@@ -55,7 +55,7 @@ def create_app(
     errors.install(app, settings.max_body_bytes)
     predictor = predict.Predictor(settings, gateway, guard, requests.predict, served)
     app.register_blueprint(predict.blueprint(predictor))
-    app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests))
+    app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests, archives.listed))
     app.register_blueprint(archives.blueprint(guard))
     app.register_blueprint(health.blueprint(gateway, guard, served))
     app.register_blueprint(docs.blueprint(settings, requests))

@@ -1,11 +1,11 @@
-"""``/jobs``: submit, poll, read results, cancel."""
+"""``/jobs``: submit, list, poll, read results, cancel."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from flask import Blueprint, Response, request
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, Entry, is_unicode
 from sluice.tasks.errors import Conflict, InvalidInput
+from sluice.web import joblist
 from sluice.web.auth import Guard
 from sluice.web.body import JSON, read_job
 from sluice.web.errors import MAX_PROBLEMS, invalid, iso_of, problem
@@ -27,14 +28,41 @@ from sluice.web.schemas import JobRequest, Requests
 NDJSON = "application/x-ndjson"
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
+#: Far beyond the end of any job, where pages are empty.
+MAX_OFFSET = 10**9
+MAX_DIGITS = 20
 POLL_AFTER_S = "1"
 
 Messages = list[str] | list[dict[str, str]]
 
 
-def blueprint(settings: Settings, gateway: Gateway, guard: Guard, requests: Requests) -> Blueprint:
+def blueprint(
+    settings: Settings, gateway: Gateway, guard: Guard, requests: Requests, archives: Callable[[str], joblist.Source]
+) -> Blueprint:
+    """The routes.
+
+    Args:
+        archives: the archives of a caller, for the list.
+    """
     routes = Blueprint("jobs", __name__)
     routes.before_request(guard)
+
+    @routes.get("/jobs")
+    def listed() -> Response:
+        owner = guard.owner(request.headers)
+        limit = _number("limit", joblist.DEFAULT_LIMIT, 1, joblist.MAX_LIMIT)
+        states = joblist.wanted_states(request.args.get("state"))
+
+        def jobs(before: str | None, count: int) -> joblist.Rows:
+            return [(position, as_json(status)) for position, status in gateway.jobs(owner, before, count)]
+
+        rows, following = joblist.page(
+            [jobs, archives(owner)], joblist.cursor(request.args.get("cursor")), limit, states
+        )
+        link = f"/jobs?cursor={following}&limit={limit}"
+        if states:
+            link += f"&state={','.join(sorted(states))}"
+        return _json({"jobs": [row for _, row in rows], "next": link if following else None})
 
     @routes.post("/jobs")
     def submit() -> Response:
@@ -42,7 +70,10 @@ def blueprint(settings: Settings, gateway: Gateway, guard: Guard, requests: Requ
         messages = _messages(body, halves, settings.max_text_chars)
         lane = body.lane or ("interactive" if len(messages) <= ENVELOPE_MESSAGES else "bulk")
         wanted = preference(request.headers.get("Prefer"), 0)
-        submission = gateway.submit_job(messages, lane, wanted.wait_s, _claim(body, halves), scores=body.scores)
+        owner = guard.owner(request.headers)
+        submission = gateway.submit_job(
+            messages, lane, wanted.wait_s, _claim(body, halves), scores=body.scores, owner=owner
+        )
         if submission.entries is None:
             response = accepted(submission.status)
         else:
@@ -58,11 +89,13 @@ def blueprint(settings: Settings, gateway: Gateway, guard: Guard, requests: Requ
 
     @routes.get("/jobs/<job_id>/results")
     def results(job_id: str) -> Response:
-        offset = _number("offset", 0, None)
-        limit = _number("limit", DEFAULT_LIMIT, MAX_LIMIT)
+        offset = _number("offset", 0, 0, MAX_OFFSET)
         if request.accept_mimetypes.best_match([JSON, NDJSON]) == NDJSON:
+            if "limit" in request.args:
+                raise InvalidInput("limit is for pages of JSON; NDJSON is one stream to the end", {"field": "limit"})
             return _stream(gateway, gateway.job_results(job_id, offset, DEFAULT_LIMIT))
-        page = gateway.job_results(job_id, offset, max(1, limit))
+        limit = _number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        page = gateway.job_results(job_id, offset, limit)
         return _page(page.status, offset, page.entries, _next(page, limit))
 
     @routes.delete("/jobs/<job_id>")
@@ -145,13 +178,16 @@ def _claim(body: JobRequest, halves: Halves) -> Claim | None:
     return Claim(digest, hashlib.sha256(f"{asked}{json.dumps(halves) if halves else ''}".encode()).hexdigest())
 
 
-def _number(name: str, default: int, most: int | None) -> int:
+def _number(name: str, default: int, least: int, most: int) -> int:
+    """A number of the query; what is outside its limits is refused, never bent."""
     given = request.args.get(name)
     if given is None:
         return default
-    if not given.isascii() or not given.isdecimal() or len(given) > 9:
-        raise InvalidInput(f"{name} must be a whole number, 0 or more", {"field": name})
-    return int(given) if most is None else min(int(given), most)
+    number = int(given) if given.isascii() and given.isdecimal() and len(given) < MAX_DIGITS else -1
+    if not least <= number <= most:
+        wrong = problem(name, f"must be a whole number from {least} to {most}", most)
+        raise invalid([wrong])
+    return number
 
 
 def _next(page: ResultPage, limit: int) -> str | None:

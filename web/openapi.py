@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from sluice.config.settings import Settings
-from sluice.web import schemas
+from sluice.web import joblist, schemas
 from sluice.web.schemas import Requests
 
 Json = dict[str, Any]
@@ -90,6 +90,7 @@ def _schemas(requests: Requests) -> Json:
         schemas.PredictResponse,
         schemas.JobState,
         schemas.JobResults,
+        schemas.JobList,
         schemas.ArchiveState,
         schemas.ErrorResponse,
         schemas.HealthResponse,
@@ -152,7 +153,7 @@ def _predict(requests: Requests) -> Json:
 
 def _jobs(requests: Requests) -> Json:
     return {
-        "/jobs": {"post": _submit(requests)},
+        "/jobs": {"post": _submit(requests), "get": _list()},
         "/jobs/{id}": {
             "parameters": [_ID],
             "get": {
@@ -198,6 +199,37 @@ def _submit(requests: Requests) -> Json:
     }
 
 
+def _list() -> Json:
+    limit = {"type": "integer", "minimum": 1, "maximum": joblist.MAX_LIMIT, "default": joblist.DEFAULT_LIMIT}
+    return {
+        "tags": ["jobs"],
+        "operationId": "listJobs",
+        "summary": "The caller's jobs, newest first",
+        "description": (
+            "Jobs and archives that were submitted with the same API key (all of them where no keys are set), for as"
+            " long as their results are kept. Follow `next` until it is null; with `state` a page may be short or"
+            " empty before that. Single messages of `/predict/` are not listed."
+        ),
+        "parameters": [
+            {"name": "limit", "in": "query", "schema": limit},
+            {
+                "name": "state",
+                "in": "query",
+                "description": "only jobs in this state, or in one of several with commas between",
+                "schema": {"type": "string"},
+                "example": "queued,running",
+            },
+            {
+                "name": "cursor",
+                "in": "query",
+                "description": "where a page begins, as `next` has it",
+                "schema": {"type": "string"},
+            },
+        ],
+        "responses": {"200": _content("A page", "JobList"), **_errors(401, 405, 422, 500, 503)},
+    }
+
+
 def _results() -> Json:
     number = {"type": "integer", "minimum": 0}
     return {
@@ -212,7 +244,7 @@ def _results() -> Json:
         ),
         "parameters": [
             {"name": "offset", "in": "query", "schema": {**number, "default": 0}},
-            {"name": "limit", "in": "query", "schema": {**number, "default": 1000, "maximum": 10000}},
+            {"name": "limit", "in": "query", "schema": {**number, "minimum": 1, "default": 1000, "maximum": 10000}},
             {
                 "name": "partial",
                 "in": "query",

@@ -298,6 +298,13 @@ class JobResults(BaseModel):
     next: str | None = Field(description="link to the next page; null after the job's last message")
 
 
+class JobList(BaseModel):
+    """A page of the caller's jobs, newest first."""
+
+    jobs: list[JobState | ArchiveState]
+    next: str | None = Field(description="link to the next page; null after the oldest job")
+
+
 class ErrorDetail(BaseModel):
     error: str = Field(description="stable code", examples=["invalid_input"])
     message: str = Field(description="one sentence for a person")

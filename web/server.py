@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -73,12 +74,13 @@ class _Loader:
         app = create_app(self._settings)
         gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
         archives.start()
-        _let_go_on_signal(gateway.hurry, archives.stop)
+        Finalize(None, gateway.prepare_to_stop, exitpriority=0)  # what is counted last is handed over too
+        _let_go_on_signal(gateway.hurry, gateway.prepare_to_stop, archives.stop)
         return app
 
 
-def _let_go_on_signal(hurry: Callable[[], None], stop: Callable[[], None]) -> None:
-    """At the first signal call ``stop``, and some seconds later ``hurry``, which sends callers home with a 202.
+def _let_go_on_signal(hurry: Callable[[], None], *stop: Callable[[], None]) -> None:
+    """At the first signal call each ``stop``, and some seconds later ``hurry``, which sends callers home with a 202.
 
     The server installs its own handlers after this, so the signal is seen through Python's wake-up file descriptor.
     """
@@ -88,7 +90,8 @@ def _let_go_on_signal(hurry: Callable[[], None], stop: Callable[[], None]) -> No
 
     def watch() -> None:
         os.read(read_end, 1)
-        stop()
+        for one in stop:
+            one()
         threading.Event().wait(DRAIN_S)
         hurry()
 

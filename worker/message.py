@@ -32,6 +32,8 @@ class Received:
     dead: bool = False
     refused: SluiceError | None = None
     scores: bool = False
+    counted: int = 0
+    """Messages that the ledger has of it; 0: it is not in there."""
     answers: list[Entry | None] = field(default_factory=list)
     left: int = 0
     started: float | None = None

@@ -173,7 +173,7 @@ class Pipeline:
             "cost": {"batch_ms": round(capacity.cost.a_s * 1e3, 4), "token_us": round(capacity.cost.b_s * 1e6, 4)},
             "batch_tokens": capacity.batch_tokens,
             "full_batch": {"messages": capacity.batch_messages, "seconds": round(capacity.batch_s, 6)},
-            "queue": {"buffered": self._batcher.buffered},
+            "queue": {"buffered": self._batcher.buffered, "held": len(worker_state.reserved_requests)},
             "at": time.time(),
             **self.stats.snapshot(),
         }

@@ -19,7 +19,7 @@ import redis
 from celery import Celery
 from celery.utils.log import get_logger
 
-from sluice.tasks import keys
+from sluice.tasks import keys, ledger
 from sluice.tasks.envelope import Entry, shown
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.replies import REPLY_TTL_S
@@ -143,6 +143,7 @@ class ResultStore:
         for stored in done:
             if stored.envelope.request.group:
                 names += [self._add_progress(pipe, stored)] * 2
+        names += [keys.LEDGER] * ledger.take_off(pipe, map(_counted, done))
         for address, answers in answered.replies.items():
             names += [keys.reply(address)] * 2
             pipe.rpush(keys.reply(address), orjson.dumps(answers))
@@ -280,6 +281,13 @@ def _ends(noted: dict[bytes, bytes]) -> dict[Piece, int]:
         if colon and int(count) > 0:
             ends[int(first), int(end)] = int(count)
     return ends
+
+
+def _counted(stored: Stored) -> tuple[str, int, bool]:
+    """An envelope as the ledger takes it off: lane, messages, whether it is in there."""
+    envelope = stored.envelope
+    lane = "bulk" if envelope.bulk else "interactive"
+    return lane, envelope.counted or len(envelope.messages), envelope.counted > 0
 
 
 def _stored_before(envelope: Received, value: Any) -> Stored | None:

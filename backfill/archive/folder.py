@@ -54,6 +54,7 @@ class Description(_Kept):
         names: what the caller calls the files, ``file-1`` first; fit for a screen, never used as paths.
         read: the fields of ``sluice.backfill.formats.base.ReadOptions`` that were given.
         key, body: digests of the Idempotency-Key and of what came with it.
+        owner: stands for the caller, in whose list of jobs it is.
     """
 
     created_at: float
@@ -65,6 +66,7 @@ class Description(_Kept):
     report: bool = False
     key: str | None = None
     body: str | None = None
+    owner: str = ""
 
 
 @dataclass(slots=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from flask import Request
 
 from sluice.backfill.archive.folder import Description, Folder, Progress
 from sluice.config.settings import Settings
-from sluice.tasks.errors import BrokerUnavailable, QueueFull
+from sluice.tasks.errors import BrokerUnavailable, NotFound, QueueFull
 from sluice.web.archives.child import Command, check
 from sluice.web.archives.form import Form, require_space, too_large
 from sluice.web.archives.shelf import Shelf
 from sluice.web.body import Readable, as_schema, discard
 from sluice.web.errors import invalid, problem
+from sluice.web.gateway.jobstore import position
 from sluice.web.schemas import ArchiveRequest
 
 #: Uploads that one process receives at once, and refused ones whose rest it reads: each holds a thread for as long as
@@ -44,6 +45,11 @@ class Archive:
         """Whether the report is there or being written."""
         return self.folder.report.is_file() or (self.description.report and self.folder.reporting)
 
+    @property
+    def position(self) -> str:
+        """Its place in its caller's list of jobs."""
+        return position(self.folder.id, self.description.created_at)
+
 
 class ArchiveDesk:
     """Receives, shows and cancels archives.
@@ -63,13 +69,16 @@ class ArchiveDesk:
         self._checks = threading.BoundedSemaphore(CHECKS_AT_ONCE)
         self._stopping = threading.Event()
 
-    def submit(self, stream: Readable, boundary: bytes, length: int | None, key: str | None) -> Archive:
+    def submit(
+        self, stream: Readable, boundary: bytes, length: int | None, key: str | None, owner: str = ""
+    ) -> Archive:
         """Receive an upload and put it on the shelf.
 
         Args:
             stream: the body.
             length: its bytes, if they are declared.
             key: digest of the caller's Idempotency-Key.
+            owner: stands for the caller, in whose list the archive is.
 
         Raises:
             TooLarge, InvalidInput, BadRequest: the body is not what it should be.
@@ -86,7 +95,7 @@ class ArchiveDesk:
             form.read(stream, boundary, self._going_on)
             if not form.names:
                 raise invalid([problem("file", "is required")])
-            description = self._described(_checked(form.fields), form, key)
+            description = self._described(_checked(form.fields), form, key, owner)
             folder.describe(description)
             with self._checks:
                 check(self._command, folder, self._settings)
@@ -104,6 +113,16 @@ class ArchiveDesk:
     def find(self, archive_id: str) -> Archive:
         """An archive; NotFound."""
         return Archive(*self._shelf.find(archive_id))
+
+    def listed(self, owner: str, before: str | None) -> list[Archive]:
+        """The archives of a caller, in no order, as far as they are behind a position."""
+        found = []
+        for folder in self._shelf.folders():
+            with suppress(NotFound):
+                archive = self.find(folder.id)
+                if archive.description.owner == owner and (before is None or archive.position < before):
+                    found.append(archive)
+        return found
 
     def cancel(self, archive_id: str) -> Archive:
         """Stop an archive and delete what there is of it; one that is finished goes as a whole. NotFound."""
@@ -125,7 +144,7 @@ class ArchiveDesk:
         """Uploads under way are refused; for shutdown."""
         self._stopping.set()
 
-    def _described(self, request: ArchiveRequest, form: Form, key: str | None) -> Description:
+    def _described(self, request: ArchiveRequest, form: Form, key: str | None, owner: str) -> Description:
         return Description(
             created_at=time.time(),
             names=form.names,
@@ -136,6 +155,7 @@ class ArchiveDesk:
             report=request.report == "true",
             key=key,
             body=form.digest if key else None,
+            owner=owner,
         )
 
     @contextmanager

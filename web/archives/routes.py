@@ -55,7 +55,7 @@ def blueprint(desk: ArchiveDesk, keeper: Keeper, guard: Guard) -> Blueprint:
 
     @routes.post("/archives")
     def submit() -> Response:
-        archive = _received(desk)
+        archive = _received(desk, guard.owner(request.headers))
         keeper.wake()
         response = _json(as_json(archive), 202)
         response.headers["Location"] = f"/jobs/{archive.folder.id}"
@@ -123,7 +123,7 @@ def as_json(archive: Archive, *, links: bool = True) -> dict[str, Any]:
     }
 
 
-def _received(desk: ArchiveDesk) -> Archive:
+def _received(desk: ArchiveDesk, owner: str) -> Archive:
     """The archive in the body of the current request."""
     mimetype, options = parse_options_header(request.headers.get("Content-Type"))
     # What of a refused body is still under way is read from the same stream, so nobody reads past its end.
@@ -136,7 +136,7 @@ def _received(desk: ArchiveDesk) -> Archive:
         boundary = options.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("Content-Type names no boundary", {"field": "Content-Type"})
-        return desk.submit(stream, boundary, request.content_length, key_digest(request))
+        return desk.submit(stream, boundary, request.content_length, key_digest(request), owner)
     except SluiceError:
         desk.discard(request, stream)
         raise

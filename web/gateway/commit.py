@@ -15,6 +15,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from sluice.tasks.errors import BrokerUnavailable, SluiceError
+from sluice.tasks.ledger import Count
 from sluice.web.gateway.shape import Shape
 from sluice.web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
@@ -38,6 +39,7 @@ class Publishes(Protocol):
         reply_to: str | None = None,
         more: int = 0,
         scores: bool = False,
+        counted: bool = False,
     ) -> str: ...
 
     def close(self) -> None: ...
@@ -50,7 +52,8 @@ class GroupCommit:
         publisher: owned by the dispatcher thread from now on.
         registry: where answers find their waiters; an envelope is registered before it is published.
         reply_to: address of this process's reply listener.
-        on_published: called in the dispatcher thread with the number of messages of each envelope that went out.
+        count: called in the dispatcher thread with each envelope before it goes out, and with its negative if it does
+            not; before the messages cease to be ``held``, so that they are always counted somewhere.
         shape: asked before each envelope.
     """
 
@@ -59,13 +62,13 @@ class GroupCommit:
         publisher: Publishes,
         registry: Registry,
         reply_to: str,
-        on_published: Callable[[int], None],
+        count: Callable[[Count], None],
         shape: Callable[[], Shape] = Shape,
     ) -> None:
         self._publisher = publisher
         self._registry = registry
         self._reply_to = reply_to
-        self._on_published = on_published
+        self._count = count
         self._shape = shape
         self._mutex = threading.Lock()
         self._pending: list[Waiter] = []
@@ -123,6 +126,8 @@ class GroupCommit:
                 self._pace(shape)
                 with self._mutex:
                     taken = self._pending[: shape.messages]
+                    if taken:
+                        self._count(Count(1, len(taken)))
                     self._pending = self._pending[shape.messages :]
                     more = len(self._pending)
                     if not taken:
@@ -157,6 +162,7 @@ class GroupCommit:
                 reply_to=self._reply_to,
                 more=more,
                 scores=any(waiter.scores for waiter in waiters),
+                counted=True,
             )
         except Exception as exc:  # a dispatcher that dies would hang every caller
             self._fail(envelope_id, waiters, exc)
@@ -164,10 +170,10 @@ class GroupCommit:
         self._published_at = monotonic()
         for waiter in waiters:
             waiter.mark_published()
-        self._on_published(len(waiters))
 
     def _fail(self, envelope_id: str, waiters: list[Waiter], exc: Exception) -> None:
         self._registry.forget(envelope_id)
+        self._count(Count(-1, -len(waiters)))
         if not isinstance(exc, SluiceError):
             log.error("an envelope could not be published: %s", type(exc).__name__)
             exc = BrokerUnavailable("the message could not be handed to the broker", retry_after_s=1)

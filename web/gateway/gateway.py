@@ -5,7 +5,8 @@ Threads, each started in the process that serves (never before a fork):
 ==================  =====================================================================
 sluice-dispatcher   the pending list; publishes interactive envelopes
 sluice-replies      this process's reply list; wakes the request threads
-sluice-sampler      queue depth, worker statuses, whether broker and backend answer
+sluice-backlog      how many messages are in the system, with the other processes
+sluice-sampler      the broker's queues, worker statuses, whether broker and backend answer
 sluice-patience     lets callers go early when nearly every thread waits
 ==================  =====================================================================
 """
@@ -13,6 +14,7 @@ sluice-patience     lets callers go early when nearly every thread waits
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import threading
@@ -26,13 +28,15 @@ from celery import Celery
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.cancel import cancel
-from sluice.tasks.envelope import Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES, Entry
 from sluice.tasks.errors import BrokerUnavailable, QueueFull
+from sluice.tasks.ledger import Count
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader
 from sluice.tasks.server import Condition, Server
+from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.commit import GroupCommit
 from sluice.web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
 from sluice.web.gateway.jobstatus import JobStatus, own_entry
@@ -47,6 +51,8 @@ log = logging.getLogger(__name__)
 PUBLISH_GRACE_S = 8.0
 #: Seconds that Redis may take for one answer.
 BACKEND_TIMEOUT_S = 5.0
+#: Seconds that a request thread waits for the ledger.
+LEDGER_TIMEOUT_S = 1.0
 SPARE_CONNECTIONS = 16
 TOKEN_BYTES = 16
 
@@ -89,7 +95,7 @@ class Gateway:
             BackendUnavailable: it was queued, and its result cannot be promised to be found.
         """
         parts = self._running()
-        self._admit(parts, "interactive")
+        self._admit(parts, "interactive", Count())
         waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), scores)
         parts.commit.add(waiter)
         parts.patience.begin(waiter)
@@ -110,6 +116,7 @@ class Gateway:
         claim: Claim | None = None,
         *,
         scores: bool = False,
+        owner: str = "",
     ) -> JobSubmission:
         """Queue a job; see ``JobDesk.submit``.
 
@@ -117,12 +124,16 @@ class Gateway:
             QueueFull: too many messages wait on this lane.
         """
         parts = self._running()
-        self._admit(parts, lane)
-        return parts.desk.submit(messages, lane, wait_s, claim, scores=scores)
+        self._admit(parts, lane, Count(math.ceil(len(messages) / ENVELOPE_MESSAGES), len(messages)))
+        return parts.desk.submit(messages, lane, wait_s, claim, scores=scores, owner=owner)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
         return self._running().desk.status(job_id)
+
+    def jobs(self, owner: str, before: str | None, count: int) -> list[tuple[str, JobStatus]]:
+        """A caller's jobs, newest first; see ``JobDesk.listed``."""
+        return self._running().desk.listed(owner, before, count)
 
     def job_results(self, job_id: str, offset: int, limit: int) -> ResultPage:
         """Entries ``offset`` … of the finished beginning of a job, at most ``limit``."""
@@ -141,12 +152,10 @@ class Gateway:
         return self._running().sampler.workers()
 
     def depth(self, lane: str | None = None) -> int:
-        """Messages waiting on a lane (or on all): in the broker, estimated, and in this process."""
+        """Messages of a lane (or of all) that were let in and are not answered."""
         parts = self._running()
-        if lane == "bulk":
-            return parts.sampler.depth("bulk")
-        interactive = parts.sampler.depth("interactive") + parts.commit.held()
-        return interactive if lane else interactive + parts.sampler.depth("bulk")
+        lanes = LANES if lane is None else (lane,)
+        return sum(parts.backlog.depth(one) + (parts.commit.held() if one == "interactive" else 0) for one in lanes)
 
     def reasons(self) -> dict[str, str | None]:
         """Why ``broker`` and ``backend`` cannot be used now; None for each that can."""
@@ -157,6 +166,12 @@ class Gateway:
         parts = self._parts
         if parts is not None and parts.pid == os.getpid():
             parts.patience.stop()
+
+    def prepare_to_stop(self) -> None:
+        """The process ends soon: keep nothing to be counted later."""
+        parts = self._parts
+        if parts is not None and parts.pid == os.getpid():
+            parts.backlog.hurry()
 
     def close(self) -> None:
         """Publish what is pending, let every waiter go and end the threads."""
@@ -173,17 +188,13 @@ class Gateway:
                     parts = self._parts = _Parts(self._settings, self._app or make_celery(self._settings))
         return parts
 
-    def _admit(self, parts: _Parts, lane: str) -> None:
-        limit = self._settings.max_queue_depth
-        depth = parts.sampler.depth(lane)
-        if lane == "interactive":
-            depth += parts.commit.held()
-        if depth >= limit:
-            raise QueueFull(
-                f"about {depth} messages wait, the limit is {limit}",
-                {"lane": lane, "waiting": depth, "limit": limit},
-                retry_after_s=parts.sampler.retry_after_s(depth - limit + 1),
-            )
+    def _admit(self, parts: _Parts, lane: str, count: Count) -> None:
+        try:
+            parts.backlog.admit(lane, count, parts.commit.held() if lane == "interactive" else 0)
+        except QueueFull as exc:
+            over = exc.details["waiting"] - exc.details["limit"] + 1
+            exc.retry_after_s = parts.sampler.retry_after_s(over)
+            raise
 
     def _late(self, parts: _Parts, waiter: Waiter, wait_s: float) -> Entry | Pending:
         """The wait is over without an answer: look once at what is stored, or say where it will be found."""
@@ -198,7 +209,6 @@ class Gateway:
         entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
         if entry is not None:
             return entry
-        parts.sampler.left_behind("interactive", 1)
         parts.store.put(job)
         return Pending(job.id)
 
@@ -224,12 +234,14 @@ class _Parts:
         condition = Condition(backend, log)
         self.store = JobStore(client, settings.result_ttl_s, backend)
         self.replies = ReplyListener(settings.backend, self.registry.deliver, condition)
-        self.sampler = Sampler(app, self.reader, condition)
+        ledger = connect(settings.backend, socket_timeout=LEDGER_TIMEOUT_S)
+        self.backlog = Backlog(ledger, settings.max_queue_depth)
+        self.sampler = Sampler(app, self.reader, self.backlog, condition)
         self.commit = GroupCommit(
             Publisher(app),
             self.registry,
             self.replies.address,
-            partial(self.sampler.published, "interactive"),
+            partial(self.backlog.enter, "interactive"),
             self.sampler.shape,
         )
         self.desk = JobDesk(
@@ -239,10 +251,10 @@ class _Parts:
             self.registry,
             self.patience,
             self.replies.address,
-            self.sampler,
+            self.backlog,
             lambda envelope_ids: cancel(app, client, envelope_ids, settings.result_ttl_s),
         )
-        for part in (self.patience, self.replies, self.sampler, self.commit):
+        for part in (self.patience, self.replies, self.backlog, self.sampler, self.commit):
             part.start()
 
     def stop(self) -> None:
@@ -250,4 +262,5 @@ class _Parts:
         self.desk.stop()
         self.patience.stop()
         self.sampler.stop()
+        self.backlog.stop()
         self.replies.stop()

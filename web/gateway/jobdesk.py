@@ -14,12 +14,13 @@ from celery import Celery, states
 
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
+from sluice.tasks.ledger import Count
 from sluice.tasks.results import ResultReader, Stored
+from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.jobstatus import JobStatus, finished, job_status, placed, queued, single_entry, single_status
 from sluice.web.gateway.jobstore import Claim, Job, JobStore
 from sluice.web.gateway.patience import Patience
 from sluice.web.gateway.publishers import Publishers
-from sluice.web.gateway.sampler import Sampler
 from sluice.web.gateway.waiting import JobCollector, Registry
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class JobDesk:
         registry: Registry,
         patience: Patience,
         reply_to: str,
-        sampler: Sampler,
+        backlog: Backlog,
         revoke: Callable[[list[str]], None],
     ) -> None:
         self._backend = app.backend
@@ -85,7 +86,7 @@ class JobDesk:
         self._registry = registry
         self._patience = patience
         self._reply_to = reply_to
-        self._sampler = sampler
+        self._backlog = backlog
         self._tell = revoke
         self._publishers = Publishers(app, PUBLISHING_AT_ONCE)
 
@@ -97,13 +98,15 @@ class JobDesk:
         claim: Claim | None,
         *,
         scores: bool = False,
+        owner: str = "",
     ) -> JobSubmission:
-        """Describe, publish and, for ``wait_s`` seconds, await a job.
+        """Describe, publish and, for ``wait_s`` seconds, await a job, whose messages the backlog has let in.
 
         Args:
             messages: texts, or ``{"id", "text"}`` objects with ids that differ.
             claim: the caller's Idempotency-Key; a job that holds it already is returned instead.
             scores: whether results have the probability of every label.
+            owner: stands for the caller, in whose list the job is.
 
         Raises:
             BrokerUnavailable: the job was not published, and nothing of it is left; or it is a job that holds
@@ -123,9 +126,15 @@ class JobDesk:
             envelopes=[(str(uuid4()), len(cut)) for cut in cuts],
             named=bool(ids),
             scores=scores,
+            owner=owner,
         )
-        held_by = self._store.create(job, self._group(job), ids, claim)
+        try:
+            held_by = self._store.create(job, self._group(job), ids, claim)
+        except BaseException:
+            self._backlog.enter(lane, -job.count)
+            raise
         if held_by is not None:
+            self._backlog.enter(lane, -job.count)
             return self._again(held_by, cuts, wait_s, claim)
         collector = self._expect(job) if wait_s > 0 else None
         try:
@@ -138,7 +147,6 @@ class JobDesk:
         if collector and entries is None:
             return self._look_once(job)
         if entries is None:
-            self._sampler.left_behind(lane, job.total)
             return JobSubmission(queued(job))
         return JobSubmission(finished(job, entries), self._named(job, entries, 0, ids))
 
@@ -150,6 +158,20 @@ class JobDesk:
             BackendUnavailable: the result backend does not answer.
         """
         return self._status(self._store.get(job_id))[0]
+
+    def listed(self, owner: str, before: str | None, count: int) -> list[tuple[str, JobStatus]]:
+        """At most ``count`` jobs of a caller, newest first, each with its position; from behind ``before``."""
+        jobs = self._store.listed(owner, before, count)
+        progress = self._store.progress_of([job.id for job in jobs])
+        # Whether anything of a job has begun is asked of its envelopes only if none of them is finished.
+        asked = [one for job, far in zip(jobs, progress, strict=True) if not far.envelopes for one, _ in job.envelopes]
+        begun = {one for one, stored in zip(asked, self._reader.fetch(asked), strict=True) if stored.begun}
+        found = []
+        for job, far in zip(jobs, progress, strict=True):
+            started = bool(far.envelopes) or any(one in begun for one, _ in job.envelopes)
+            unfinished = len(far.envelopes) < len(job.envelopes)
+            found.append((job.position, job_status(job, far, unfinished, started)))
+        return found
 
     def results(self, job_id: str, offset: int, limit: int) -> ResultPage:
         """At most ``limit`` entries from ``offset`` on, as far as every message before them is finished too."""
@@ -193,7 +215,8 @@ class JobDesk:
     # -- publishing
 
     def _publish(self, job: Job, cuts: list[Any], wants_reply: bool, claim: Claim | None) -> None:
-        sent = 0
+        """Send a job that the backlog has already; what does not go out is taken off it."""
+        sent, left = 0, job.count
         try:
             with self._publishers.lent() as publisher:
                 for index, ((envelope_id, count), cut) in enumerate(zip(job.envelopes, cuts, strict=True)):
@@ -206,10 +229,12 @@ class JobDesk:
                         group_id=job.id,
                         group_index=index,
                         scores=job.scores,
+                        counted=True,
                     )
                     sent += count
-                    self._sampler.published(job.lane, count)
+                    left += Count(-1, -count)
         except Exception as exc:
+            self._backlog.enter(job.lane, -left)
             self._undo(job, claim)
             if isinstance(exc, SluiceError):
                 raise
@@ -274,6 +299,7 @@ class JobDesk:
             job = self._store.get(job_id)
             if not self._is_out(job):
                 if time.time() - job.created_at > PUBLISHING_TAKES_S:
+                    self._backlog.enter(job.lane, job.count)
                     self._publish(job, cuts, wants_reply=False, claim=claim)
                 else:
                     self._await_publishing(job_id)
@@ -331,7 +357,7 @@ class JobDesk:
         left = [one for one, _ in job.envelopes if one not in progress.envelopes]
         if left:
             self._store.keep(job, self._group_key(job))
-        started = bool(progress.envelopes) or any(one.state != states.PENDING for one in self._reader.fetch(left))
+        started = bool(progress.envelopes) or any(one.begun for one in self._reader.fetch(left))
         return job_status(job, progress, bool(left), started), None
 
     def _read(self, job: Job, offset: int, limit: int) -> list[Entry]:

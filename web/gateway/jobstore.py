@@ -2,11 +2,11 @@
 
 A description, written before the first envelope is published and never changed::
 
-    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token", "scores"}
+    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token", "scores", "owner"}
 
 ``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
 only when an envelope has no entries to name); ``token`` marks one message of a shared envelope; ``scores`` says that
-results have the probability of every label.
+results have the probability of every label; ``owner`` stands for the caller, in whose list the job is.
 
 Beside it in the same hash stand two marks, each set once, to the Unix time of then, by whoever knows: ``published``,
 that every envelope went out, and ``cancelled``.
@@ -15,6 +15,7 @@ that every envelope went out, and ``cancelled``.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -23,10 +24,12 @@ import redis
 from sluice.config.settings import current
 from sluice.tasks import keys
 from sluice.tasks.errors import Conflict, NotFound
+from sluice.tasks.ledger import Count
 from sluice.tasks.server import Server
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
-#: KEYS: idempotency, job, group, ids. ARGV: ttl, record, description, group, ids; an empty argument is not written.
+#: KEYS: idempotency, job, group, ids, list. ARGV: ttl, record, description, group, ids, position in the list, most that
+#: the list holds; an empty argument is not written.
 CREATE = """
 if ARGV[2] ~= '' and not redis.call('SET', KEYS[1], ARGV[2], 'NX', 'EX', ARGV[1]) then
   return redis.call('GET', KEYS[1])
@@ -36,6 +39,9 @@ redis.call('EXPIRE', KEYS[2], ARGV[1])
 for i = 3, 4 do
   if ARGV[i + 1] ~= '' then redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[1]) end
 end
+redis.call('ZADD', KEYS[5], 0, ARGV[6])
+redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -1 - ARGV[7])
+redis.call('EXPIRE', KEYS[5], ARGV[1])
 return false
 """
 
@@ -47,6 +53,8 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSETNX', KEYS[1], ARGV[1]
 
 
 MARKS = ("cancelled", "published")
+#: Jobs that a caller's list holds, the newest ones.
+MOST_LISTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ class Job:
     token: str | None = None
     cancelled_at: float | None = None
     scores: bool = False
+    owner: str = ""
 
     @classmethod
     def of_message(cls, envelope_id: str, token: str, *, alone: bool, scores: bool = False) -> Job:
@@ -76,11 +85,25 @@ class Job:
         job_id = f"{envelope_id}.{token}"
         return cls(job_id, 1, time.time(), "interactive", [one], token=token, scores=scores)
 
+    @property
+    def position(self) -> str:
+        """Its place in its caller's list: later jobs have greater ones."""
+        return position(self.id, self.created_at)
+
+    @property
+    def count(self) -> Count:
+        """Its envelopes and messages."""
+        return Count(len(self.envelopes), self.total)
+
     def packed(self) -> bytes:
         fields = asdict(self)
         return orjson.dumps(
             {name: value for name, value in fields.items() if name not in ("id", "cancelled_at", *MARKS)}
         )
+
+
+def position(job_id: str, created_at: float) -> str:
+    return f"{int(created_at * 1e6):016d}:{job_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +164,11 @@ class JobStore:
             keys.job(job.id),
             group[0],
             keys.message_ids(job.id),
+            keys.jobs(job.owner),
         ]
         values = [self._ttl_s, claim.packed() if claim else "", job.packed(), group[1]]
-        taken = self._ask(self._create, names, [*values, orjson.dumps(ids) if ids else ""])
+        more = [orjson.dumps(ids) if ids else "", job.position, MOST_LISTED]
+        taken = self._ask(self._create, names, [*values, *more])
         if not taken or claim is None:
             return None
         held = orjson.loads(taken)
@@ -163,7 +188,10 @@ class JobStore:
         names = [keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)]
         if claim is not None:
             names.append(keys.idempotency(claim.digest))
-        self._ask(self._client.delete, *names)
+        pipe = self._client.pipeline(transaction=False)
+        pipe.delete(*names)
+        pipe.zrem(keys.jobs(job.owner), job.position)
+        self._ask(pipe.execute)
 
     def get(self, job_id: str) -> Job:
         """The description of a job.
@@ -171,14 +199,31 @@ class JobStore:
         Raises:
             NotFound: there is no such job, or it has expired.
         """
-        packed, *marks = self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS])
-        if packed is None:
+        job = _job(job_id, self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS]))
+        if job is None:
             raise NotFound("there is no such job, or its results have expired", {"field": "id"})
-        fields = orjson.loads(packed)
-        fields["envelopes"] = [(one, count) for one, count in fields["envelopes"]]
-        fields |= {name: mark is not None for name, mark in zip(MARKS, marks, strict=True)}
-        cancelled_at = float(marks[MARKS.index("cancelled")] or 0)
-        return Job(id=job_id, cancelled_at=cancelled_at or None, **fields)
+        return job
+
+    def listed(self, owner: str, before: str | None, count: int) -> list[Job]:
+        """At most ``count`` jobs of a caller, newest first, from behind the position ``before``."""
+        name = keys.jobs(owner)
+        found: list[Job] = []
+        while len(found) < count:
+            end = f"({before}" if before else "+"
+            places = self._ask(self._client.zrevrangebylex, name, end, "-", 0, count - len(found))
+            if not places:
+                break
+            before = places[-1].decode()
+            ids = [place.decode().partition(":")[2] for place in places]
+            pipe = self._client.pipeline(transaction=False)
+            for one in ids:
+                pipe.hmget(keys.job(one), ["job", *MARKS])
+            jobs = [_job(one, values) for one, values in zip(ids, self._ask(pipe.execute), strict=True)]
+            expired = [place for place, job in zip(places, jobs, strict=True) if job is None]
+            if expired:
+                self._ask(self._client.zrem, name, *expired)
+            found += [job for job in jobs if job is not None]
+        return found
 
     def message_ids(self, job_id: str) -> list[str] | None:
         """The message ids that the caller gave, in order."""
@@ -187,20 +232,21 @@ class JobStore:
 
     def progress(self, job_id: str) -> Progress:
         """How far the workers are."""
-        fields = self._ask(self._client.hgetall, keys.progress(job_id))
-        labelled, failed, last_at = 0, 0, 0.0
-        for value in fields.values():
-            good, bad, at = value.split()
-            labelled += int(good)
-            failed += int(bad)
-            last_at = max(last_at, float(at))
-        return Progress(frozenset(name.decode() for name in fields), labelled, failed, last_at)
+        return self.progress_of([job_id])[0]
+
+    def progress_of(self, job_ids: Sequence[str]) -> list[Progress]:
+        """The same of several jobs, in one round trip."""
+        pipe = self._client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hgetall(keys.progress(job_id))
+        return [_progress(fields) for fields in self._ask(pipe.execute)]
 
     def keep(self, job: Job, group_key: str) -> None:
         """Start the time to live of an unfinished job anew."""
         pipe = self._client.pipeline(transaction=False)
         for name in (keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)):
             pipe.expire(name, self._ttl_s)
+        pipe.expire(keys.jobs(job.owner), self._ttl_s)
         self._ask(pipe.execute)
 
     def mark_cancelled(self, job: Job) -> None:
@@ -226,3 +272,25 @@ class JobStore:
                 pipe.hsetnx(keys.progress(job_id), envelope_id, f"0 {count} {now}")
         pipe.expire(keys.progress(job_id), self._ttl_s)
         self._ask(pipe.execute)
+
+
+def _job(job_id: str, values: Sequence[bytes | None]) -> Job | None:
+    """A job from its description and marks; None if there is none any more."""
+    packed, *marks = values
+    if packed is None:
+        return None
+    fields = orjson.loads(packed)
+    fields["envelopes"] = [(one, count) for one, count in fields["envelopes"]]
+    fields |= {name: mark is not None for name, mark in zip(MARKS, marks, strict=True)}
+    cancelled_at = float(marks[MARKS.index("cancelled")] or 0)
+    return Job(id=job_id, cancelled_at=cancelled_at or None, **fields)
+
+
+def _progress(fields: Mapping[bytes, bytes]) -> Progress:
+    labelled, failed, last_at = 0, 0, 0.0
+    for value in fields.values():
+        good, bad, at = value.split()
+        labelled += int(good)
+        failed += int(bad)
+        last_at = max(last_at, float(at))
+    return Progress(frozenset(name.decode() for name in fields), labelled, failed, last_at)

@@ -1,4 +1,4 @@
-"""What a web process knows of the rest of the service: queue depth and worker statuses, read off the hot path."""
+"""What a web process knows of the rest of the service, read off the hot path: broker queues and worker statuses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 from celery import Celery
 
 from sluice.tasks.app import settings_of
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES, QUEUES
+from sluice.tasks.envelope import QUEUES
 from sluice.tasks.errors import BackendUnavailable
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.results import ResultReader
 from sluice.tasks.server import Condition, Server
+from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.shape import Shape, shape_for
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,8 @@ STALE_S = 6.0
 FIRST_LOOK_S = 3.0
 #: Seconds after which a RabbitMQ that holds the connection but says nothing counts as gone.
 AMQP_TIMEOUT_S = 3
-#: Weight of the newest envelope in the running mean of messages per envelope.
-MEAN_WEIGHT = 0.05
-#: Messages per envelope assumed of other processes' envelopes until this one has published some.
-FIRST_MEAN = {"interactive": 1.0, "bulk": float(ENVELOPE_MESSAGES)}
+#: Seconds between two looks at what envelopes that nobody counted hold.
+SAMPLE_EVERY_S = 2.0
 UNKNOWN_RATE_RETRY_S = 5
 MAX_RETRY_S = 600
 
@@ -41,12 +40,14 @@ class Sampler:
     Args:
         app: the Celery app; the thread opens a broker connection of its own.
         reader: reads worker statuses.
+        backlog: told what the broker holds.
         backend: told whether the result backend answers; one of the sampler's own when absent.
     """
 
-    def __init__(self, app: Celery, reader: ResultReader, backend: Condition | None = None) -> None:
+    def __init__(self, app: Celery, reader: ResultReader, backlog: Backlog, backend: Condition | None = None) -> None:
         self._app = app
         self._reader = reader
+        self._backlog = backlog
         settings = settings_of(app)
         self._conditions = {
             "broker": Condition(Server.broker(settings), log),
@@ -56,9 +57,8 @@ class Sampler:
         self._timeouts = {"read_timeout": AMQP_TIMEOUT_S, "write_timeout": AMQP_TIMEOUT_S} if amqp else {}
         self._connection: Any = None
         self._counter: QueueCounter | None = None
-        self._envelopes = dict.fromkeys(LANES, 0)
-        self._since_look = dict.fromkeys(LANES, 0)
-        self._mean = dict(FIRST_MEAN)
+        self._means: dict[str, float] = {}
+        self._sample_due = 0.0
         self._workers: list[dict[str, Any]] = []
         self._shape = Shape()
         self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
@@ -73,18 +73,6 @@ class Sampler:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join(timeout=2)
-
-    def published(self, lane: str, messages: int) -> None:
-        """Count an envelope of this process."""
-        self._mean[lane] += MEAN_WEIGHT * (messages - self._mean[lane])
-
-    def left_behind(self, lane: str, messages: int) -> None:
-        """Count messages that were published since the last look and that no request thread holds."""
-        self._since_look[lane] += messages
-
-    def depth(self, lane: str) -> int:
-        """Messages waiting in the broker on a lane: an estimate, 0 while the broker is away."""
-        return int(self._envelopes[lane] * max(1.0, self._mean[lane])) + self._since_look[lane]
 
     def workers(self) -> list[dict[str, Any]]:
         """Statuses of the live workers, at most about two seconds old."""
@@ -138,16 +126,26 @@ class Sampler:
     def _look_at_queues(self) -> None:
         try:
             counter = self._connected()
-            for lane, queue in QUEUES.items():
-                # Published while we look is counted twice or not at all: an estimate either way.
-                count = counter.waiting(queue)
-                self._since_look[lane] = 0
-                self._envelopes[lane] = count
+            waiting = {lane: counter.waiting(queue) for lane, queue in QUEUES.items()}
+            if monotonic() >= self._sample_due:
+                self._sample(counter, waiting)
+            held = counter.held()
+            if held is None:
+                held = sum(int((worker.get("queue") or {}).get("held") or 0) for worker in self._workers)
+            self._backlog.compare(waiting, held, self._means)
             self._note("broker", None)
         except Exception as exc:  # kombu passes on what each transport raises
             self._note("broker", exc)
-            self._envelopes = dict.fromkeys(LANES, 0)
+            self._backlog.forget_broker()
             self._disconnect()
+
+    def _sample(self, counter: QueueCounter, waiting: dict[str, int]) -> None:
+        """Look into some envelopes that nobody counted, where the broker lets us."""
+        self._sample_due = monotonic() + SAMPLE_EVERY_S
+        for lane, queue in QUEUES.items():
+            seen = counter.sample(queue) if waiting[lane] else []
+            if seen:
+                self._means[lane] = sum(seen) / len(seen)
 
     def _connected(self) -> QueueCounter:
         if self._counter is None:

@@ -16,8 +16,9 @@ from celery.worker.strategy import hybrid_to_proto2, proto1_to_proto2
 from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
-from sluice.tasks.envelope import DEAD_LETTERS, MORE_HEADER, QUEUES, REPLY_HEADER, Call, parse
+from sluice.tasks.envelope import DEAD_LETTERS, MORE_HEADER, QUEUES, REPLY_HEADER, Call, message_count, parse
 from sluice.tasks.errors import InvalidInput
+from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.worker.message import Received
 from sluice.worker.pipeline import revoked
 
@@ -142,6 +143,8 @@ class Receiver:
             dead=dead,
             refused=refused,
             scores=call.scores,
+            # As its sender counted: of one that makes no sense, no messages are read.
+            counted=message_count(request.args, request.kwargs) if headers.get(COUNTED_HEADER) is True else 0,
         )
 
     def _announce(self, request: Any) -> None:

@@ -39,11 +39,22 @@ class FakeGateway:
         return {**self.entry, "scores": {"ham": 0.25, "spam": 0.75}} if scores else self.entry
 
     def submit_job(
-        self, messages: Any, lane: str, wait_s: float = 0, claim: Claim | None = None, *, scores: bool = False
+        self,
+        messages: Any,
+        lane: str,
+        wait_s: float = 0,
+        claim: Claim | None = None,
+        *,
+        scores: bool = False,
+        owner: str = "",
     ) -> JobSubmission:
         self._asked("submit_job", messages, lane, wait_s, claim, *(["scores"] if scores else []))
         queued = JobStatus("job-1", "queued", len(messages), 0, 0, time.time(), None)
         return JobSubmission(self.status, self.entries) if wait_s and not self.late else JobSubmission(queued)
+
+    def jobs(self, owner: str, before: str | None, count: int) -> list[tuple[str, JobStatus]]:
+        self._asked("jobs", owner, before, count)
+        return [("1700000000000000:job-1", self.status)]
 
     def job(self, job_id: str) -> JobStatus:
         self._asked("job", job_id)

@@ -96,24 +96,49 @@ def test_a_waiter_beyond_an_unanswered_envelope_is_unhurt(gateway: Gateway, work
     assert gateway.classify("found", 5)["label"] == "ham"  # type: ignore[index]
 
 
-def test_the_queue_has_a_limit(lone: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
-    # A look between publishing and counting counts a message twice.
-    monkeypatch.setattr(Sampler, "_look_at_queues", lambda self: None)
+def test_the_queue_has_a_limit(lone: Callable[..., Gateway]) -> None:
     gateway = lone(max_queue_depth=5)
     for _ in range(5):
         gateway.classify("hello", 0)
     with pytest.raises(QueueFull) as full:
         gateway.classify("hello", 0)
     assert full.value.retry_after_s
+    assert full.value.details == {"lane": "interactive", "waiting": 5, "limit": 5}
     assert gateway.submit_job(["bulk still has room"], "bulk").status.state == "queued"
 
 
-def test_depth_is_read_from_the_broker(lone: Callable[..., Gateway]) -> None:
+def test_many_jobs_at_once_are_counted_before_they_are_published(lone: Callable[..., Gateway]) -> None:
+    gateway = lone(max_queue_depth=1_000)
+
+    def submit(_: int) -> int:
+        try:
+            return gateway.submit_job(["x"] * 400, "bulk").status.total
+        except QueueFull:
+            return 0
+
+    with ThreadPoolExecutor(30) as pool:
+        assert sum(pool.map(submit, range(30))) == 1_200
+
+
+def test_a_refused_job_is_counted_no_more(lone: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = lone()
-    gateway.submit_job(["x"] * 600, "bulk")
-    # A look between publishing and counting counts twice, until the next.
-    wait_for(lambda: 500 <= gateway.depth("bulk") <= 800, "the estimate", 5)
-    wait_for(lambda: gateway._running().sampler._envelopes["bulk"] == 3, "a look at the broker", 5)
+
+    def fail(*args: object, **options: object) -> str:
+        raise BrokerUnavailable("gone")
+
+    monkeypatch.setattr(Publisher, "publish", fail)
+    with pytest.raises(BrokerUnavailable):
+        gateway.submit_job(["x"] * 600, "bulk")
+    with pytest.raises(BrokerUnavailable):
+        gateway.classify("hello", 1)
+    assert gateway.depth() == 0
+
+
+def test_a_job_that_is_asked_for_twice_is_counted_once(lone: Callable[..., Gateway]) -> None:
+    gateway = lone()
+    for _ in range(2):
+        gateway.submit_job(["x"] * 600, "bulk", claim=Claim("digest", "body"))
+    assert gateway.depth("bulk") == 600
     assert gateway.depth("interactive") == 0
 
 
@@ -480,3 +505,43 @@ def test_every_thread_may_give_up_at_the_same_moment(lone: Callable[..., Gateway
         late = list(pool.map(lambda index: gateway.classify(f"text {index}", 0.5), range(200)))
     assert all(isinstance(one, Pending) for one in late)
     assert len(gateway._running().patience._since) == 0
+
+
+def test_a_caller_s_jobs_are_listed_newest_first(gateway: Gateway, worker: FakeWorker) -> None:
+    owner = uuid4().hex
+    ids = [gateway.submit_job(["you win"], "bulk", 5, owner=owner).status.id for _ in range(5)]
+    worker.pause()
+    waiting = gateway.submit_job(["x"] * 300, "bulk", owner=owner).status.id
+    rows = gateway.jobs(owner, None, 100)
+    assert [status.id for _, status in rows] == [waiting, *reversed(ids)]
+    assert [status.state for _, status in rows] == ["queued", *["done"] * 5]
+    assert [(status.total, status.done) for _, status in rows] == [(300, 0), *[(1, 1)] * 5]
+    assert gateway.jobs(owner, rows[1][0], 2) == rows[2:4]
+    assert gateway.jobs(owner, rows[-1][0], 2) == []
+    assert gateway.jobs(uuid4().hex, None, 2) == []
+
+
+def test_what_has_expired_or_was_refused_is_not_listed(
+    gateway: Gateway, worker: FakeWorker, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = uuid4().hex
+    ids = [gateway.submit_job(["you win"], "bulk", owner=owner).status.id for _ in range(6)]
+    store.delete(*[keys.job(one) for one in ids[1:5]])
+    assert [status.id for _, status in gateway.jobs(owner, None, 2)] == [ids[5], ids[0]]
+    assert store.zcard(keys.jobs(owner)) == 2
+    assert 0 < store.ttl(keys.jobs(owner)) <= 600
+
+    def fail(*args: object, **options: object) -> str:
+        raise BrokerUnavailable("gone")
+
+    monkeypatch.setattr(Publisher, "publish", fail)
+    with pytest.raises(BrokerUnavailable):
+        gateway.submit_job(["x"], "bulk", owner=owner)
+    assert len(gateway.jobs(owner, None, 10)) == 2
+
+
+def test_a_list_holds_so_many_jobs(gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluice.web.gateway.jobstore.MOST_LISTED", 3)
+    owner = uuid4().hex
+    ids = [gateway.submit_job(["you win"], "bulk", owner=owner).status.id for _ in range(5)]
+    assert [status.id for _, status in gateway.jobs(owner, None, 10)] == ids[:1:-1]

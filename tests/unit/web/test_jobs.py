@@ -145,11 +145,24 @@ def test_pages_lead_to_the_end(client: FlaskClient) -> None:
     assert [one["id"] for one in seen] == ["0", "1"]
 
 
-@pytest.mark.parametrize("query", ["offset=-1", "limit=x", "limit=1.5", "offset=9999999999"])
+@pytest.mark.parametrize(
+    "query",
+    ["offset=-1", "offset=x", "limit=x", "limit=1.5", "limit=0", "limit=10001", "limit=-1", "offset=9999999999"],
+)
 def test_a_page_that_makes_no_sense_is_422(client: FlaskClient, query: str) -> None:
     field = query.partition("=")[0]
     details = refusal(client.get(f"/jobs/job-1/results?{query}"), 422, "invalid_input")["details"]
     assert details["field"] == field
+    assert details["limit"] == {"limit": 10_000, "offset": 10**9}[field]
+
+
+def test_behind_the_end_is_an_empty_page(client: FlaskClient) -> None:
+    assert client.get("/jobs/job-1/results?offset=1000000000").get_json()["results"] == []
+
+
+def test_ndjson_has_no_pages(client: FlaskClient) -> None:
+    response = client.get("/jobs/job-1/results?limit=1", headers={"Accept": "application/x-ndjson"})
+    assert refusal(response, 422, "invalid_input")["details"]["field"] == "limit"
 
 
 def test_ndjson_is_one_entry_a_line(client: FlaskClient) -> None:

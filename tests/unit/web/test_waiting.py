@@ -130,6 +130,7 @@ class SlowPublisher:
         reply_to: str | None = None,
         more: int = 0,
         scores: bool = False,
+        counted: bool = False,
     ) -> str:
         self.gate.acquire(timeout=5)
         if self.error is not None:
