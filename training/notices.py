@@ -1,8 +1,8 @@
 """Notices as banks, carriers, shops and authorities really send them, and their phishing twins.
 
 The templates are in `notices/`, a file for each language, written as those of `phrases/` are (`templates.py`): terse,
-with masked cards, references, balances and codes in the forms of many countries. A twin has the same brand and another request: a
-link, a call, a code to be passed on. All names, numbers and links are invented.
+with masked cards, references, balances and codes in the forms of many countries. A twin has the same brand and
+another request: a link, a call, a code to be passed on. All names, numbers and links are invented.
 """
 
 from __future__ import annotations

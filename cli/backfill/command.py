@@ -82,13 +82,14 @@ Examples:
 def backfill(inputs: tuple[str, ...], **options: Any) -> int:
     """Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
 
-    Reads CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, Fossify JSON, iMessage
-    chat.db, WhatsApp _chat.txt and plain text (a message a line), also packed as .gz, .bz2, .zst or .zip. OUT has all columns of IN, in the same order of rows,
-    and label, probability, model, version, error. A row that cannot be read or classified keeps its place, with the
-    reason in `error`.
+    Reads CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, Fossify JSON,
+    iMessage chat.db, WhatsApp _chat.txt and plain text (a message a line), also packed as .gz, .bz2, .zst or .zip.
+    OUT has all columns of IN, in the same order of rows, and label, probability, model, version, error. A row that
+    cannot be read or classified keeps its place, with the reason in `error`.
 
-    OUT appears when it is complete; rows on standard output come as they are answered, and cannot be carried on. After Ctrl-C or a crash of whatever part, the same command carries on; what it
-    needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them.
+    OUT appears when it is complete; rows on standard output come as they are answered, and cannot be carried on.
+    After Ctrl-C or a crash of whatever part, the same command carries on; what it needs for that is in OUT.sluice.
+    When the broker or the workers go away, it waits for them.
     """
     from sluice.cli.extras import require
 
