@@ -266,8 +266,8 @@ class Settings(BaseSettings):
     def _management_api(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        require_readable(value.get_secret_value(), ("http", "https"))
+        if not urlsplit(value.get_secret_value()).hostname:
             raise ValueError("it is a URL such as http://user:password@host:15672/api/")
         return value
 
