@@ -41,7 +41,9 @@ def flower(flower_args: tuple[str, ...]) -> NoReturn:
     require("flower")
     settings = current()
     from sluice.cli.embedded import require_running
+    from sluice.cli.ports import require_free
 
+    require_free(settings.host, settings.flower_port, "SLUICE_FLOWER_PORT")
     require_running(settings)
     from sluice.tasks import celery
     from sluice.tasks.server import require_usable

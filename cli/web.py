@@ -25,7 +25,9 @@ def web() -> int:
 
     require("web")
     settings = current()
+    from sluice.cli.ports import require_free
     from sluice.web.server import serve
 
+    require_free(settings.host, settings.port, "SLUICE_PORT")
     serve(settings)
     return 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import time
 
 import click
 
 from sluice.cli import embedded
+from sluice.cli.ports import require_free
 from sluice.cli.processes import sluice
 from sluice.cli.streams import OutputLost
 from sluice.cli.up import workers
@@ -37,6 +37,10 @@ def serve(settings: Settings, *, flower: bool, worker: bool, processes: int = 1)
     Raises:
         SluiceError: a port is taken, or the embedded Redis cannot run.
     """
+    if flower and settings.port == settings.flower_port:
+        raise SluiceError(
+            f"SLUICE_PORT and SLUICE_FLOWER_PORT are both {settings.port}: change one, or give --no-flower"
+        )
     require_free(settings.host, settings.port, "SLUICE_PORT")
     if flower:
         require_free(settings.host, settings.flower_port, "SLUICE_FLOWER_PORT")
@@ -127,21 +131,6 @@ def write_line(name: str, line: str) -> None:
         sys.stdout.flush()
     except (OSError, OutputLost, UnicodeEncodeError):
         return  # nobody reads; the service goes on
-
-
-def require_free(host: str, port: int, setting: str) -> None:
-    """Fail before anything starts when ``port`` is taken.
-
-    Raises:
-        SluiceError: the address cannot be bound; names the setting to change.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as exc:
-            raise SluiceError(f"cannot listen on {host}:{port} ({exc.strerror}): set {setting}") from exc
 
 
 def reachable(host: str) -> str:
