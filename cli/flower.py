@@ -25,8 +25,8 @@ Examples:
 
 \b
   sluice flower
-  FLOWER_BASIC_AUTH=ann:secret sluice flower                      with a login, and with its buttons
-  FLOWER_BROKER_API=http://user:secret@rabbit:15672/api/ sluice flower   what a queue's workers hold, too
+  FLOWER_BASIC_AUTH=ann:secret sluice flower       with a login, and with its buttons
+  sluice flower --url_prefix=flower                behind a proxy
 """,
 )
 @click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
