@@ -87,9 +87,9 @@ def backfill(inputs: tuple[str, ...], **options: Any) -> int:
     OUT has all columns of IN, in the same order of rows, and label, probability, model, version, error. A row that
     cannot be read or classified keeps its place, with the reason in `error`.
 
-    OUT appears when it is complete; rows on standard output come as they are answered, and cannot be carried on.
-    After Ctrl-C or a crash of whatever part, the same command carries on; what it needs for that is in OUT.sluice.
-    When the broker or the workers go away, it waits for them.
+    OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
+    needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them. With `-o -` the rows go
+    to standard output as they are answered; such a run cannot be carried on.
     """
     from sluice.cli.extras import require
 

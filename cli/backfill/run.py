@@ -25,7 +25,7 @@ from sluice.cli.output import log_to, screen
 from sluice.cli.streams import OutputLost
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
-from sluice.tasks.errors import InvalidInput, UnwritableOutput
+from sluice.tasks.errors import InvalidInput, UnreadableArchive, UnwritableOutput
 from sluice.tasks.server import check
 
 #: Formats that can be written without going back; the first is the one for standard output.
@@ -101,7 +101,16 @@ def run(
         sys.stdout.flush()
     except OutputLost as exc:
         raise OutputLost(f"{target} is complete, but its summary cannot be printed: {exc.message}") from exc
+    if _is_vain(outcome):
+        raise UnreadableArchive(
+            f"none of the {outcome.tally.rows:,} rows has a text that can be classified (column error)"
+        )
     return 0
+
+
+def _is_vain(outcome: Outcome) -> bool:
+    """Whether there are rows and not one of them has a text to classify."""
+    return set(outcome.tally.errors) == {InvalidInput.code} and not outcome.tally.labels
 
 
 def stopped_sentence(plan: Plan, rows: int) -> str:

@@ -250,3 +250,15 @@ def test_a_local_backfill_says_from_the_start_what_it_does(run: Run, tmp_path: P
     assert said[0] == "sluice: loading the model"
     assert said[1].startswith("sluice: measuring how fast ")
     assert said[2] == "sluice: looking through the input"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["id,text\n1,\n2, \n", '<smses count="1"><mms date="1"/></smses>', '{"text":" "}\n{"text":"","id":1}\n'],
+)
+def test_an_input_without_any_text_is_no_success(run: Run, env: dict[str, str], tmp_path: Path, content: str) -> None:
+    (tmp_path / "in").write_text(content)
+    done = run("backfill", "in", "-o", "out.csv", **env)
+    assert done.returncode == 1
+    assert "rows has a text" in done.stderr
+    assert all(row["error"].startswith("invalid_input: ") for row in table(tmp_path / "out.csv"))
