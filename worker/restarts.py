@@ -78,16 +78,19 @@ class Restarts:
 
     def forget_later(self) -> threading.Timer:
         """Once this worker has lived for a while, its start and those before it count no more."""
-        timer = threading.Timer(PROVEN_S, self.forget)
+        timer = threading.Timer(PROVEN_S, self._forget, self._ended)
         timer.daemon = True
         timer.start()
         return timer
 
     def forget(self) -> None:
-        """This worker ends as it was asked to, or has lived for long enough."""
+        """This worker ends as it was asked to; those before it count on: it may have been asked because of one."""
+        self._forget()
+
+    def _forget(self, *others: str) -> None:
         self._forgotten = True
         with contextlib.suppress(redis.RedisError):
-            self._client.hdel(self._name, self._mine, *self._ended)
+            self._client.hdel(self._name, self._mine, *others)
 
     def _write(self, now: float, *, answered: bool) -> None:
         pipe = self._client.pipeline(transaction=False)

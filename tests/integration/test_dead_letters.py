@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from kombu import Connection, Exchange, Queue
 
+from sluice.bench.crash_loop import Loop, accounted
 from sluice.tasks.envelope import DEAD_LETTERS, QUEUES, TASK_NAME
 from sluice.tasks.lanequeue import EXCHANGE_NAME
+from sluice.worker.consumer.rescue import MOST_DELIVERIES
 from tests.conftest import drop_queues
 from tests.harness.broker import waiting
 from tests.harness.process import wait_for
@@ -18,6 +21,14 @@ from tests.harness.worker import Worker, client_app, environment
 from tests.integration.test_shutdown import check_answers
 
 StartWorker = Callable[..., Worker]
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_nothing_that_was_accepted_before_a_crash_loop_is_lost(folder: Path, broker: str) -> None:
+    """Under a policy that lets RabbitMQ give up what two dying workers held."""
+    loop = Loop(folder, broker, delivery_limit=2, messages=620, deadly=2, limit_s=200, restart_wait_s=0.2)
+    row = loop.run()
+    assert accounted(row), row
 
 
 def earlier_queues(url: str, queue_type: str = "quorum") -> None:
@@ -75,8 +86,33 @@ def test_what_an_operators_policy_gives_up_is_answered(
     check_answers(results)
     assert worker.stop() == 0
     assert waiting(rabbit_server.url) == 0
+    drop_queues(rabbit_server.url)  # first: a policy that goes touches the queues that are there
     rabbit_server.clear_policy("dead")
+
+
+def test_a_worn_message_of_an_earlier_queue_is_moved_before_it_is_dropped(
+    rabbit_server: RabbitServer, redis_server: RedisServer, start_worker: StartWorker
+) -> None:
     drop_queues(rabbit_server.url)
+    earlier_queues(rabbit_server.url)
+    rabbit_server.set_policy("limit", ".*", {"delivery-limit": 20})
+    env = environment(rabbit_server.url, redis_server.url)
+    app = client_app(env)
+    send = app.tasks[TASK_NAME].apply_async
+    results = [send((["a", "b"],), queue=queue, compression="zlib") for queue in QUEUES.values()]
+    with Connection(rabbit_server.url) as connection:
+        channel = connection.channel()
+        for queue in QUEUES.values():
+            for _ in range(MOST_DELIVERIES):
+                message = wait_for(lambda name=queue: channel.basic_get(name), "the envelope")
+                channel.basic_reject(message.delivery_tag, requeue=True)
+    worker = start_worker(env).ready()
+    check_answers(results)
+    assert worker.stop() == 0
+    assert worker.output().count("was moved to sluice.dead") == 2
+    assert waiting(rabbit_server.url) == 0
+    drop_queues(rabbit_server.url)  # first: a policy that goes touches the queues that are there
+    rabbit_server.clear_policy("limit")
 
 
 def test_a_message_that_is_no_task_is_deleted_for_good(

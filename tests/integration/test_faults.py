@@ -143,11 +143,14 @@ def test_envelopes_whose_workers_are_killed_from_outside_are_not_given_up(
     """Each worker is killed with a batch of theirs in the model, more often than any message is tried."""
     more = {"max_batch_size": 4, "visibility_timeout_s": 4}
     app = client_app(brokers.env(**more))
+    holder = brokers.env(**more, model=holding(60_000))
+    worker = start_worker(holder).ready()
     results = [app.tasks[TASK_NAME].delay([f"{HOLD} {i}", "beside it", "and it"]) for i in range(4)]
     for _ in range(MOST_ENDS + 2):
-        worker = start_worker(brokers.env(**more, model=holding(60_000))).ready()
         wait_for(lambda one=worker: in_the_model(app, one), "a batch in the model", WAIT_S)
         worker.kill()
+        worker = start_worker(holder).ready()
+    worker.kill()
     worker = start_worker(brokers.env(**more)).ready()
     wait_for(lambda: finished(results) == len(results), "all results", WAIT_S)
     check_answers(results)

@@ -37,8 +37,8 @@ log = get_logger(__name__)
 
 #: What to do about a queue of an earlier release; it is used as it stands.
 OUTDATED = (
-    "%(queue)s was declared before it had dead letters: past its delivery limit RabbitMQ drops its messages. Unless a"
-    """ policy of yours does so already: rabbitmqctl set_policy sluice-dead '^sluice[.](interactive|bulk)$'"""
+    "%(queue)s was declared by an earlier release, without dead letters: RabbitMQ may drop what comes back too often."
+    """ Unless a policy of yours gives it some: rabbitmqctl set_policy sluice-dead '^sluice[.](interactive|bulk)$'"""
     """ '{"dead-letter-exchange":"%(dead)s"}' --apply-to queues"""
 )
 EX_SOFTWARE = 70
