@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,45 @@ def test_a_cancelled_archive_stops_and_its_files_go(shared: tuple[Web, Path]) ->
     assert job(front, reply)["state"] == "cancelled"
     quick = upload(front, as_csv(rows(70)))
     assert when(front, quick, "done")["done"] == 70
+
+
+SMS = b'<smses count="1"><sms address="1" body="see you" date="1"/></smses>'
+CALLS = b'<calls count="1"><call number="1" duration="4"/></calls>'
+CHAT = b"[01.04.26, 18:00:01] Mia: see you\n"
+BANK = b"date,message\n2026-01-02,card payment\n"
+MMS = b'{"_id":"2","msg_box":"1","__parts":[{"ct":"text/plain","text":"see you"}]}\n'
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"calls.xml": CALLS, "sms.xml": SMS, "contacts.csv": b"name,number\nMia,1\n", "empty.xml": b""},
+        {"_chat.txt": CHAT, "00000005-bank.csv": BANK, "00000006-card.vcf": b"BEGIN:VCARD\nEND:VCARD\n"},
+        {"again/messages.ndjson": MMS, "again/data/PART_1": b"\xff\xd8\xff\xe0", "__MACOSX/again/._x": b"x"},
+    ],
+    ids=["phone", "chat", "export"],
+)
+def test_of_an_uploaded_zip_the_messages_are_classified(shared: tuple[Web, Path], members: dict[str, bytes]) -> None:
+    front, _ = shared
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    done = when(front, upload(front, content.getvalue(), output="jsonl"), "done")
+    (row,) = map(json.loads, front.ask("GET", done["results"]).body.splitlines())
+    assert "see you" in (row.get("body"), row.get("text"))
+    assert row["error"] is None
+    if "calls.xml" in members:
+        assert upload(front, CALLS).status == 422
+
+
+def test_plain_text_is_read_if_the_caller_says_so(shared: tuple[Web, Path]) -> None:
+    front, _ = shared
+    lines = b"see you\n\nYou won: call now!\n"
+    assert upload(front, lines).status == 415
+    done = when(front, upload(front, lines, format="text", output="jsonl"), "done")
+    found = [json.loads(line)["text"] for line in front.ask("GET", done["results"]).body.splitlines()]
+    assert found == ["see you", "You won: call now!"]
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind(shared: tuple[Web, Path]) -> None:
