@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.events.event import get_exchange
 
 from sluice.config.settings import read
 from sluice.tasks.client import Client
@@ -83,6 +84,36 @@ def test_what_cannot_be_done_is_refused_in_words(
     assert "nothing was changed" in answer["error"]
     assert app.tasks[TASK_NAME].delay("see you at eight").get(timeout=10)["label"]
     assert "Traceback" not in worker.output()
+
+
+ODD_BODIES: list[Any] = [[], "x", 7, None, {}, {"hostname": 5}, {"id": 5}, {"hostname": "x", "id": "1", "clock": "y"}]
+ODD_ENCODINGS = [
+    (b"no json", "application/json", "utf-8"),
+    (b"\xff", "application/data", "binary"),
+    (b"cos\nsystem\n", "application/x-python-serialize", "binary"),
+]
+
+
+def test_nothing_odd_among_events_and_commands_ends_a_worker(
+    brokers: Brokers, one_worker: tuple[Celery, Child]
+) -> None:
+    app, worker = one_worker
+    with app.connection_for_write() as connection:
+        producer = connection.Producer(serializer="json")
+        events, commands = get_exchange(connection), app.control.mailbox.exchange
+        for exchange, key in ((events, name) for name in ("worker.heartbeat", "worker.elect", "worker.elect.ack")):
+            for body in ODD_BODIES:
+                producer.publish(body, exchange=exchange, routing_key=key)
+        for exchange, key in ((events, "worker.heartbeat"), (commands, "")):
+            for raw, kind, encoding in ODD_ENCODINGS:
+                producer.publish(raw, exchange=exchange, routing_key=key, content_type=kind, content_encoding=encoding)
+        for body in ODD_BODIES:
+            producer.publish(body, exchange=commands, routing_key="")
+    app.control.broadcast("election", arguments={"id": "1", "topic": "none"})
+    wait_for(lambda: worker.returncode is not None or app.control.ping(timeout=1), "its answer")
+    worker.wait_for_output("Ignored an event of no known shape")
+    assert app.tasks[TASK_NAME].delay("see you at nine").get(timeout=10)["label"]
+    assert worker.returncode is None
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,12 @@ Celery lets such an error end the process, the broker delivers the message again
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from celery.utils.log import get_logger
+from celery.worker.consumer.gossip import Gossip
+from kombu.exceptions import ContentDisallowed, DecodeError
 
 log = get_logger(__name__)
 
@@ -33,3 +36,17 @@ def unharmed(c: Any, make_handler: Callable[[], Callable[[Any], None]]) -> Calla
         return on_task_received
 
     return create_task_handler
+
+
+def spare_gossip() -> None:
+    """Let an event that makes no sense end no worker: every worker takes what comes to the exchange of events."""
+    handle = Gossip.on_message
+
+    @wraps(handle)
+    def on_message(gossip: Any, prepare: Any, message: Any) -> None:
+        try:
+            handle(gossip, prepare, message)
+        except (*WRONG_SHAPE, DecodeError, ContentDisallowed) as exc:
+            log.warning("Ignored an event of no known shape: %s", type(exc).__name__)
+
+    Gossip.on_message = on_message

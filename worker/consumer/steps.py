@@ -26,6 +26,7 @@ from sluice.worker.consumer import control, privacy
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
+from sluice.worker.consumer.odd import spare_gossip
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.waker import Waker
 from sluice.worker.pipeline import Pipeline as ThreadPipeline
@@ -64,6 +65,7 @@ class Pipeline(bootsteps.StartStopStep):
     def start(self, w: Any) -> None:
         privacy.install()
         control.install()
+        spare_gossip()
         self._check(w)
         check_servers(w)
         check_queues(w)
