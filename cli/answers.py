@@ -1,12 +1,14 @@
-"""The work behind ``sluice predict``: send, wait, print."""
+"""The work behind ``sluice predict``: ask the service or a model of its own, wait, print."""
 
 from __future__ import annotations
 
-import itertools
 import logging
+import queue
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import uuid4
 
 import click
@@ -18,6 +20,8 @@ from sluice.config.settings import Settings
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
 from sluice.tasks.errors import SluiceError
+
+Ask = Callable[[Sequence[str]], list[Entry]]
 
 #: Seconds without a reply after which the stored result is asked for.
 ASK_AFTER_S = 1.0
@@ -45,30 +49,59 @@ class Deadline:
         return self.left_s == 0.0
 
 
-def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wait_s: float) -> int:
-    """Classify ``texts`` envelope by envelope and print each answer; returns the exit status.
+def run(settings: Settings, texts: Iterable[str], *, as_json: bool, scores: bool, local: bool, wait_s: float) -> int:
+    """Classify ``texts`` some at a time and print each answer; returns the exit status.
+
+    Args:
+        scores: whether to print the probability of every label.
+        local: whether the model runs in this process; else in the workers of the running service.
 
     Raises:
-        ServiceNotRunning, BrokerUnavailable, BackendUnavailable: nothing can be asked.
+        ServiceNotRunning, BrokerUnavailable, BackendUnavailable, ModelUnavailable: nothing can be asked.
         NoAnswer: no answer within ``wait_s``.
     """
     logging.basicConfig(level=logging.ERROR, format="sluice: %(message)s")
-    require_running(settings)
     failures = 0
-    with Client(settings) as client:
-        for chunk in _chunks(_messages(texts)):
+    with _asking(settings, local, scores, wait_s) as ask_for:
+        for chunk in _chunks(_lines(texts)):
             sent = time.perf_counter()
-            entries = ask(client, chunk, wait_s)
+            entries = ask_for(chunk)
             ms = (time.perf_counter() - sent) * 1000
             failures += sum("error" in entry for entry in entries)
             (_print_json if as_json else _print_lines)(chunk, entries, ms)
     return 1 if failures else 0
 
 
-def ask(client: Client, texts: Sequence[str], wait_s: float) -> list[Entry]:
+@contextmanager
+def _asking(settings: Settings, local: bool, scores: bool, wait_s: float) -> Iterator[Ask]:
+    """What answers texts, in order: a model that is loaded here, or the service."""
+    if local:
+        with _waiting("loading the model"):
+            from sluice.cli.local import LocalModel
+
+            model = LocalModel(settings, scores)
+        yield model.ask
+        return
+    require_running(settings, "give --local to run the model in this command, or set SLUICE_BROKER_URL")
+    with Client(settings) as client:
+        yield lambda texts: ask(client, texts, wait_s, scores)
+
+
+@contextmanager
+def _waiting(reason: str) -> Iterator[None]:
+    """Say on a terminal what takes a while."""
+    console = screen(stderr=True)
+    if console.is_interactive:
+        with console.status(f"{reason} …"):
+            yield
+    else:
+        yield
+
+
+def ask(client: Client, texts: Sequence[str], wait_s: float, scores: bool = False) -> list[Entry]:
     """The entries of one envelope, in order."""
     envelope_id = str(uuid4())
-    client.publish(texts, lane="interactive", envelope_id=envelope_id)
+    client.publish(texts, lane="interactive", envelope_id=envelope_id, scores=scores)
     deadline = Deadline(wait_s)
     entries: dict[int, Entry] = {}
     while len(entries) < len(texts):
@@ -92,17 +125,42 @@ def _why_none(client: Client, wait_s: float) -> str:
     return f"no answer within {wait_s:g} s: the workers are busy; wait longer with --wait"
 
 
-def _messages(texts: Iterable[str]) -> Iterator[str]:
+def _lines(texts: Iterable[str]) -> Iterator[str | None]:
+    """Each text, and each line of stdin in place of ``-``; None wherever stdin has no more for the moment."""
     for text in texts:
-        if text != "-":
-            yield text
-            continue
+        if text == "-":
+            yield from _stdin()
+        else:
+            yield text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # what the shell gave as bytes
+
+
+def _stdin() -> Iterator[str | None]:
+    """The lines of stdin as they come, so that what a program writes now and then is answered at once."""
+    found: queue.Queue[str | None] = queue.Queue(ENVELOPE_MESSAGES)
+
+    def read() -> None:
         with click.open_file("-", encoding="utf-8", errors="replace") as lines:
-            yield from (line.rstrip("\r\n") for line in lines)
+            for line in lines:
+                found.put(line.rstrip("\r\n"))
+        found.put(None)
+
+    threading.Thread(target=read, name="sluice-stdin", daemon=True).start()
+    while (line := found.get()) is not None:
+        yield line
+        if found.empty():
+            yield None
 
 
-def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
-    while chunk := list(itertools.islice(texts, ENVELOPE_MESSAGES)):
+def _chunks(lines: Iterator[str | None]) -> Iterator[list[str]]:
+    """What can be asked together: up to an envelope of texts, less where no more is there."""
+    chunk: list[str] = []
+    for line in lines:
+        if line is not None:
+            chunk.append(line)
+        if chunk and (line is None or len(chunk) == ENVELOPE_MESSAGES):
+            yield chunk
+            chunk = []
+    if chunk:
         yield chunk
 
 
@@ -123,5 +181,7 @@ def _print_lines(texts: Sequence[str], entries: Sequence[Entry], ms: float) -> N
             number = f"{entry['probability']:6.3f}"
         line = Text.assemble((f"{answer:<9}", style), f" {number} ", (f"{ms:7.1f} ms  ", "dim"))
         note = entry["error"]["message"] if "error" in entry else " ".join(text.split())
+        if scores := entry.get("scores"):
+            line.append("  ".join(f"{label} {share:.3f}" for label, share in scores.items()) + "  ", "dim")
         line.append(note)
         console.print(line, no_wrap=True, overflow="ellipsis" if sys.stdout.isatty() else "ignore", crop=False)

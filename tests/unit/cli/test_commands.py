@@ -68,6 +68,59 @@ def test_predict_agrees_with_itself_alone_and_in_company(run: Run, env: dict[str
     assert json.loads(together[1])["label"] == alone["label"]
 
 
+def test_predict_shows_every_label_s_probability(run: Run, env: dict[str, str]) -> None:
+    (answer,) = (json.loads(line) for line in run("predict", "--json", "--scores", "hello", **env).stdout.splitlines())
+    assert answer["scores"][answer["label"]] == answer["probability"]
+    (line,) = run("predict", "--scores", "hello", **env).stdout.splitlines()
+    assert all(f"{label} {share:.3f}" in line for label, share in answer["scores"].items())
+    assert line.endswith("hello")
+
+
+def test_predict_needs_no_service_where_the_model_is_its_own(run: Run, env: dict[str, str]) -> None:
+    texts = ["hello", "", "POISON", "สวัสดี", "x" * 6_000, "the same text"]
+    done = run("predict", "--local", "--json", "--scores", *texts)
+    assert done.returncode == 1
+    assert not done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["text"] for one in answers] == texts
+    codes = [one.get("error", {}).get("code") for one in answers]
+    assert codes == [None, "invalid_input", "model_failed", None, "invalid_input", None]
+    assert answers[0]["scores"][answers[0]["label"]] == answers[0]["probability"]
+    served = [json.loads(line) for line in run("predict", "--json", "hello", "สวัสดี", **env).stdout.splitlines()]
+    assert [one["label"] for one in served] == [answers[0]["label"], answers[3]["label"]]
+    said = run("predict", "hello")
+    assert said.returncode == 1
+    assert "--local" in said.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--local"], ["--local", "-"], []])
+def test_predict_without_a_text_reads_lines(run: Run, env: dict[str, str], arguments: list[str]) -> None:
+    texts = [f"line {number}" for number in range(600)]
+    done = run("predict", "--json", *arguments, stdin="\n".join(texts), **({} if arguments else env))
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == texts
+    assert run("predict", *arguments, stdin="", **({} if arguments else env)).stdout == ""
+
+
+def test_a_line_is_answered_before_the_next_one_comes(run: Run, state_dir: Path, tmp_path: Path) -> None:
+    command = sluice("predict", "--local", "--json")
+    env = environment(SLUICE_STATE_DIR=str(state_dir), SLUICE_MODEL=MODEL)
+    with subprocess.Popen(command, stdin=-1, stdout=-1, env=env, cwd=tmp_path, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        for text in ("first", "second"):
+            child.stdin.write(f"{text}\n")
+            child.stdin.flush()
+            assert json.loads(child.stdout.readline())["text"] == text
+        child.stdin.close()
+        assert child.wait(30) == 0
+
+
+def test_bytes_that_are_no_text_are_classified_as_what_a_terminal_shows(run: Run, env: dict[str, str]) -> None:
+    done = run("predict", "--json", "caf\udce9", **env)
+    assert json.loads(done.stdout)["text"] == "caf\ufffd"
+
+
 def test_backfill(run: Run, env: dict[str, str], source: Path, tmp_path: Path) -> None:
     done = run("backfill", "in.csv", "-o", "out.csv", **env)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,61 @@
+"""A model in this process, for a few texts at a time: no service, no threads, nothing measured first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from sluice.config.settings import Settings
+from sluice.tasks.envelope import Entry, Message, failed, labelled, parse
+from sluice.tasks.errors import ModelFailed, ModelUnavailable
+from sluice.worker.capacity import load_classifier
+
+
+class LocalModel:
+    """Answers as a worker does; loaded when made.
+
+    Args:
+        settings: which model, on which device, and most messages in a batch.
+        scores: whether entries name the probability of every label.
+
+    Raises:
+        ModelUnavailable: there is no model, or (on ``ask``) its device is lost.
+    """
+
+    def __init__(self, settings: Settings, scores: bool) -> None:
+        self._classifier = load_classifier(settings)
+        self._scores = scores
+        self._most = settings.max_batch_size
+        self._max_text_chars = settings.max_text_chars
+
+    def ask(self, texts: Sequence[str]) -> list[Entry]:
+        """The entries of these texts, in order."""
+        messages = parse([list(texts)], {}, self._max_text_chars).messages
+        good = [message.text for message in messages if message.error is None]
+        ids = self._classifier.encode(good) if good else []
+        rows = iter([row for at in range(0, len(ids), self._most) for row in self._forward(ids[at : at + self._most])])
+        return [_refused(message) if message.error else self._entry(next(rows)) for message in messages]
+
+    def _entry(self, row: list[float] | None) -> Entry:
+        if row is None:
+            return failed(None, ModelFailed.code, "the model failed on this message")
+        labels, info = self._classifier.labels, self._classifier.info
+        entry = labelled(None, labels[row.index(max(row))], max(row), info.name, info.version)
+        return {**entry, "scores": dict(zip(labels, row, strict=True))} if self._scores else entry
+
+    def _forward(self, batch: list[list[int]]) -> list[list[float] | None]:
+        """Probabilities, or None for a message that the model fails on: a batch that fails is halved."""
+        try:
+            return [row if math.isfinite(sum(row)) else None for row in self._classifier.forward(batch)]
+        except Exception as exc:
+            if self._classifier.is_fatal(exc):
+                raise ModelUnavailable(f"the model has stopped: {type(exc).__name__}") from exc
+            if len(batch) == 1:
+                return [None]
+        half = len(batch) // 2
+        return self._forward(batch[:half]) + self._forward(batch[half:])
+
+
+def _refused(message: Message) -> Entry:
+    assert message.error is not None
+    return failed(None, message.error.code, message.error.message)
