@@ -52,12 +52,15 @@ def roles_of(origin: str, names: Sequence[str], options: ReadOptions, textless: 
     return roles_or(found, origin, names, options)
 
 
+def says_text(name: str) -> bool:
+    """Whether a column's name says, in some language, that it holds texts."""
+    return TEXT_WORDS.search(name) is not None
+
+
 def _may_hold_texts(name: str) -> bool:
     """Whether a column of another name may hold messages: then its table is not passed over."""
     words = name.split()
-    return TEXT_WORDS.search(name) is not None or (
-        len(words) >= SENTENCE_WORDS and 2 * sum(map(str.isalpha, words)) > len(words)
-    )
+    return says_text(name) or (len(words) >= SENTENCE_WORDS and 2 * sum(map(str.isalpha, words)) > len(words))
 
 
 def _absent(origin: str, name: str, names: Sequence[str], role: str) -> str:

@@ -24,7 +24,10 @@ _OTHER = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 #: Lines that begin with a date or a time: a log, or a chat in a form that is not known here.
-_DATED = re.compile(r"\W{0,3}(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?)\b")
+_DATED = re.compile(
+    r"\W{0,3}(?:\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?"
+    r"|\d{1,2}[.\s-]\s?(?:de\s)?[^\W\d_]{3,10}\.?(?:\sde)?[\s,-]+\d{2,4}|[^\W\d_]{3,10}\.?\s\d{1,2},?\s\d{4})\b"
+)
 #: Share of the lines that begin so, or that have as many delimiters as the first one, for them to be no messages.
 MOST = 0.8
 #: So many delimiters in every line are a table.

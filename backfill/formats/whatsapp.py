@@ -149,7 +149,7 @@ class ChatReader:
             for line, begins in _lines(raw, self._encoding, self._newline):
                 header = self._form.match(line) if begins else None
                 if header is not None:
-                    if message.header is not None or message.chars:
+                    if message.header is not None or any(map(str.strip, message.lines)):
                         yield message
                     message = Message(header)
                     line = line[header.end() :].lstrip("\u200e\u200f")

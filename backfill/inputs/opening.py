@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from sluice.backfill.formats.base import Reader
 from sluice.backfill.formats.detect import detect, plain_text, recognise
 from sluice.backfill.formats.registry import open_reader
+from sluice.backfill.formats.roles import says_text
 from sluice.backfill.formats.sms_ie import is_export
 from sluice.backfill.inputs.attachments import Neighbour, attachments
 from sluice.backfill.inputs.find import Found, find
@@ -131,7 +132,22 @@ class Inputs:
             if self._refused:
                 raise self._refused[0]
             raise UnreadableArchive(f"{', '.join(self._plan.inputs)}: none of the files there holds messages")
+        self._refuse_first_rows()
         self._note_left_out()
+
+    def _refuse_first_rows(self) -> None:
+        """Where the texts are in a column of a number, tables without a header show beside those with one."""
+        if not (self._plan.read.text_column or "").isdecimal():
+            return
+        tables = [opening for opening in self.openings if opening.format == "csv"]
+        named = [opening for opening in tables if says_text(opening.reader.roles.text or "")]
+        for opening in tables if named else ():
+            if opening not in named:
+                raise UnreadableArchive(
+                    f"{opening.origin.name} seems to have no header: its column {self._plan.read.text_column} is not"
+                    f" called {named[0].reader.roles.text!r}, as in {named[0].origin.name}; add a line that names the"
+                    " columns (--text-column)"
+                )
 
     def _note_left_out(self) -> None:
         if self._skipped:

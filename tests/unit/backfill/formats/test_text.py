@@ -95,6 +95,8 @@ OTHERS = {
     "html": "<!DOCTYPE html>\n<html></html>\n",
     "chat": "[01.04.26, 18:00:01] Mia: see you\n",
     "chat of another program": "2026-04-01 18:00 Mia hello\n2026-04-01 18:01 Tom hi\n",
+    "chat with months": "24 mars 2014 13:59 - Mia: hi\n24 mars 2014 14:00 - Tom: yo\n",
+    "chat with dates of America": "Mar 24, 2014 1:59 PM Mia: hi\nMar 24, 2014 2:59 PM Tom: yo\n",
     "log": "10:00:01 INFO start\n10:00:02 INFO stop\n",
     "card": "BEGIN:VCARD\nVERSION:3.0\nEND:VCARD\n",
     "mail": "From: a@example.org\nSubject: x\n\nhello\n",

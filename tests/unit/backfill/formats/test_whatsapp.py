@@ -227,3 +227,7 @@ def test_a_lone_carriage_return_is_a_character_of_its_message(read: Any) -> None
         "three",
     ]
     assert [row.text for row in read("1/2/24, 10:00 - Mia: one\r1/2/24, 10:01 - Mia: two\r").rows()] == ["one", "two"]
+
+
+def test_blank_lines_before_the_first_message_are_nothing(read: Any) -> None:
+    assert [row.text for row in read("\n \r\n1/2/24, 10:00 - Mia: one\n").rows()] == ["one"]

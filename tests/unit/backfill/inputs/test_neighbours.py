@@ -271,3 +271,23 @@ def test_a_file_that_is_only_called_so_is_read_as_what_it_is(tmp_path: Path) -> 
     path = tmp_path / "mine.zip"
     path.write_bytes(zipped({"messages.ndjson": b'{"text":"mine"}\n'}))
     assert texts(tmp_path, path) == ["mine"]
+
+
+# a table without a header beside one with a header
+
+
+@pytest.mark.parametrize("row", ["ham\tOk lor", "ham\tGo until jurong point, crazy", "7\tOk"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_first_row_that_is_a_message_becomes_no_header_in_silence(tmp_path: Path, row: str, order: int) -> None:
+    (tmp_path / "a.tsv").write_text("label\ttext\nham\thi\n")
+    (tmp_path / "b.tsv").write_text(f"{row}\nspam\tWin\n")
+    paths = [tmp_path / "a.tsv", tmp_path / "b.tsv"][::order]
+    for column in (None, "2", "text"):
+        with pytest.raises(UnreadableArchive, match=r"b\.tsv"):
+            texts(tmp_path, *paths, text_column=column)
+
+
+def test_tables_with_headers_of_several_languages_by_number(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("label\ttext\nham\thi\n")
+    (tmp_path / "b.tsv").write_text("Art\tNachricht\nham\tzwei\n")
+    assert texts(tmp_path, tmp_path / "a.tsv", tmp_path / "b.tsv", text_column="2") == ["hi", "zwei"]
