@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -53,6 +54,30 @@ class Tokenizer:
         return [[self.words.setdefault(word, len(self.words)) for word in text.lower().split()] for text in texts]
 
 
+class Inbox(SimpleQueue[Any]):
+    """Knows how many notes it was sent, and how many its reader was done with when it last began to wait."""
+
+    def __init__(self) -> None:
+        self.sent = self.taken = self.done = 0
+        self._lock = threading.Lock()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        with self._lock:  # several threads send
+            self.sent += 1
+        super().put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        self.done = self.taken
+        item = super().get(block, timeout)
+        self.taken += 1
+        return item
+
+    def get_nowait(self) -> Any:
+        item = super().get_nowait()
+        self.taken += 1
+        return item
+
+
 class Rig:
     """A batcher with queues where its neighbours would be."""
 
@@ -84,6 +109,7 @@ class Rig:
             share=share,
             on_death=self.deaths.append,
         )
+        self.inbox = self.batcher.inbox = Inbox()
         self.encoder.start()
         self.batcher.start()
 
@@ -115,10 +141,10 @@ class Rig:
         return outcome
 
     def settled(self) -> None:
-        """Wait until the batcher has nothing left to read."""
-        wait_for(self.batcher.inbox.empty, "an empty inbox", 10)
-        batcher = self.batcher
-        wait_for(lambda: not any(batcher._raw.values()) and not batcher._encoding, "everything tokenised", 10)
+        """Wait until the batcher has nothing left to read, and is done with what it has read."""
+        batcher, inbox = self.batcher, self.inbox
+        tokenised = lambda: not any(batcher._raw.values()) and not batcher._encoding  # noqa: E731
+        wait_for(lambda: inbox.done == inbox.sent and tokenised(), "a batcher that waits", 10)
 
     def begun(self, envelope: Received) -> None:
         """Wait until a batch with a message of it is cut."""
