@@ -115,7 +115,7 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
     if unknown or len(given) != 1:
         raise InvalidInput(
             "classify takes one argument, messages: a text or a list of texts or {id, text} objects;"
-            " and the keyword scores",
+            f" and the keyword scores. It was given {len(given)} and {len(unknown)} unknown keywords",
             {"field": "messages", "arguments": len(given), "unknown": unknown[:5]},
         )
     scores = kwargs.get("scores", False)

@@ -142,6 +142,13 @@ class TooManyDeliveries(SluiceError):
     code = "too_many_deliveries"
 
 
+class UnknownTask(SluiceError):
+    """A message in our queues is for a task that this worker does not have."""
+
+    status = 404
+    code = "unknown_task"
+
+
 class FollowUpFailed(SluiceError):
     """A task that a caller hung on a result (link, chain, chord) cannot be sent; stored as that task's own failure."""
 

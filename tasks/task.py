@@ -18,7 +18,7 @@ class Classify(Task):
     """
 
     name = TASK_NAME
-    Strategy = "sluice.worker.consumer.strategy:batching"
+    Strategy = "sluice.worker.consumer.strategy:Batching"
     Request = "sluice.worker.consumer.request:EnvelopeRequest"
     acks_late = True
     reject_on_worker_lost = True

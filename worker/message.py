@@ -26,11 +26,15 @@ class Received:
     bulk: bool
     arrived: float
     generation: int
+    due: float | None = None
+    """When it may run, if not now, on the hub's clock."""
     reply_to: str | None = None
     more: int = 0
     redelivered: bool = False
     dead: bool = False
     refused: SluiceError | None = None
+    told: bool = False
+    """Whether the log has said why it does not run."""
     scores: bool = False
     counted: int = 0
     """Messages that the ledger has of it; 0: it is not in there."""

@@ -6,26 +6,14 @@ refusal among its own errors, so that one message of a client could pass for a b
 
 from __future__ import annotations
 
-import re
-
 import amqp.exceptions
 import redis
 from kombu.exceptions import OperationalError
 
-#: Refusals of Redis that concern every command of their kind, not this one: it is a replica now, its disk or its memory
-#: is full, it is starting, or an operator has changed what this user may do. Scripts quote them in the middle.
-REFUSAL = re.compile(
-    r"(?:^|[-\s])(?:READONLY|OOM|MISCONF|LOADING|BUSY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOPERM|DENIED)\b"
-)
-#: Those that redis-py has classes for: it takes the word out of the text.
-REFUSED = (
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.NoPermissionError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.TryAgainError,
-    redis.exceptions.ExecAbortError,
-)
+from sluice.tasks.refusal import refusal
+
+#: Redis refuses this user, or does not say what it refuses: waiting for its operator loses nothing.
+REFUSED = (redis.exceptions.NoPermissionError, redis.exceptions.TryAgainError, redis.exceptions.ExecAbortError)
 AWAY = (amqp.exceptions.ConnectionError, redis.ConnectionError, redis.TimeoutError, OSError)
 
 
@@ -36,5 +24,5 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, amqp.exceptions.FrameSyntaxError):
         return False  # py-amqp calls this a lost connection, and raises it over what it is given to send
     if isinstance(error, redis.ResponseError):
-        return isinstance(error, REFUSED) or bool(REFUSAL.search(str(error)))
+        return isinstance(error, REFUSED) or refusal(error) is not None
     return isinstance(error, AWAY)

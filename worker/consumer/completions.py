@@ -60,12 +60,15 @@ class Completions:
             if request.listened_to:
                 request.send_event("task-succeeded", result=note.summary, runtime=note.runtime_s)
             if log.isEnabledFor(logging.DEBUG):
-                log.debug("%s[%s] done in %.3f s: %s", request.argsrepr, request.id, note.runtime_s, note.summary)
+                log.debug(
+                    "%s[%s] done in %.3f s: %s", request.argsrepr, note.envelope.shown_id, note.runtime_s, note.summary
+                )
         elif note.state == "REVOKED":
             self._revoked(request, note)
         else:
             request.send_event("task-failed", exception=repr(note.error), traceback="")
-            log.warning("%s[%s] failed: %s", request.argsrepr, request.id, note.error)
+            if not note.envelope.told:
+                log.warning("%s[%s] failed: %s", request.argsrepr, note.envelope.shown_id, note.error)
 
     def _revoked(self, request: Any, note: Finished) -> None:
         expired = note.error is not None and bool(note.error.details.get("expired"))
@@ -74,7 +77,7 @@ class Completions:
         signals.task_revoked.send(
             sender=request.task, request=request._context, terminated=False, signum=None, expired=expired
         )
-        log.info("%s[%s] dropped: %s", request.argsrepr, request.id, note.error)
+        log.info("%s[%s] dropped: %s", request.argsrepr, note.envelope.shown_id, note.error)
 
     def _current(self, envelope: Received) -> bool:
         return envelope.generation == self._pipeline.generation

@@ -1,7 +1,7 @@
 """Keeps message bodies out of what Celery and kombu write.
 
-Celery logs the whole body of a message it cannot read or has no task for, and kombu that of one it cannot give back;
-kombu even pickles those into a file under /tmp. Such a message may hold SMS.
+Celery logs the whole body of a message it cannot read or has no task for: ``aside.py`` takes its place. Kombu logs that
+of one it cannot give back, and even pickles those into a file under /tmp. Such a message may hold SMS.
 """
 
 from __future__ import annotations
@@ -9,18 +9,11 @@ from __future__ import annotations
 import logging
 
 from celery.backends import redis as celery_redis
-from celery.worker.consumer import consumer as celery_consumer
 from kombu.transport import redis as kombu_redis
 from kombu.transport.virtual import base as kombu_virtual
 
-#: Celery's log formats that print a message body, and what is logged in their place.
-REDACTED = {
-    celery_consumer.UNKNOWN_FORMAT: "Received and deleted a message that is no task message.",
-    celery_consumer.UNKNOWN_TASK_ERROR: "Received and deleted a message for a task that is not registered here.",
-    celery_consumer.INVALID_TASK_ERROR: "Received and deleted an invalid task message.",
-    celery_consumer.MESSAGE_DECODE_ERROR: "Deleted a message that cannot be decoded.",
-    "Could not restore message: %r": "A message could not be given back to the broker.",
-}
+#: Log formats that print a message body, and what is logged in their place.
+REDACTED = {"Could not restore message: %r": "A message could not be given back to the broker."}
 
 
 class BodyFilter(logging.Filter):
@@ -43,7 +36,6 @@ class OneLineFilter(logging.Filter):
 
 def install() -> None:
     """Put the filters on the loggers concerned, and let kombu dump nothing: its Redis holds those messages still."""
-    celery_consumer.logger.addFilter(BodyFilter())
     kombu_redis.logger.addFilter(BodyFilter())
     celery_redis.logger.addFilter(OneLineFilter())
     kombu_virtual.emergency_dump_state = lambda *_, **__: None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from celery import Celery, Task, signals
@@ -17,39 +18,48 @@ from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
 from sluice.tasks.envelope import DEAD_LETTERS, MORE_HEADER, QUEUES, REPLY_HEADER, Call, message_count, parse
-from sluice.tasks.errors import InvalidInput
+from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
+from sluice.worker.consumer.headers import readable, without_times
 from sluice.worker.message import Received
 from sluice.worker.pipeline import revoked
 
 log = get_logger(__name__)
 
-#: Headers that name this envelope or another.
-NAMES = ("id", "root_id", "parent_id", "group", REPLY_HEADER)
 #: What stands for a call whose arguments make no sense.
 UNREADABLE = Call([], single=True)
 
 
-def batching(task: Task, app: Celery, consumer: Any) -> Callable[..., None]:
+class Batching:
     """The message handler of one broker connection; Celery asks for it anew after every reconnect."""
-    pipeline = consumer.controller.sluice
-    receiver = Receiver(task, app, consumer, pipeline.new_connection())
 
-    def handle(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> None:
-        envelope = receiver.receive(message, body, ack, reject)
+    def __init__(self, task: Task, app: Celery, consumer: Any) -> None:
+        self._pipeline, self._consumer = consumer.controller.sluice, consumer
+        self._receiver = Receiver(task, app, consumer, self._pipeline.new_connection())
+
+    def __call__(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> None:
+        envelope = self._receiver.receive(message, body, ack, reject)
         if envelope is None:
             return
-        if window := consumer.windows.get(envelope.bulk):
+        if window := self._consumer.windows.get(envelope.bulk):
             window.saw(len(envelope.messages))
-        if envelope.request.eta is not None and envelope.refused is None:
-            receiver.postpone(envelope, pipeline.accept)
+        if envelope.due is not None and envelope.refused is None:
+            self._receiver.postpone(envelope, self._pipeline.accept)
             return
         task_reserved(envelope.request)
         for callback in callbacks or ():
             callback(envelope.request)
-        pipeline.accept(envelope)
+        self._pipeline.accept(envelope)
 
-    return handle
+    def refuse(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> None:
+        """Let a message that has an id fail with ``error``; what hangs on it, as far as it can be read, fails too.
+
+        Raises:
+            InvalidTaskError: it has none.
+        """
+        envelope = self._receiver.refused(message, headers, error)
+        task_reserved(envelope.request)
+        self._pipeline.accept(envelope)
 
 
 class Receiver:
@@ -68,19 +78,62 @@ class Receiver:
         Raises:
             InvalidTaskError: the message is not a task message; Celery rejects it.
         """
-        request = self._make_request(message, body, ack, reject)
+        content, headers, decoded, utc = self._decode(message, body)
+        clean, refused = readable(headers)
+        if not isinstance(content if decoded else message.payload, (list, tuple)):
+            raise InvalidTaskError("its body is no list of args, kwargs and embed")
+        try:
+            request = self._make_request(message, ack, reject, content, clean, decoded, utc)
+            due = self._due(request)
+        except (InvalidTaskError, ValueError, ArithmeticError, OSError):
+            refused = InvalidInput("header eta or expires is no time", {"field": "eta"})
+            request, due = self._make_request(message, ack, reject, content, without_times(clean), decoded, utc), None
         if request.stamped_headers and request.revoked():
             return None
         signals.task_received.send(sender=self._consumer, request=request)
         self._announce(request)
         envelope = self._make_envelope(request)
-        envelope.refused = revoked(envelope) or envelope.refused
+        envelope.due = due
+        envelope.refused = revoked(envelope) or refused or envelope.refused
         return envelope
+
+    def refused(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> Received:
+        """An envelope that does not run; what hangs on it is read as far as it can be.
+
+        Raises:
+            InvalidTaskError: it has no id.
+        """
+        clean, _ = readable(headers)
+        try:
+            args, kwargs, embed = message.payload
+        except Exception:
+            args, kwargs, embed = [], {}, {}
+        message.errors = []
+        message._decoded_cache = (args, kwargs, embed)
+        later = self._consumer.call_soon
+        ack, reject = partial(later, message.ack_log_error), partial(later, message.reject_log_error)
+        request = self._make_request(message, ack, reject, None, without_times(clean), False, True)
+        self._announce(request)
+        envelope = self._make_envelope(request)
+        envelope.refused, envelope.told = error, True
+        return envelope
+
+    def _due(self, request: Any) -> float | None:
+        """When it may run, on the hub's clock; None: now.
+
+        Raises:
+            ValueError, ArithmeticError, OSError: its times are none that this machine can tell.
+        """
+        if request.expires is not None:
+            request.expires.timestamp()
+        if request.eta is None:
+            return None
+        due: float = to_timestamp(timezone.to_system(request.eta)) if request.utc else to_timestamp(request.eta)
+        return due
 
     def postpone(self, envelope: Received, accept: Callable[[Received], None]) -> None:
         """Hold an envelope with an ETA until its time, without counting it against the prefetch window."""
         request, consumer = envelope.request, self._consumer
-        due = to_timestamp(timezone.to_system(request.eta)) if request.utc else to_timestamp(request.eta)
 
         def now_due(request: Any) -> None:
             task_reserved(request)
@@ -89,29 +142,25 @@ class Receiver:
             consumer.qos.decrement_eventually()
 
         consumer.qos.increment_eventually()
-        consumer.timer.call_at(due, now_due, (request,), priority=6)  # `inspect scheduled` reads the argument
+        consumer.timer.call_at(envelope.due, now_due, (request,), priority=6)  # `inspect scheduled` reads the argument
 
-    def _make_request(self, message: Any, body: Any, ack: Any, reject: Any) -> Any:
-        try:
-            content, headers, decoded, utc = self._decode(message, body)
-            # They become part of keys and results: no lone surrogates.
-            "".join([str(headers.get(name)) for name in NAMES]).encode()
-            return self._request(
-                message,
-                app=self._app,
-                hostname=self._consumer.hostname,
-                eventer=self._consumer.event_dispatcher,
-                task=self._task,
-                connection_errors=self._consumer.connection_errors,
-                on_ack=ack,
-                on_reject=reject,
-                body=content,
-                headers=headers,
-                decoded=decoded,
-                utc=utc,
-            )
-        except (TypeError, ValueError, KeyError, AttributeError) as exc:
-            raise InvalidTaskError(f"not a task message: {type(exc).__name__}") from None
+    def _make_request(
+        self, message: Any, ack: Any, reject: Any, content: Any, headers: dict[str, Any], decoded: bool, utc: bool
+    ) -> Any:
+        return self._request(
+            message,
+            app=self._app,
+            hostname=self._consumer.hostname,
+            eventer=self._consumer.event_dispatcher,
+            task=self._task,
+            connection_errors=self._consumer.connection_errors,
+            on_ack=ack,
+            on_reject=reject,
+            body=content,
+            headers=headers,
+            decoded=decoded,
+            utc=utc,
+        )
 
     def _decode(self, message: Any, body: Any) -> tuple[Any, Any, bool, bool]:
         if body is not None:
@@ -128,8 +177,6 @@ class Receiver:
         except InvalidInput as exc:
             call, refused = UNREADABLE, exc
         dead = request.delivery_info.get("exchange") == DEAD_LETTERS
-        more = headers.get(MORE_HEADER)
-        reply_to = headers.get(REPLY_HEADER)
         return Received(
             request=request,
             messages=call.messages,
@@ -137,8 +184,8 @@ class Receiver:
             bulk=request.delivery_info.get("routing_key") == QUEUES["bulk"],
             arrived=time.monotonic(),
             generation=self._generation,
-            reply_to=reply_to if isinstance(reply_to, str) else None,
-            more=more if isinstance(more, int) else 0,
+            reply_to=headers.get(REPLY_HEADER),
+            more=headers.get(MORE_HEADER, 0),
             redelivered=dead or bool(request.delivery_info.get("redelivered")),
             dead=dead,
             refused=refused,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from kombu.message import Message as KombuMessage
 from kombu.transport import pyamqp
 from kombu.transport.virtual import base as virtual
 
+PLACE = ("exchange", "routing_key")
 JSON, UTF8 = "application/json", "utf-8"
 
 
@@ -86,4 +89,27 @@ class RabbitMessage(Kept, JsonMessage, pyamqp.Message):
 
 
 class RedisMessage(JsonMessage, virtual.Message):
-    """A message from Redis."""
+    """A message from Redis; what kombu cannot make one of has that error in it, and none of its body."""
+
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **options: Any) -> None:
+        try:
+            super().__init__(payload, channel=channel, **options)
+        except Exception:
+            # Celery's consumer gives a message with errors to those who set it aside.
+            self.errors = [sys.exc_info()]
+            properties, headers = payload["properties"], payload.get("headers")
+            KombuMessage.__init__(
+                self,
+                body=b"",
+                channel=channel,
+                delivery_tag=properties["delivery_tag"],
+                content_type=payload.get("content-type"),
+                delivery_info=properties["delivery_info"],
+                properties=properties,
+                headers=headers if isinstance(headers, dict) else {},
+            )
+        info = self.delivery_info
+        if not isinstance(info, dict) or not all(isinstance(info.get(name), str) for name in PLACE):
+            self.delivery_info = dict.fromkeys(PLACE, "")  # it can be given back nowhere
+        if not isinstance(self.delivery_tag, str):
+            self.delivery_tag = str(uuid4())

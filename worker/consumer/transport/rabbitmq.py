@@ -32,6 +32,24 @@ DELIVER = b"\x00\x3c\x00\x3c"
 DELIVER_SIG = (60, 60)
 BODY_SIZE = Struct(">Q").unpack_from
 BODY_SIZE_AT, PROPERTIES_AT = 4, 12
+NO_PROPERTIES = b"\0\0"
+
+
+def properties_of(buffer: bytes, at: int) -> dict[str, Any]:
+    """The properties of a message; none where they are no table that this client can read, such as a date of year 0."""
+    try:
+        return read_properties(buffer, at)
+    except Exception:
+        return {}
+
+
+def harmless(header: bytes) -> bytes:
+    """A content header that py-amqp can read: it would end the connection over the other, and get it again."""
+    try:
+        read_properties(header, PROPERTIES_AT)
+    except Exception:
+        return header[:PROPERTIES_AT] + NO_PROPERTIES
+    return header
 
 
 class RabbitChannel(pyamqp.Channel):
@@ -125,7 +143,8 @@ class RabbitConnection(pyamqp.Connection):
             self._at = end = at + size + FRAME_OVERHEAD
             if read[end - 1] != FRAME_END:
                 raise UnexpectedFrame(f"Received frame_end {read[end - 1]:#04x} while expecting 0xce")
-            if self.on_inbound_frame((kind, channel_id, read[at + FRAME_HEAD : end - 1])):
+            payload = read[at + FRAME_HEAD : end - 1]
+            if self.on_inbound_frame((kind, channel_id, harmless(payload) if kind == HEADER else payload)):
                 handled = True
         return handled
 
@@ -155,7 +174,7 @@ class RabbitConnection(pyamqp.Connection):
         callback = channel.callbacks.get(info["consumer_tag"])
         if callback is None:
             return False
-        properties = read_properties(read, header + PROPERTIES_AT)
+        properties = properties_of(read, header + PROPERTIES_AT)
         self._at = end
         self.bytes_recv += 3
         callback(RabbitMessage(read[body + FRAME_HEAD : end - 1], info, properties, channel))

@@ -31,7 +31,8 @@ MOST_TAKEN = 64
 WAIT_S = 0.25
 
 #: KEYS: the unacknowledged messages, their index, then the queue lists in the order of preference.
-#: ARGV: the time, how many to take. Returns the list's number and the message, alternately.
+#: ARGV: the time, how many to take. Returns the list's number, the message and the tag it is
+#: noted with (empty: it is not noted), over and over.
 TAKE = """
 local taken, left = {}, tonumber(ARGV[2])
 for list = 3, #KEYS do
@@ -40,17 +41,21 @@ for list = 3, #KEYS do
     if not raw then break end
     local readable, message = pcall(cjson.decode, raw)
     local tag, info
+    local noted = ''
     if readable and type(message) == 'table' and type(message.properties) == 'table' then
       tag, info = message.properties.delivery_tag, message.properties.delivery_info
     end
     if type(tag) == 'string' and type(info) == 'table' then
-      local entry = '[' .. raw .. ', ' .. cjson.encode(info.exchange or '') .. ', '
-      entry = entry .. cjson.encode(info.routing_key or '') .. ']'
+      local exchange, key = info.exchange, info.routing_key
+      exchange, key = type(exchange) == 'string' and exchange or '', type(key) == 'string' and key or ''
+      local entry = '[' .. raw .. ', ' .. cjson.encode(exchange) .. ', ' .. cjson.encode(key) .. ']'
       redis.call('HSET', KEYS[1], tag, entry)
       redis.call('ZADD', KEYS[2], ARGV[1], tag)
+      noted = tag
     end
     taken[#taken + 1] = list - 2
     taken[#taken + 1] = raw
+    taken[#taken + 1] = noted
     left = left - 1
   end
 end
@@ -125,15 +130,17 @@ class BulkChannel(RedisChannel):
         #: Whether the messages that are being handed on are noted as unacknowledged already.
         self.noted = False
         self._lists: list[str] = []
-        #: A consumer that never acknowledges wants nothing noted: then it is all done as kombu does it.
-        self._one_by_one = False
+        #: Consumers that never acknowledge want nothing noted: while there is one, all is done as kombu does it.
+        #: Celery's mingle has one here when the worker starts.
+        self._noting_nothing: set[str] = set()
 
-    def basic_consume(self, queue: str, *args: Any, **options: Any) -> Any:
-        self._one_by_one = self._one_by_one or bool(options.get("no_ack"))
-        return super().basic_consume(queue, *args, **options)
+    def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:
+        if no_ack:
+            self._noting_nothing.add(consumer_tag)
+        return super().basic_consume(queue, no_ack, callback, consumer_tag, **options)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        if self._one_by_one or self.global_keyprefix:
+        if self._noting_nothing or self.global_keyprefix:
             self._lists = []
             super()._brpop_start(timeout)
             return
@@ -179,12 +186,13 @@ class BulkChannel(RedisChannel):
     def _hand_on(self, taken: list[Any]) -> None:
         """Give each message to its queue's consumer; without one, back to its queue."""
         callbacks, unclaimed = self.connection._callbacks, []
-        for number, raw in zip(taken[0::2], taken[1::2], strict=True):
+        for number, raw, noted in zip(taken[0::3], taken[1::3], taken[2::3], strict=True):
             queue = self._lists[number - 1].rsplit(self.sep, 1)[0]
             try:
                 payload = read(raw)
-            except (ValueError, LookupError, TypeError, RecursionError) as exc:
-                log.error("Received and deleted a message of no known shape: %s", type(exc).__name__)
+            except Exception as exc:
+                log.warning("deleted a message from %s: it is none of Celery's (%s)", queue, type(exc).__name__)
+                self._forget(noted)
                 continue
             callback = callbacks.get(queue)
             if callback is None:
@@ -199,8 +207,14 @@ class BulkChannel(RedisChannel):
             self.qos.restore_by_tag(tag)
         self._queue_cycle.rotate(queue)
 
+    def _forget(self, tag: bytes) -> None:
+        if tag:
+            with self.conn_or_acquire() as client:
+                client.pipeline().zrem(self.unacked_index_key, tag).hdel(self.unacked_key, tag).execute()
+
     def _basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super()._basic_cancel(consumer_tag)
+        self._noting_nothing.discard(consumer_tag)
         if self._in_poll and not self.active_queues:
             # What the pending request takes must not lie here until the channel closes: others may want it.
             with contextlib.suppress(Empty):
@@ -212,7 +226,7 @@ def read(raw: bytes) -> dict[str, Any]:
     """A message as kombu wrote it.
 
     Raises:
-        ValueError, LookupError, TypeError: it is none, so the script has not noted it.
+        Exception: of any class: it is none, so the script has not noted it.
     """
     # Kombu marks dates and the like so, and makes objects of them.
     payload: dict[str, Any] = loads(raw) if b"__type__" in raw else orjson.loads(raw)

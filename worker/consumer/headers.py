@@ -1,0 +1,89 @@
+"""Headers of a task message, as a client of any language may have written them, made what the worker counts on.
+
+What decides about the call (its times, its group) is refused when it makes no sense; what only describes it is
+left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from celery.exceptions import InvalidTaskError
+
+from sluice.tasks.envelope import MORE_HEADER, REPLY_HEADER
+from sluice.tasks.errors import InvalidInput
+from sluice.tasks.ledger import COUNTED_HEADER
+
+#: Those that the worker, Celery's request or a follow-up looks at. Others could shadow what Celery's context offers.
+TEXTS = ("root_id", "parent_id", "shadow", REPLY_HEADER, "origin", "lang", "argsrepr", "kwargsrepr")
+NUMBERS = ("retries", "group_index", "replaced_task_nesting", MORE_HEADER)
+TIMES = ("eta", "expires")
+#: Longest name for which events and ``inspect`` have room.
+MOST_NAME_CHARS = 255
+MOST_NUMBER = 2**31
+
+
+def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput | None]:
+    """Headers of the types that Celery writes, and why the call must not run, if one of them cannot be ignored.
+
+    Raises:
+        InvalidTaskError: no result could have this id.
+    """
+    task_id = headers.get("id")
+    if isinstance(task_id, int) and not isinstance(task_id, bool):
+        task_id = str(task_id)
+    if not task_id or not _is_text(task_id):
+        raise InvalidTaskError("it has no id that a result could have")
+    clean: dict[str, Any] = {"id": task_id, "task": headers.get("task")}
+    clean.update({name: headers[name] for name in TEXTS if _is_text(headers.get(name))})
+    clean.update({name: headers[name] for name in NUMBERS if _is_number(headers.get(name))})
+    clean["shadow"] = (clean.get("shadow") or "")[:MOST_NAME_CHARS] or None
+    clean["ignore_result"] = headers.get("ignore_result") is True
+    clean[COUNTED_HEADER] = headers.get(COUNTED_HEADER) is True
+    clean.update(_stamps(headers))
+    refused = None
+    for name in TIMES:
+        value = headers.get(name)
+        if value and not isinstance(value, (str, datetime)):
+            refused = InvalidInput(f"header {name} must be a time, not {type(value).__name__}", {"field": name})
+        elif value:
+            clean[name] = value
+    group = headers.get("group")
+    if _is_text(group):
+        clean["group"] = group
+    elif group:
+        refused = InvalidInput(f"header group must be a text, not {type(group).__name__}", {"field": "group"})
+    return clean, refused
+
+
+def without_times(headers: dict[str, Any]) -> dict[str, Any]:
+    """For a call that does not run: nothing to wait for, nothing to expire."""
+    return {name: value for name, value in headers.items() if name not in TIMES}
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that UTF-8 can carry: it becomes part of keys and results."""
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_NUMBER
+
+
+def _stamps(headers: Mapping[Any, Any]) -> dict[str, Any]:
+    """Stamps that ``revoke_by_stamped_headers`` can look at; none if any of them is nonsense."""
+    names, stamps = headers.get("stamped_headers"), headers.get("stamps")
+    if not isinstance(names, (list, tuple)) or not isinstance(stamps, Mapping) or not all(map(_is_text, names)):
+        return {}
+    values = [one for name in names for one in _several(stamps.get(name))]
+    if not all(isinstance(one, (str, int, float)) for one in values):
+        return {}
+    return {"stamped_headers": list(names), "stamps": {name: stamps.get(name) for name in names}}
+
+
+def _several(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
