@@ -57,8 +57,8 @@ def test_queues_of_an_earlier_release_are_used_as_they_stand(
     finally:
         front.stop()
     assert worker.stop() == 0
-    lines = [line for line in worker.output().splitlines() if "set_policy" in line]
-    assert [line.count(queue) for line, queue in zip(lines, QUEUES.values(), strict=True)] == [1, 1]
+    (line,) = [line for line in worker.output().splitlines() if "set_policy" in line]
+    assert all(queue in line for queue in QUEUES.values())
     drop_queues(rabbit_server.url)
 
 

@@ -38,9 +38,9 @@ log = get_logger(__name__)
 
 #: What to do about a queue of an earlier release; it is used as it stands.
 OUTDATED = (
-    "%(queue)s was declared by an earlier release, without dead letters: RabbitMQ may drop what comes back too often."
+    "declared by an earlier release, without dead letters: %s. RabbitMQ may drop there what comes back too often."
     """ Unless a policy of yours gives it some: rabbitmqctl set_policy sluice-dead '^sluice[.](interactive|bulk)$'"""
-    """ '{"dead-letter-exchange":"%(dead)s"}' --apply-to queues"""
+    f""" '{{"dead-letter-exchange":"{DEAD_LETTERS}"}}' --apply-to queues"""
 )
 EX_SOFTWARE = 70
 EX_CONFIG = 78
@@ -164,11 +164,14 @@ def check_queues(w: Any) -> None:
             connection.connect()
             if has_dead_letters(settings):  # first: nothing may be given up to a queue that is not there
                 dead_letter_queue()(connection.channel()).declare()
+            outdated: list[str] = []
             for queue in w.app.amqp.queues.consume_from.values():
                 declared = queue(connection.channel())
                 declared.declare()
                 if getattr(declared, "outdated", False):
-                    log.warning(OUTDATED, {"queue": queue.name, "dead": DEAD_LETTERS})
+                    outdated.append(queue.name)
+            if outdated:
+                log.warning(OUTDATED, ", ".join(outdated))
     except PreconditionFailed as exc:
         stop_at_start(
             f"SLUICE_QUEUE_TYPE={settings.queue_type}, but a queue of another type exists: set SLUICE_QUEUE_TYPE to its"
