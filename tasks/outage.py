@@ -15,6 +15,8 @@ import amqp
 import redis
 from redis import exceptions as redis_errors
 
+from sluice.tasks.refusal import refusal
+
 #: First words of Redis's errors that redis-py has no class of its own for.
 DENIED, MISCONF, CLUSTER = "DENIED", "MISCONF", ("CROSSSLOT", "CLUSTERDOWN", "MOVED")
 BAD_DATABASE = ("DB index is out of range", "invalid DB index")
@@ -88,6 +90,8 @@ def _of_redis(exc: BaseException) -> tuple[Cause, str] | None:
     if not isinstance(exc, redis.RedisError):
         return None
     word = str(exc).partition(" ")[0]
+    refused = refusal(exc)
+    said = f"Redis refuses to work: {refused}" if refused else ""
     by_class = {
         redis_errors.AuthenticationWrongNumberOfArgsError: Cause.LOGIN,
         redis_errors.NoPermissionError: Cause.PERMISSION,
@@ -105,15 +109,17 @@ def _of_redis(exc: BaseException) -> tuple[Cause, str] | None:
         return (Cause.NO_LOGIN if _asks_for_login(exc) else Cause.LOGIN), ""
     for kind, cause in by_class.items():
         if isinstance(exc, kind):
-            return cause, ""
+            return cause, said
     if word == DENIED:
         return Cause.PROTECTED, ""
     if word == MISCONF:
-        return Cause.DISK, ""
+        return Cause.DISK, said
     if str(exc).removeprefix("ERR ") in BAD_DATABASE:
         return Cause.DATABASE, ""
     if str(exc) == MOST_CLIENTS:
         return Cause.CLIENTS, ""
+    if said:
+        return Cause.OTHER, said
     return (Cause.CLOSED, "") if isinstance(exc, redis.ConnectionError) else None
 
 

@@ -52,7 +52,7 @@ SENTENCES = {
         "is in protected mode and takes connections of its own machine only",
         "give it a password (requirepass), and put that into {setting}",
     ),
-    Cause.FULL: ("is full (maxmemory)", "raise its maxmemory, or remove what fills it ({setting})"),
+    Cause.FULL: ("is full, at its maxmemory", "raise its maxmemory, or remove what fills it ({setting})"),
     Cause.READ_ONLY: ("takes no writes, for it is a replica", "point {setting} at the primary"),
     Cause.DISK: ("takes no writes, for it cannot save to its disk", "see its log and its disk ({setting})"),
     Cause.LOADING: ("is loading its data", "wait until it has ({setting})"),
@@ -204,6 +204,11 @@ class Condition:
         self._without: set[int] = set()  # threads
         self._logged: set[str] = set()
         self._since = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it cannot be used at present."""
+        return bool(self._without)
 
     def lost(self, exc: BaseException) -> ServerUnavailable:
         """The error that ``exc`` stands for; it is logged unless it was since the server could last be used."""

@@ -73,6 +73,7 @@ class _Loader:
         ask_after_clients()
         app = create_app(self._settings)
         gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
+        gateway.start()
         archives.start()
         Finalize(None, gateway.prepare_to_stop, exitpriority=0)  # what is counted last is handed over too
         _let_go_on_signal(gateway.hurry, gateway.prepare_to_stop, archives.stop)

@@ -14,6 +14,7 @@ from celery.worker import state as worker_state
 
 from sluice.tasks.errors import Revoked
 from sluice.tasks.redis_client import connect
+from sluice.tasks.server import Condition, Server
 from sluice.worker.cache import ResultCache
 from sluice.worker.capacity import Capacity
 from sluice.worker.consumer.waker import Waker
@@ -111,7 +112,8 @@ class Pipeline:
         if cache is None:
             return None
         client = connect(self.settings.backend, socket_timeout=LOOKUP_TIMEOUT_S)
-        return Lookup(cache, client, to_batcher=self._to_batcher, on_death=self._on_death)
+        condition = Condition(Server.backend(self.settings), log, "nothing is looked up in the result cache")
+        return Lookup(cache, client, to_batcher=self._to_batcher, on_death=self._on_death, condition=condition)
 
     def start(self) -> None:
         for thread in (self._deliver, self._model, self._lookup, self._encoder, self._batcher):

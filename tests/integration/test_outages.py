@@ -75,7 +75,7 @@ TROUBLES = {
         "does not allow this user enough", lambda on: {BROKER: redis_at(on.narrow, f"bob:{PASSWORD}@")}
     ),
     "database": Trouble("has no such database", lambda on: {BROKER: redis_at(on.plain, database="99")}),
-    "full": Trouble("is full (maxmemory)", lambda on: {BROKER: redis_at(on.full)}, ends_worker=False),
+    "full": Trouble("is full, at its maxmemory", lambda on: {BROKER: redis_at(on.full)}, ends_worker=False),
     "plain to TLS": Trouble(
         "needs rediss://", lambda on: {BROKER: redis_at(on.tls, f":{PASSWORD}@")}, ends_worker=False
     ),

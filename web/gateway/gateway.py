@@ -161,6 +161,10 @@ class Gateway:
         """Why ``broker`` and ``backend`` cannot be used now; None for each that can."""
         return self._running().sampler.reasons()
 
+    def start(self) -> None:
+        """Look at broker and backend from now on: what is wrong with them is logged before the first request."""
+        self._running()
+
     def hurry(self) -> None:
         """Stop waiting for answers: every waiting request gets its 202 now. For shutdown."""
         parts = self._parts

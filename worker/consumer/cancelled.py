@@ -12,6 +12,7 @@ from celery.worker import state as worker_state
 from sluice.tasks import keys
 from sluice.tasks.app import settings_of
 from sluice.tasks.redis_client import connect
+from sluice.tasks.server import Server
 
 log = get_logger(__name__)
 
@@ -28,6 +29,7 @@ def remember(app: Celery) -> None:
         cancelled: Any = client.zrange(keys.CANCELLED, 0, -1)
         worker_state.revoked.update([name.decode() for name in cancelled])
     except redis.RedisError as exc:
-        log.warning("the result store is away (%s): jobs cancelled earlier may run", type(exc).__name__)
+        error = Server.backend(settings).unavailable(exc)
+        log.warning("jobs cancelled earlier may run, for %s", error.operator_message)
     finally:
         client.close()

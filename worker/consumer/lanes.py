@@ -56,6 +56,7 @@ class Lanes(bootsteps.StartStopStep):
         if self._queue is not None:
             self._consume(c, self._queue)
         c.timer.call_repeatedly(settings_of(c.app).visibility_timeout_s / 4, self._renew, (c,))
+        c.controller.broker_condition.back()
         c.controller.sluice.consuming(True)
 
     def _consume(self, c: Any, queue: Queue) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import redis
 from celery import Celery
 
+from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import failed
 from sluice.tasks.errors import Revoked, SluiceError, from_code
+from sluice.tasks.server import Condition, Server
 from sluice.worker.cache import ResultCache
 from sluice.worker.entries import Entries
 from sluice.worker.followups import FollowUps
@@ -75,6 +77,9 @@ class Deliver(GuardedThread):
         self._to_main, self._to_batcher = to_main, to_batcher
         self._status = status
         self._status_due = 0.0
+        settings = settings_of(app)
+        self._backend = Condition(Server.backend(settings), log, "answers wait while the result store is away")
+        self._broker = Condition(Server.broker(settings), log, "what clients hung on results waits")
         self._hurry = False
         self._trials = Trials(store, self._patiently, to_batcher, generation)
         self._answered = answered
@@ -208,7 +213,9 @@ class Deliver(GuardedThread):
         try:
             self._store.report(self._status())
         except redis.RedisError as exc:
-            log.warning("the result store is away (%s): no status written", type(exc).__name__)
+            self._backend.lost(exc)
+        else:
+            self._backend.back()
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Run ``action`` until its server takes it, with back-off; what else it raises is its own.
@@ -219,17 +226,20 @@ class Deliver(GuardedThread):
         wait = BACKOFF_FIRST_S
         while True:
             try:
-                return action()
+                done = action()
             except Exception as exc:
                 if not is_outage(exc):
                     raise
-                server = "result store" if isinstance(exc, redis.RedisError) else "broker"
+                error = (self._backend if isinstance(exc, redis.RedisError) else self._broker).lost(exc)
                 if self._hurry:
-                    log.error("the %s is away (%s): not stored, messages go back", server, type(exc).__name__)
+                    log.error("not stored, messages go back: %s", error.operator_message)
                     raise Interrupted from exc
-                log.warning("the %s is away (%s): next try in %.1f s", server, type(exc).__name__, wait)
                 time.sleep(wait)
                 wait = random.uniform(0.5, 1) * min(BACKOFF_MOST_S, wait * 4)
+            else:
+                self._backend.back()
+                self._broker.back()
+                return done
 
 
 def _stored(envelope: Received) -> Stored:

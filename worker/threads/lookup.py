@@ -6,7 +6,6 @@ than a moment, and not asked again for some seconds.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -14,11 +13,10 @@ from typing import Any
 
 import redis
 
+from sluice.tasks.server import Condition
 from sluice.worker.cache import ResultCache
 from sluice.worker.message import Item, LookedUp
 from sluice.worker.threads.guard import GuardedThread
-
-log = logging.getLogger(__name__)
 
 #: Seconds that one lookup may take: longer, and computing is the better answer.
 TIMEOUT_S = 0.25
@@ -32,6 +30,7 @@ class Lookup(GuardedThread):
     Args:
         client: Redis client of the result backend, its timeouts at most ``TIMEOUT_S``; used in this thread only.
         to_batcher: never blocks.
+        condition: told whether the cache answers.
     """
 
     def __init__(
@@ -41,8 +40,10 @@ class Lookup(GuardedThread):
         *,
         to_batcher: Callable[[LookedUp], None],
         on_death: Callable[[str], None],
+        condition: Condition | None = None,
     ) -> None:
         super().__init__("lookup", on_death)
+        self._condition = condition
         self.inbox: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._cache = cache
         self._client = client
@@ -61,8 +62,11 @@ class Lookup(GuardedThread):
             return [None] * len(keys)
         try:
             values: Any = self._client.mget(keys)
+            if self._condition is not None:
+                self._condition.back()
             return list(values)
         except redis.RedisError as exc:
             self._asks_from = time.monotonic() + PAUSE_S
-            log.warning("the result cache is away (%s): nothing is looked up for %g s", type(exc).__name__, PAUSE_S)
+            if self._condition is not None:
+                self._condition.lost(exc)
             return [None] * len(keys)
