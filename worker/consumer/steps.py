@@ -63,15 +63,15 @@ class Pipeline(bootsteps.StartStopStep):
         w.concurrency, w.prefetch_multiplier = 1, prefetch_envelopes(settings_of(w.app))
 
     def start(self, w: Any) -> None:
-        privacy.install()
-        control.install()
-        spare_gossip()
-        w.broker_condition = connectivity.install(w.app)
-        self._check(w)
-        check_servers(w)
-        check_queues(w)
         try:
             with signals_end_it():
+                privacy.install()
+                control.install()
+                spare_gossip()
+                w.broker_condition = connectivity.install(w.app)
+                self._check(w)
+                check_servers(w)
+                check_queues(w)
                 pipeline = self._load(w)
                 after_a_pause(self._restarts)
         except ModelUnavailable as exc:
