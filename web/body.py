@@ -77,7 +77,9 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(_decoded(body), parse_constant=_no_constant)
     except json.JSONDecodeError as exc:
-        raise _unreadable(f"is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}") from None
+        raise _unreadable(
+            f"is not valid JSON (line {exc.lineno}, column {exc.colno}): {exc.msg.removesuffix(' at')}"
+        ) from None
     except RecursionError:
         raise _unreadable("is not valid JSON: it is nested too deeply") from None
     except ValueError:

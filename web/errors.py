@@ -41,6 +41,7 @@ HTTP_ERRORS: dict[int, type[SluiceError]] = {
 MESSAGES = {
     "missing": "is required",
     "string_type": "must be a string",
+    "bool_type": "must be true or false",
     "list_type": "must be a list",
     "string_too_short": "must not be empty or blank",
     "blank": "must not be empty or blank",

@@ -54,7 +54,8 @@ class FakeGateway:
 
     def jobs(self, owner: str, before: str | None, count: int) -> list[tuple[str, JobStatus]]:
         self._asked("jobs", owner, before, count)
-        return [("1700000000000000:job-1", self.status)]
+        place = "1700000000000000:job-1"
+        return [(place, self.status)] if before is None or place < before else []
 
     def job(self, job_id: str) -> JobStatus:
         self._asked("job", job_id)

@@ -602,3 +602,24 @@ def test_a_runner_gets_the_settings_but_not_the_keys(root: Path, monkeypatch: py
 def test_the_formats_are_those_that_can_be_read() -> None:
     schema = ArchiveRequest.model_json_schema()["properties"]["format"]["anyOf"][0]["enum"]
     assert tuple(schema) == FORMATS
+
+
+def test_archives_are_in_the_list_of_jobs(make_app: MakeApp, root: Path) -> None:
+    http = make_app(api_keys="one,two").test_client()
+    made = [
+        http.post("/archives", data={"file": (io.BytesIO(GOOD), "sms.csv")}, headers={"X-API-Key": key})
+        for key in ("one", "two", "one")
+    ]
+    ids = [response.get_json()["id"] for response in made]
+
+    def listed(key: str) -> list[str]:
+        return [row["id"] for row in http.get("/jobs", headers={"X-API-Key": key}).get_json()["jobs"]]
+
+    assert listed("one") == [ids[2], ids[0], "job-1"]  # what the gateway has is older
+    assert listed("two") == [ids[1], "job-1"]
+    first = http.get("/jobs?limit=1", headers={"X-API-Key": "one"}).get_json()
+    assert [row["id"] for row in first["jobs"]] == [ids[2]]
+    rest = http.get(first["next"], headers={"X-API-Key": "one"}).get_json()
+    assert [row["id"] for row in rest["jobs"]] == [ids[0]]
+    last = http.get(rest["next"], headers={"X-API-Key": "one"}).get_json()
+    assert ([row["id"] for row in last["jobs"]], last["next"]) == (["job-1"], None)

@@ -59,6 +59,8 @@ def test_flask_answers_what_the_hot_path_leaves(client: FlaskClient, fake: FakeG
         ({"text": ["x"]}, "text", None),
         ({"text": "x", "model": 5}, "model", None),
         ({"text": "x", "mode": "y"}, "mode", None),
+        ({"text": "x", "scores": 1}, "scores", None),
+        ({"text": "x", "scores": None}, "scores", None),
         ([], "body", None),
         ("x", "body", None),
     ],
