@@ -27,6 +27,7 @@ from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
 from sluice.worker.consumer.odd import spare_gossip
+from sluice.worker.consumer.strays import StrayWatch
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.waker import Waker
 from sluice.worker.pipeline import Pipeline as ThreadPipeline
@@ -80,11 +81,14 @@ class Pipeline(bootsteps.StartStopStep):
         self._completions = Completions(w.sluice, w._conninfo.connection_errors)
         spare_the_collector()
         w.sluice.start()
+        self._strays = StrayWatch(settings_of(w.app))
+        self._strays.start()
 
     def stop(self, w: Any) -> None:
         """Warm shutdown, on the main thread: the broker connection is still open, nothing new comes in."""
         if w.sluice is None:
             return
+        self._strays.stop()
         if self._death is None:
             # A second Ctrl-C or a SIGQUIT while this waits: Celery only notes it, and would look at it afterwards.
             w.sluice.drain(give_up=lambda: bool(worker_state.should_terminate))
