@@ -65,7 +65,9 @@ def without_times(headers: dict[str, Any]) -> dict[str, Any]:
 
 def _is_text(value: Any) -> bool:
     """Whether it is a text that UTF-8 can carry: it becomes part of keys and results."""
-    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+    if not isinstance(value, str):
+        return False
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _is_number(value: Any) -> bool:
