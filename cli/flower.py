@@ -46,13 +46,13 @@ def flower(flower_args: tuple[str, ...]) -> NoReturn:
     require_free(settings.host, settings.flower_port, "SLUICE_FLOWER_PORT")
     require_running(settings)
     from sluice.tasks import celery
-    from sluice.tasks.server import require_usable
+    from sluice.tasks.server import Server, require_usable
 
     require_usable(celery)
     _set_environment(settings)
     from sluice.cli import flower_changes
 
-    flower_changes.apply()
+    flower_changes.apply(Server.broker(settings))
     from sluice.cli.celery import run
 
     options = [f"--address={settings.host}", f"--port={settings.flower_port}", "--logging=error"]

@@ -6,27 +6,57 @@ All of it is here; ``tests/integration/test_flower.py`` holds it in a browser.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import amqp
 from celery import Celery
+from flower import events
 from flower.api import BaseApiHandler
 from flower.api.control import TaskTimout
 from flower.views import BaseHandler
 from tornado.escape import xhtml_escape
 from tornado.web import HTTPError
 
+from sluice.tasks.server import Server
+
 NO_LOGIN = (
     "Without a login Flower only shows. To use its buttons and its API, set FLOWER_BASIC_AUTH=user:password"
     " and start Flower again."
 )
+#: Seconds without a failed try after which the next one belongs to another outage; Flower's tries grow apart.
+SAME_OUTAGE_S = 600.0
 #: Seconds that the broker may take to answer; the page then comes without lengths.
 BROKER_TIMEOUT_S = 5.0
 
 
-def apply() -> None:
-    """Change Flower in this process, before it starts."""
+class OutageFilter(logging.Filter):
+    """Lets Flower say once that the broker is away, and why, in place of at every try."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+        self._said = ""
+        self._tried = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        if not isinstance(error, Exception):
+            return True
+        since, self._tried = time.monotonic() - self._tried, time.monotonic()
+        sentence = self._server.unavailable(error).operator_message
+        if sentence == self._said and since < SAME_OUTAGE_S:
+            return False
+        self._said = sentence
+        record.msg, record.args = "no events are captured, for %s", (sentence,)
+        return True
+
+
+def apply(server: Server) -> None:
+    """Change Flower in this process, before it starts; ``server`` is its broker."""
+    events.logger.addFilter(OutageFilter(server))
     BaseApiHandler.prepare = _require_login
     BaseApiHandler.write_error = _write_error
     BaseHandler.get_broker = _get_broker
