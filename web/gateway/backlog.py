@@ -48,12 +48,14 @@ class Look:
     """One comparison of a lane.
 
     Attributes:
-        missing: envelopes that were counted and that neither the broker nor a worker has.
+        out: envelopes that were counted and are not answered.
+        missing: of these, those that neither the broker nor a worker has, though they were counted a look before.
         uncounted: envelopes that the broker has and that nobody counted.
         impossible: the numbers cannot be right, as when some were lost.
     """
 
     at: float
+    out: int
     missing: int
     uncounted: int
     impossible: bool
@@ -118,8 +120,11 @@ class Backlog:
         Raises:
             QueueFull: without ``retry_after_s``; ``details`` has ``waiting`` and ``limit``.
         """
-        if self.depth(lane) + pending + max(1, count.messages) > NEAR * self._limit or not self._read_at:
+        # Far from the limit no lock is needed: what an exchange is moving is missed for a moment.
+        if self._depth(lane) + pending + count.messages >= NEAR * self._limit or not self._read_at:
             self._refresh()
+        elif not count:
+            return
         with self._mutex:
             depth = self._depth(lane) + pending
             if depth < self._limit:
@@ -148,7 +153,8 @@ class Backlog:
             looks.append(
                 Look(
                     now,
-                    missing=max(0, out.envelopes - count - held),
+                    out=out.envelopes,
+                    missing=max(0, min(out.envelopes, looks[-1].out if looks else 0) - count - held),
                     uncounted=max(0, min(count, count - out.envelopes)),
                     impossible=out.envelopes < 0 or (out.envelopes == 0 and out.messages != 0),
                 )
