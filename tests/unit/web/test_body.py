@@ -74,12 +74,14 @@ def test_several_members_are_one_body(client: FlaskClient) -> None:
     assert send(client, packed, Content_Encoding="gzip").status_code == 200
 
 
-@pytest.mark.parametrize("body", [b'{"text": "hi"}', gzip.compress(b'{"text": "hi"}')[:-9], b"\x1f\x8b", b"{}x"])
+@pytest.mark.parametrize(
+    "body", [b'{"text": "hi"}', gzip.compress(b'{"text": "hi"}', mtime=0)[:-9], b"\x1f\x8b", b"{}x"]
+)
 def test_what_is_no_gzip_is_400(client: FlaskClient, body: bytes) -> None:
     assert "gzip" in refusal(send(client, body, Content_Encoding="gzip"), 400, "bad_request")["message"]
 
 
-@pytest.mark.parametrize("body", [b" " * (LIMIT + 1), b"[" * 50_000_000])
+@pytest.mark.parametrize("body", [b" " * (LIMIT + 1), b"[" * 50_000_000], ids=["spaces", "brackets"])
 def test_no_more_is_unpacked_than_may_be_sent(client: FlaskClient, body: bytes) -> None:
     detail = refusal(send(client, gzip.compress(body, 1)[:LIMIT], Content_Encoding="gzip"), 413, "too_large")
     assert detail["details"]["limit"] == LIMIT
