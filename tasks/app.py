@@ -48,6 +48,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
     return {
         "visibility_timeout": settings.visibility_timeout_s,
         "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 10,  # who is lost while giving back what dead workers held must not bar the others long
         "socket_connect_timeout": 5,
         "socket_timeout": 5,  # a server that is frozen counts as gone
         "socket_keepalive": True,

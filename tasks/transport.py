@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import redis
 from kombu import Connection
 from kombu.transport import redis as kombu_redis
 
@@ -14,6 +15,8 @@ class RedisChannel(kombu_redis.Channel):
     """Kombu's channel; see ``refusal.py``."""
 
     def _connparams(self, *args: Any, **options: Any) -> dict[str, Any]:
+        if self.connection is None:  # closed, with its connection; a producer of a pool may have it still
+            raise redis.ConnectionError("the channel is closed")
         params: dict[str, Any] = super()._connparams(*args, **options)
         params["connection_class"] = honest(params["connection_class"])
         return params

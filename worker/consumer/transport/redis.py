@@ -134,6 +134,14 @@ class BulkChannel(RedisChannel):
         #: Celery's mingle has one here when the worker starts.
         self._noting_nothing: set[str] = set()
 
+    def close(self) -> None:
+        if self._in_poll:
+            # What a pending request has taken goes back; kombu would stop here if the connection is lost, with all
+            # that was not acknowledged.
+            with contextlib.suppress(Empty, *self.connection_errors):
+                self._brpop_read()
+        super().close()
+
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:
         if no_ack:
             self._noting_nothing.add(consumer_tag)

@@ -1,0 +1,41 @@
+"""Redis changes its primary under load, behind one address: nothing that was accepted is lost, and no process ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import missing
+from tests.harness.failover import Pair
+from tests.harness.load import Load
+from tests.harness.process import wait_for
+from tests.harness.servers import Missing
+from tests.harness.web import Web
+from tests.harness.worker import Worker, environment
+
+
+def test_a_failover_under_load_loses_nothing(folder: Path, start_worker: Callable[..., Worker]) -> None:
+    """``python -m sluice.bench.failover`` does it again and again."""
+    try:
+        pair = Pair(folder / "redis")
+    except Missing as exc:
+        missing(exc)
+    with pair:
+        env = environment(pair.url, pair.url)
+        workers = [start_worker(env).ready() for _ in range(2)]
+        web = Web(folder, env)
+        try:
+            web.ready()
+            with Load(web) as load:
+                for _ in range(2):
+                    answered = load.counts.at_once
+                    wait_for(lambda answered=answered: load.counts.at_once > answered + 20, "work", 60)
+                    pair.change_places(lambda: time.sleep(0.5))
+            counts = load.settle()
+            assert (counts.lost, counts.odd) == ([], [])
+            assert counts.at_once > 40
+            assert counts.later > 0
+            assert [child.returncode for child in (web, *workers)] == [None, None, None]
+        finally:
+            web.stop()
