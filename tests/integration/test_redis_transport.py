@@ -173,3 +173,20 @@ def test_a_consumer_without_acknowledgements_leaves_nothing_noted(
             connection.drain_events(timeout=5)
     assert [message.payload for message in got] == [0, 1, 2]
     assert client.hlen("unacked") == 0
+
+
+def test_a_consumer_without_acknowledgements_leaves_no_trace_when_it_is_gone(
+    redis_server: RedisServer, client: redis.Redis
+) -> None:
+    """Celery looks for other workers with one, on the very channel on which tasks come afterwards."""
+    taker = Taker(redis_server.url, 100)
+    replies = Consumer(taker.channel, [Queue("replies")], accept=["json"], no_ack=True, on_message=print)
+    with replies:
+        pass
+    send(redis_server, *range(10))
+    client.config_resetstat()
+    assert taker.take(0.6) == list(range(10))
+    assert client.hlen("unacked") == 10
+    assert taken_at_once(client) > 0
+    assert "cmdstat_brpop" not in client.info("commandstats")
+    taker.connection.release()
