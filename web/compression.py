@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
 
 from sluice.tasks.errors import BadRequest, TooLarge, UnsupportedMediaType
@@ -10,8 +12,6 @@ from sluice.tasks.errors import BadRequest, TooLarge, UnsupportedMediaType
 ACCEPTED = ("gzip", "identity")
 GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 GZIP_MAGIC = b"\x1f\x8b"
-#: zlib's number for "with gzip's header and checksum".
-GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 def unpacked(body: bytes, content_encoding: str | None, limit: int) -> bytes:
@@ -40,23 +40,16 @@ def refused(message: str, *accepted: str) -> UnsupportedMediaType:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    parts, size, left = [], 0, body
-    while left:  # a gzip file may have several members
-        stream = zlib.decompressobj(GZIP_WINDOW)
-        try:
-            parts.append(stream.decompress(left, limit + 1 - size))
-        except zlib.error:
-            raise _damaged() from None
-        size += len(parts[-1])
-        if size > limit:
-            raise TooLarge(
-                f"the body is larger than the limit of {limit} bytes when it is unpacked",
-                {"limit": limit, "field": "body"},
-            )
-        if not stream.eof:
-            raise _damaged()
-        left = stream.unused_data.lstrip(b"\0")  # some writers fill the last block up
-    return b"".join(parts)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as members:
+            found = members.read(limit + 1)
+    except (OSError, EOFError, zlib.error):
+        raise _damaged() from None
+    if len(found) > limit:
+        raise TooLarge(
+            f"the body is larger than the limit of {limit} bytes when it is unpacked", {"limit": limit, "field": "body"}
+        )
+    return found
 
 
 def _damaged() -> BadRequest:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sluice.tasks.errors import InvalidInput
 from sluice.web.errors import invalid, problem
 
 Rows = list[tuple[str, dict[str, Any]]]
@@ -18,7 +17,7 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 #: Jobs that one request looks at for those in a wanted state.
 MAX_SCANNED = 500
-CURSOR = re.compile(r"\d{16}:[A-Za-z0-9-]{1,80}")
+CURSOR = re.compile(r"[0-9]{16}:[A-Za-z0-9-]{1,80}")
 
 
 def page(sources: Sequence[Source], before: str | None, limit: int, states: frozenset[str]) -> tuple[Rows, str | None]:
@@ -55,7 +54,7 @@ def wanted_states(given: str | None) -> frozenset[str]:
 def cursor(given: str | None) -> str | None:
     """The position in ``?cursor=``; raises InvalidInput."""
     if given is not None and not CURSOR.fullmatch(given):
-        raise InvalidInput("cursor must be one that an earlier page gave", {"field": "cursor"})
+        raise invalid([problem("cursor", "must be one that an earlier page gave")])
     return given
 
 

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, Entry, is_unicode
-from sluice.tasks.errors import Conflict, InvalidInput
+from sluice.tasks.errors import Conflict
 from sluice.web import joblist
 from sluice.web.auth import Guard
 from sluice.web.body import JSON, read_job
@@ -92,7 +92,7 @@ def blueprint(
         offset = _number("offset", 0, 0, MAX_OFFSET)
         if request.accept_mimetypes.best_match([JSON, NDJSON]) == NDJSON:
             if "limit" in request.args:
-                raise InvalidInput("limit is for pages of JSON; NDJSON is one stream to the end", {"field": "limit"})
+                raise invalid([problem("limit", "is for pages of JSON; NDJSON is one stream to the end")])
             return _stream(gateway, gateway.job_results(job_id, offset, DEFAULT_LIMIT))
         limit = _number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         page = gateway.job_results(job_id, offset, limit)
