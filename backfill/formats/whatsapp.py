@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from sluice.backfill.columns import Column, Roles
+from sluice.backfill.formats import months
 from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
 from sluice.backfill.formats.roles import roles_or
@@ -25,10 +26,25 @@ _DATE = rf"(?P<date>{_M}\d{{1,4}}{_M}[/.-]{_M} ?\d{{1,2}}{_M}[/.-]{_M} ?\d{{1,4}
 _COLON = r"(?:[:.]|\s?h\s?)"
 #: Half of the day before the time (Chinese, Korean, Japanese) or after it.
 _TIME = (
-    rf"(?P<time>(?:[^\W\d_]{{1,4}}\s?)?{_M}\d{{1,2}}{_COLON}\d{{2}}(?:(?:[:.]|\s?min\s?)\d{{2}}(?:\s?s)?)?"
+    rf"(?P<time>(?:[^\W\d_]{{1,4}}\.?\s?)?{_M}\d{{1,2}}{_COLON}\d{{2}}(?:(?:[:.]|\s?min\s?)\d{{2}}(?:\s?s)?)?"
     rf"(?:\s?{_M}[^\W\d_][^\d\[\]:,\n-]{{0,11}}?)?)"
 )
 _DASH = rf"{_M}\s{_M}[-\u2013\u2014]{_M}\s{_M}"
+#: Dates with the name of the month, or of year, month and day; some old exports leave out the year they were made in.
+_OF = r"(?:\s?[.,،/-]?\s?(?:de\s|del\s)?)"
+_WORD = r"[^\W\d_][^\s\d,،:\[\]/-]{1,14}"
+_WEEKDAY = r"(?:[^\W\d_][^\s\d,،:\[\]/-]{1,14}[.,،]{0,2}\s)?"
+_DATED = (
+    rf"\d{{1,2}}{_OF}{_WORD}{_OF}\d{{4}}|\d{{1,2}}[-/]{_WORD}[-/]\d{{2}}|{_WORD}\s\d{{1,2}}\.?,?\s\d{{4}}"
+    rf"|\d{{4}}{_OF}{_WORD}{_OF}\d{{1,2}}\.?|\d{{4}}\s?[年년]\s?\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일]"
+    r"|\d{1,2}\s(?:thg|tháng)\s\d{1,2},?\s(?:năm\s)?\d{4}"
+)
+_UNDATED = (
+    rf"\d{{1,2}}{_OF}{months.pattern()}|{months.pattern()}\s\d{{1,2}}\.?|\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일]"
+    r"|\d{1,2}\s(?:thg|tháng)\s\d{1,2}"
+)
+_YEARS = rf"(?P<date>{_M}{_WEEKDAY}(?:{_DATED}))(?:\s?г\.)?"
+_NAMED = rf"(?P<date>{_M}{_WEEKDAY}(?:{_DATED}|{_UNDATED}))(?:\s?г\.)?"
 #: How messages begin, in the forms that exports have had. A file has one of them: what looks like another in it was
 #: pasted by somebody.
 FORMS = (
@@ -38,17 +54,43 @@ FORMS = (
     re.compile(rf"{_M}{_DATE}{_M}[,،]?{_M}\s{_TIME}{_M}:{_M}\s"),
     # Copied from WhatsApp Web ``[time, date] name: text``.
     re.compile(rf"{_M}\[\s?{_TIME}{_M}[,،]{_M}\s{_DATE}{_M}\s?\]{_M}\s?"),
+    # Android until 2015 ``24 mar 13:59 - name: text``, ``13:59, 24 Mar - name: text``, and others with months' names.
+    *(
+        re.compile(form, re.IGNORECASE)
+        for form in (
+            rf"{_M}(?P<bracket>\[\s?)?{_NAMED}{_M}[,،]?{_M}\s{_TIME}{_M}(?(bracket)\s?\]{_M}:?\s?|{_DASH})",
+            rf"{_M}{_YEARS}{_M}[,،]?{_M}\s{_TIME}{_M}:{_M}\s",
+            rf"{_M}(?P<bracket>\[\s?)?{_TIME}{_M}[,،]{_M}\s{_NAMED}{_M}(?(bracket)\s?\]{_M}:?\s?|{_DASH})",
+            rf"{_M}{_TIME}{_M}[,،]{_M}\s{_DATE}{_DASH}",
+        )
+    ),
 )
 _CLOCK = re.compile(rf"(\d{{1,2}}){_COLON}(\d{{2}})(?:(?:[:.]|\s?min\s?)(\d{{2}})(?:\s?s\b)?)?")
 _NUMBERS = re.compile(r"\d+")
+#: What stands beside a month that is a number.
+_MONTH_SIGN = re.compile(r"[月월]|th(?:g|áng)", re.IGNORECASE)
 #: The halves of the day as phones write them, without dots and spaces.
-MORNING = frozenset("am πμ 上午 凌晨 早上 오전 午前 ص قظ öö de sa pg पूर्वाह्न".split())
-EVENING = frozenset("pm μμ 下午 中午 晚上 오후 午後 م بظ ös du ch ptg अपराह्न".split())
+MORNING = frozenset(
+    (
+        "am πμ 上午 凌晨 早上 清晨 오전 午前 ص صباحا قظ öö de sa pg vorm dop fm ap pd midnight"
+        " पूर्वाह्न পূর্বাহ্ণ முற்பகல் ก่อนเที่ยง"
+    ).split()
+)
+EVENING = frozenset(
+    (
+        "pm μμ 下午 中午 晚上 傍晚 오후 午後 م مساء بظ ös du ch ptg nachm odp em ip md noon अपराह्न অপরাহ্ণ பிற்பகல் หลังเที่ยง"
+    ).split()
+)
 #: What stands beside a time of 24 hours: "at", "o'clock".
-CLOCK = frozenset("à às klo kl om um ч at uhr ore ora h hrs óra год".split())
+CLOCK = frozenset("à às klo kl om um ч at uhr ore ora h hrs óra год kell น".split())
 
 #: Position of day, month and year, by order.
 ORDERS = {"dmy": (0, 1, 2), "mdy": (1, 0, 2), "ymd": (2, 1, 0)}
+#: Years of other calendars: Thailand's are ahead by so many, and Iran's can be told, but not what day they mean.
+BUDDHIST_YEARS, BUDDHIST = range(2400, 2700), 543
+YEARS = range(1970, 2200)
+#: Dates without digits for the month that are remembered for their language.
+MAX_NAMED = 200
 
 
 def form_of(head: str) -> re.Pattern[str] | None:
@@ -105,6 +147,9 @@ class ChatReader:
         for message in self._messages():
             if message.header is not None:
                 survey.add(message.header["date"])
+        self._languages = survey.languages
+        if survey.yearless:
+            self.notes.append(f"its dates have no year in {survey.yearless:,} messages: they have no timestamp")
         self._order = options.date_order or survey.order(self.notes)
         if self._order not in ORDERS:
             raise UnreadableArchive(
@@ -129,7 +174,7 @@ class ChatReader:
             sender = first if colon else first[:-1]
             text = text[len(first) + len(colon) :]
         date, time = header["date"], header["time"]
-        values = [date, time, timestamp(date, time, self._order), sender, text]
+        values = [date, time, timestamp(date, time, self._order, self._languages), sender, text]
         if message.chars - 1 > MAX_FIELD_CHARS:
             return Row(values, None, f"the message is longer than {MAX_FIELD_CHARS:,} characters")
         return Row(values, values[self._text])
@@ -158,21 +203,32 @@ class ChatReader:
 
 
 class DateSurvey:
-    """What the dates of a whole file say about their order."""
+    """What the dates of a whole file say about their order, and of months' names about their language."""
 
     def __init__(self) -> None:
-        self.dates = 0
+        self.dates = self.yearless = 0
         self._impossible = dict.fromkeys(ORDERS, 0)
         self._backwards = dict.fromkeys(ORDERS, 0)
         self._before: dict[str, tuple[int, int, int]] = {}
+        self._named: dict[str, None] = {}
         self._last = ""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Those whose months' names the dates have."""
+        return months.languages_of(self._named)
 
     def add(self, date: str) -> None:
         """The next message's date, as written."""
         self.dates += 1
+        self.yearless += not _has_year(date)
         if date == self._last:
             return
         self._last = date
+        if _is_named(date):
+            if len(self._named) < MAX_NAMED:
+                self._named[date] = None
+            return
         for order in ORDERS:
             day = parsed_date(date, order)
             if day is None:
@@ -192,12 +248,32 @@ class DateSurvey:
         return best
 
 
-def parsed_date(date: str, order: str) -> tuple[int, int, int] | None:
-    """Year, month and day of a date as written; None if there is no such day."""
+def _is_named(date: str) -> bool:
+    """Whether its month is a word."""
+    return len(_NUMBERS.findall(date)) < 3 and _MONTH_SIGN.search(date) is None
+
+
+def _has_year(date: str) -> bool:
+    numbers = len(_NUMBERS.findall(date))
+    return numbers == 3 or (numbers == 2 and _is_named(date))
+
+
+def parsed_date(date: str, order: str, languages: Sequence[str] = months.LANGUAGES) -> tuple[int, int, int] | None:
+    """Year, month and day of a date as written; None if there is no such day, or no year."""
     numbers = [int(number) for number in _NUMBERS.findall(date)]
-    day, month, year = (numbers[at] for at in ORDERS[order])
+    if not _has_year(date):
+        return None
+    if _is_named(date):
+        month = months.month_of(date, languages)
+        day, year = numbers if numbers[0] <= 31 else reversed(numbers)
+    else:
+        day, month, year = (numbers[at] for at in ORDERS[order])
     if year < 100:
         year += 2000
+    elif year in BUDDHIST_YEARS:
+        year -= BUDDHIST
+    if month is None or year not in YEARS:
+        return None
     try:
         datetime(year, month, day)  # noqa: DTZ001 - phones write their own time
     except ValueError:
@@ -205,15 +281,16 @@ def parsed_date(date: str, order: str) -> tuple[int, int, int] | None:
     return year, month, day
 
 
-def timestamp(date: str, time: str, order: str) -> str | None:
+def timestamp(date: str, time: str, order: str, languages: Sequence[str] = months.LANGUAGES) -> str | None:
     """ISO 8601 of a date and a time as written; None if there is no such moment."""
-    day = parsed_date(date, order)
+    day = parsed_date(date, order, languages)
     clock = _CLOCK.search(time)
     if day is None or clock is None:
         return None
     hour, minute, second = (int(number or 0) for number in clock.groups())
-    mark = re.sub(rf"[{_MARKS}.\s]", "", time[: clock.start()] + time[clock.end() :]).lower()
-    if mark and mark not in CLOCK:
+    around = (re.sub(rf"[{_MARKS}.\s]", "", part).lower() for part in (time[: clock.start()], time[clock.end() :]))
+    mark = "".join(part for part in around if part not in CLOCK)
+    if mark:
         if mark not in MORNING | EVENING or not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if mark in EVENING else 0)

@@ -231,3 +231,94 @@ def test_a_lone_carriage_return_is_a_character_of_its_message(read: Any) -> None
 
 def test_blank_lines_before_the_first_message_are_nothing(read: Any) -> None:
     assert [row.text for row in read("\n \r\n1/2/24, 10:00 - Mia: one\n").rows()] == ["one"]
+
+
+#: Dates with months' names as exports of before 2016 have had them, and the day; None where they leave out the year.
+NAMED = [
+    ("24 mars 2014", "2014-03-24"),
+    ("24 Mar 2014", "2014-03-24"),
+    ("Mar 24, 2014", "2014-03-24"),
+    ("March 24, 2014", "2014-03-24"),
+    ("24. März 2014", "2014-03-24"),
+    ("24 de mar de 2014", "2014-03-24"),
+    ("24 de março de 2014", "2014-03-24"),
+    ("24/mar/2014", "2014-03-24"),
+    ("24-Mar-14", "2014-03-24"),
+    ("mar. 25 mars 2014", "2014-03-25"),
+    ("Mon, 24 Mar 2014", "2014-03-24"),
+    ("2014. márc. 24.", "2014-03-24"),
+    ("24 марта 2014 г.", "2014-03-24"),
+    ("24 มี.ค. 2557", "2014-03-24"),
+    ("24 במרץ 2014", "2014-03-24"),
+    ("24 أكتوبر 2014", "2014-10-24"),
+    ("24 thg 3, 2014", "2014-03-24"),
+    ("2014年3月24日", "2014-03-24"),
+    ("2014년 3월 24일", "2014-03-24"),
+    ("24 smarch 2014", None),
+    ("24 mar", None),
+    ("24. Mär.", None),
+    ("24 de ago.", None),
+    ("24 มี.ค.", None),
+    ("Mar 24", None),
+    ("3月24日", None),
+]
+NAMED_FORMS = [
+    "{date} {time} - {line}",
+    "{date}, {time} - {line}",
+    "[{date}, {time}] {line}",
+    "{time}, {date} - {line}",
+]
+
+
+@pytest.mark.parametrize("form", NAMED_FORMS)
+@pytest.mark.parametrize(("day", "iso"), NAMED)
+def test_dates_with_names_of_months_are_read(read: Any, origin: Any, form: str, day: str, iso: str | None) -> None:
+    lines = ["Mia Example: are we on?", "Tom: yes: at\nsee you there", "Tom: now - ok"]
+    content = "".join(f"{form.format(date=day, time='13:59', line=line)}\n" for line in lines)
+    assert recognise(origin(content.encode())) == "whatsapp"
+    rows = list(read(content).rows())
+    assert [row.values[2] for row in rows] == [iso and f"{iso}T13:59:00"] * 3
+    assert [row.values[3] for row in rows] == ["Mia Example", "Tom", "Tom"]
+    assert [row.text for row in rows] == ["are we on?", "yes: at\nsee you there", "now - ok"]
+
+
+def test_dates_without_a_year_are_noted(read: Any) -> None:
+    reader = read("24 dic 2013 13:59 - Mia: one\n2 ene 13:59 - Tom: two\n3 ene 14:00 - Tom: three\n")
+    assert [row.values[2] for row in reader.rows()] == ["2013-12-24T13:59:00", None, None]
+    assert reader.notes == ["its dates have no year in 2 messages: they have no timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "months"),
+    [
+        (["5 lis 2014", "5 sty 2015"], ["11", "01"]),
+        (["5. lis. 2014", "5. sij. 2015"], ["10", "01"]),
+        (["5 mart 2014", "5 nis 2014"], ["03", "04"]),
+        (["5 juin 2014", "5 juil. 2014"], ["06", "07"]),
+        (["5 marrask. 2014", "5 maalisk. 2014"], ["11", "03"]),
+    ],
+)
+def test_the_language_of_months_is_found_in_the_whole_file(read: Any, dates: list[str], months: list[str]) -> None:
+    rows = read("".join(f"{date} 13:59 - Mia: hello\n" for date in dates)).rows()
+    assert [row.values[2][5:7] for row in rows] == months
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"), [("24/3/2557", "2014-03-24T13:59:00"), ("1393/1/4", None), ("24/3/2024", "2024-03-24T13:59:00")]
+)
+def test_years_of_other_calendars(date: str, moment: str | None) -> None:
+    assert timestamp(date, "13:59", "ymd" if date.startswith("1393") else "dmy") == moment
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Mar 24 13:59:01 router sshd[1]: Accepted",
+        "Mar 24 13:59:01: %LINK-3-UPDOWN: Interface",
+        "Meet 24 at 13:59 - bring: cake",
+        "13:59, call Mia - now: please",
+        "24 people 13:59 - Mia: hello",
+    ],
+)
+def test_what_only_resembles_a_date_begins_no_chat(origin: Any, line: str) -> None:
+    assert recognise(origin(f"{line}\n{line}\n".encode())) != "whatsapp"
