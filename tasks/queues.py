@@ -11,6 +11,7 @@ from kombu.exceptions import ChannelError
 
 from sluice.tasks.envelope import message_count
 from sluice.tasks.ledger import COUNTED_HEADER
+from sluice.tasks.refusal import require_writes
 
 NOT_FOUND = 404
 #: Envelopes looked into at each end of a queue.
@@ -45,6 +46,12 @@ class QueueCounter:
         """Envelopes of all queues that workers have and have not acknowledged; None: this broker does not say."""
         client, key = getattr(self._channel, "client", None), getattr(self._channel, "unacked_key", None)
         return None if client is None or key is None else int(client.hlen(key))
+
+    def require_writes(self) -> None:
+        """Raises when Redis would take no envelope now; RabbitMQ tells those who publish."""
+        client, key = getattr(self._channel, "client", None), getattr(self._channel, "unacked_mutex_key", None)
+        if client is not None and key is not None:
+            require_writes(client, key)
 
     def sample(self, queue: str) -> list[int]:
         """Messages in each of some envelopes that are not in the ledger; RabbitMQ lets nobody look."""

@@ -38,6 +38,19 @@ def refusal(error: redis.RedisError) -> str | None:
     return found[1] if found else None
 
 
+def require_writes(client: Any, key: str) -> None:
+    """Ask for a write that changes nothing, of the string ``key``: who takes no writes refuses it as any other.
+
+    Raises:
+        redis.RedisError: Redis refuses, or does not answer.
+    """
+    try:
+        client.setrange(key, 0, "")
+    except redis.ResponseError as exc:
+        if refusal(exc) is not None:
+            raise
+
+
 class _Honest:
     """A redis-py connection whose server's refusals are lost connections."""
 

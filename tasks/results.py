@@ -15,6 +15,7 @@ from sluice.tasks import keys
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import Entry, failed
 from sluice.tasks.errors import code_of
+from sluice.tasks.refusal import require_writes
 from sluice.tasks.server import Server
 
 #: Seconds after its last status when a worker counts as gone.
@@ -67,6 +68,10 @@ class ResultReader:
         names = [self._backend.get_key_for_task(one) for one in envelope_ids]
         values: list[bytes | None] = self._ask(self._client.mget, names)
         return [_stored(value) for value in values]
+
+    def require_writes(self) -> None:
+        """BackendUnavailable when results could not be stored now, though they may be read."""
+        self._ask(require_writes, self._client, keys.LEDGER_CHECKED)
 
     def workers(self) -> list[dict[str, Any]]:
         """The statuses of the workers that have a model loaded and were heard of lately."""

@@ -101,20 +101,36 @@ def connections(client: redis.Redis) -> set[str]:
     return {one["id"] for one in client.client_list()} - {str(client.client_id())}
 
 
+@pytest.mark.parametrize("word", REFUSALS)
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
 def test_the_web_process_says_so_and_carries_on(
-    own_redis: RedisServer, tmp_path: Path, folder: Path, start_worker: StartWorker
+    kind: str,
+    word: str,
+    own_redis: RedisServer,
+    tmp_path: Path,
+    folder: Path,
+    start_worker: StartWorker,
+    request: pytest.FixtureRequest,
 ) -> None:
-    env = environment(own_redis.url, own_redis.url)
+    broker = own_redis if kind == "redis" else request.getfixturevalue("rabbit_server")
+    env = environment(broker.url, own_redis.url)
     worker = start_worker(env).ready()
     web = Web(folder, env)
     try:
         web.ready()
-        with redis.Redis.from_url(own_redis.url) as client, REFUSALS["READONLY"](client, tmp_path):
-            reply = web.ask("POST", "/predict/", {"text": "see you at eight"})
+        with redis.Redis.from_url(own_redis.url) as client, REFUSALS[word](client, tmp_path):
+            reply = web.ask("POST", "/jobs", {"texts": ["see you at eight"]})
             assert reply.status == 503
             assert reply.json["detail"]["error"] in ("broker_unavailable", "backend_unavailable")
-            wait_for(lambda: web.ask("GET", "/readyz").status == 503, "not ready")
+            for part in ("broker", "backend") if kind == "redis" else ("backend",):
+                wait_for(lambda part=part: word in (reason(web, part) or ""), f"the {part} is not ready")
         wait_for(lambda: web.ask("POST", "/predict/", {"text": "see you at nine"}).status == 200, "an answer")
         assert (web.returncode, worker.returncode) == (None, None)
     finally:
         web.stop()
+
+
+def reason(web: Web, part: str) -> str | None:
+    """Why a part is not ready, as ``/readyz`` says it."""
+    found: str | None = web.ask("GET", "/readyz").json["checks"][part]["reason"]
+    return found

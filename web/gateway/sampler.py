@@ -114,6 +114,7 @@ class Sampler:
         try:
             self._workers = self._reader.workers()
             self._shape = shape_for(self._workers)
+            self._reader.require_writes()
             self._note("backend", None)
         except BackendUnavailable as exc:
             self._note("backend", exc)
@@ -127,6 +128,7 @@ class Sampler:
         try:
             counter = self._connected()
             waiting = {lane: counter.waiting(queue) for lane, queue in QUEUES.items()}
+            counter.require_writes()
             if monotonic() >= self._sample_due:
                 self._sample(counter, waiting)
             held = counter.held()

@@ -20,6 +20,7 @@ from kombu.transport.virtual import base as virtual
 from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as RedisConnectionError, ResponseError, WatchError
 
+from sluice.tasks.refusal import require_writes
 from sluice.tasks.transport import RedisChannel
 from sluice.worker.consumer.transport.message import RedisMessage
 
@@ -259,8 +260,8 @@ class BulkTransport(kombu_redis.Transport):
         established = super().establish_connection()
         channel = self._avail_channels[0]
         try:
-            with contextlib.suppress(ResponseError), channel.conn_or_acquire() as client:
-                client.setrange(channel.unacked_mutex_key, 0, "")  # refused as any write is, and writes nothing
+            with channel.conn_or_acquire() as client:
+                require_writes(client, channel.unacked_mutex_key)
             channel.qos.restore_left_behind()
         except BaseException:
             self.close_connection(established)
