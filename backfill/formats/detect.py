@@ -13,6 +13,7 @@ from sluice.backfill.formats import fossify, sms_ie
 from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.delimited import match_of
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
+from sluice.backfill.formats.json_array import begin_of
 from sluice.backfill.formats.jsonl import parsed_leniently
 from sluice.backfill.formats.names import NAME_WORDS
 from sluice.backfill.formats.registry import FORMATS
@@ -161,6 +162,8 @@ def _is_json(head: str, complete: bool) -> bool:
         return re.match(r"\[\s*(\{\s*[\"}]|\])", head) is not None
     if not head.startswith("{"):
         return False
+    if begin_of(head) is not None:
+        return True
     lines = [line for line in head.split("\n") if line.strip()]  # texts may hold what else ends a line
     whole = lines if complete else lines[:-1]
     if not whole:

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line; and a JSON array of objects, if it is small."""
+"""JSON Lines: one object a line; and a JSON array of objects, also in an object around it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import orjson
 
 from sluice.backfill.columns import Column, unique
 from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from sluice.backfill.formats.json_array import BROKEN, ArrayElements, begin_of
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
-#: Largest JSON array, in bytes: it is parsed as a whole.
-MAX_ARRAY_BYTES = 64 << 20
 _MARK = b"\xef\xbb\xbf"
 #: Digits that an integer beyond 64 bits has at least. The quick parser makes a floating-point number of such a one.
 _MANY_DIGITS = b"0" * 20
@@ -32,7 +31,7 @@ def open_reader(origin: Origin, options: ReadOptions) -> JsonReader:
     """The rows of a file of JSON objects; their keys are the columns.
 
     Raises:
-        UnreadableArchive: no object in it, no such key, too many keys, too large an array.
+        UnreadableArchive: no object in it, no such key, too many keys.
     """
     return JsonReader(origin, options)
 
@@ -47,13 +46,18 @@ class JsonReader:
             sample = stream.read(SAMPLE_BYTES)
         self._encoding = encoding_of(sample, options.encoding)
         keys = Keys(origin.name)
+        broken = False
         for found in self._objects():
-            if not isinstance(found, str):
+            if isinstance(found, str):
+                broken = broken or BROKEN in found
+            else:
                 keys.add(found)
         self._keys = keys.names()
         self._as_floats = keys.mixed_numbers()
         names = unique(self._keys)
         self.columns: Sequence[Column] = [Column(name, kind) for name, kind in zip(names, keys.types(), strict=True)]
+        if not names and broken:
+            raise UnreadableArchive(f"{origin.name} is a broken JSON array: no object of it can be read")
         if not names:
             raise NoMessages(f"{origin.name} holds no JSON object with a key")
         self.roles = roles_of(origin.name, names, options, {names[at] for at in keys.textless()})
@@ -75,7 +79,7 @@ class JsonReader:
             number = values[index]
             if number is not None:
                 values[index] = float(number)
-        text = found.get(self._text_key)
+        text = joined(found.get(self._text_key))
         if isinstance(text, str):
             return Row(values, text)
         problem = "is missing" if text is None else "is no string"
@@ -85,19 +89,28 @@ class JsonReader:
         return found_in(self._origin, self._options.encoding)
 
 
-def found_in(origin: Origin, encoding: str | None = None) -> Iterator[Object | str]:
-    """Every object of a file of JSON, lines or an array, or the problem of what stands in place of one.
+def joined(text: Any) -> Any:
+    """A text that is a list of pieces, strings and objects with a ``text``, as Telegram writes links; else as it is."""
+    if not isinstance(text, list):
+        return text
+    pieces = [piece.get("text") if isinstance(piece, dict) else piece for piece in text]
+    strings = [piece for piece in pieces if isinstance(piece, str)]
+    return "".join(strings) if strings and len(strings) == len(pieces) else text
 
-    Raises:
-        UnreadableArchive: an array is too large or broken.
-    """
+
+def found_in(origin: Origin, encoding: str | None = None) -> Iterator[Object | str]:
+    """Every object of a file of JSON, lines or an array, or the problem of what stands in place of one."""
     with origin.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
     found = encoding_of(sample, encoding)
-    is_array = decoded(sample[:4096], found).lstrip("\ufeff \t\r\n").startswith("[")
+    head = decoded(sample, found)
+    body = head.lstrip("\ufeff \t\r\n")
+    begin = begin_of(body)
     with origin.open() as raw:
-        if is_array:
-            yield from _elements(origin.name, raw, found)
+        if begin is not None:
+            with io.TextIOWrapper(raw, found.name, found.errors, newline="") as stream:
+                stream.read(len(head) - len(body) + begin)
+                yield from ArrayElements(stream.read, wrapped=begin > 0)
         elif found.is_utf8:
             yield from objects(raw)
         else:
@@ -171,26 +184,3 @@ def _leniently(text: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return found
-
-
-def _array(data: bytes, encoding: Encoding) -> Any:
-    text = data.decode(encoding.name, encoding.errors).removeprefix("\ufeff")
-    try:
-        return loads(text)
-    except orjson.JSONDecodeError:
-        found = _leniently(text)
-        return found if isinstance(found, list) else None
-
-
-def _elements(name: str, stream: BinaryIO, encoding: Encoding) -> Iterator[Object | str]:
-    data = stream.read(MAX_ARRAY_BYTES + 1)
-    if len(data) > MAX_ARRAY_BYTES:
-        raise UnreadableArchive(
-            f"{name} is one JSON array of more than {MAX_ARRAY_BYTES:,} bytes: write one object a line instead",
-            {"limit": MAX_ARRAY_BYTES},
-        )
-    found = _array(data, encoding)
-    if found is None:
-        raise UnreadableArchive(f"{name} is a broken JSON array")
-    for number, element in enumerate(found, 1):
-        yield element if isinstance(element, dict) else f"element {number} is no JSON object"

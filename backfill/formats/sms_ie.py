@@ -1,4 +1,7 @@
-"""``messages.ndjson`` of SMS Import / Export, version 2: Android's columns; in a ZIP file, beside attachments."""
+"""``messages.ndjson`` of SMS Import / Export, version 2: Android's columns; in a ZIP file, beside attachments.
+
+Version 1 has the same messages in one array, ``messages-….json``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from sluice.backfill.columns import Column, Roles, unique
 from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.encoding import SAMPLE_BYTES
-from sluice.backfill.formats.jsonl import Object, objects
+from sluice.backfill.formats.jsonl import Object, found_in
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.inputs.origin import Origin
@@ -87,8 +90,7 @@ class ExportReader:
         """Nothing is open between two calls of ``rows``."""
 
     def _objects(self) -> Iterator[Object | str]:
-        with self._origin.open() as stream:
-            yield from objects(stream)
+        yield from found_in(self._origin)
 
     def _texts(self, message: Object) -> list[str]:
         return text_parts(message.get(PARTS), "ct")

@@ -148,7 +148,7 @@ def test_a_table_is_known_by_the_column_that_the_caller_names(kind: Kind) -> Non
         (b"%PDF-1.7\n", "a PDF document"),
         (b"x" * 257 + b"ustar" + bytes(100), "a tar file"),
         (bytes(range(256)), "binary, and begins with the bytes 00 01 02 03"),
-        (b'{\n "messages": [\n  {"text": "secret"}]}', "JSON, but not like one object a line"),
+        (b'{\n "letters": [\n  {"text": "secret"}]}', "JSON, but not like one object a line"),
         (b"<html>", "XML or HTML"),
         (b"Dear Sir,\nthis is a letter, and no table.\nYours, truly, me\n", "text, but neither a table"),
     ],

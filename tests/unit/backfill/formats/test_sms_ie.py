@@ -166,3 +166,11 @@ def test_a_stop_ends_the_survey(export: Any, tmp_path: Path) -> None:
     stop._ask(signal.SIGTERM, None)
     with pytest.raises(Stopped):
         open_source(plan(tmp_path, path), stop)
+
+
+def test_the_one_array_of_version_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "messages-2022-05-01.json"
+    path.write_bytes(orjson.dumps([SMS, MMS, PICTURE]))
+    with opened(tmp_path, path) as source:
+        assert source.format == "sms-ie"
+        assert [row.text for row in source.rows()] == [*TEXTS, None]
