@@ -94,7 +94,7 @@ class Source:
             ]
             self._unzoned = _unzoned([opening.reader for opening in openings], types)
             self.size = sum(opening.origin.size for opening in openings)
-            self.format = ", ".join(dict.fromkeys(opening.format for opening in openings))
+            self.format = ", ".join(dict.fromkeys(opening.format for opening in openings if opening.format))
             self.fingerprint = [
                 {"name": file.name, "size": file.size, "sha256": _sha256(file.path, file.name, stop.check)}
                 for file in self._inputs.files

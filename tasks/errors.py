@@ -188,6 +188,10 @@ class NoMessages(UnreadableArchive):
     """A file that can be read holds no messages: beside others that do, it is passed over."""
 
 
+class DamagedArchive(UnreadableArchive):
+    """A file is broken, encrypted or made to do harm: beside others that can be read, it is a row with this error."""
+
+
 class UnwritableOutput(SluiceError):
     """The output of a backfill cannot be written."""
 

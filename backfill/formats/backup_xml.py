@@ -14,7 +14,7 @@ from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.xml_stream import ElementStream, UnendedMessage
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import NoMessages, UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, NoMessages
 
 CHUNK_BYTES = 1 << 18
 #: Longest element: an unclosed quote would otherwise pull the rest of the file into memory. Holds any attachment.
@@ -179,21 +179,19 @@ class _Survey:
     def _learn(self, attributes: Attributes) -> None:
         self.names.update(dict.fromkeys(attributes))
         if len(self.names) > MAX_NAMES:
-            raise UnreadableArchive(
-                f"{self._name} has more than {MAX_NAMES:,} different attributes", {"limit": MAX_NAMES}
-            )
+            raise DamagedArchive(f"{self._name} has more than {MAX_NAMES:,} different attributes", {"limit": MAX_NAMES})
 
     def _look(self, tag: str, attributes: Attributes) -> None:
         """At what is no message, only whether it would fill the memory."""
         if self._depth > MAX_DEPTH:
-            raise UnreadableArchive(
+            raise DamagedArchive(
                 f"{self._name} has elements nested deeper than {MAX_DEPTH} levels", {"limit": MAX_DEPTH}
             )
         seen = self._other_names
         if tag not in seen or not attributes.keys() <= seen:
             seen.update((tag, *attributes))
             if len(seen) > MAX_NAMES:
-                raise UnreadableArchive(
+                raise DamagedArchive(
                     f"{self._name} has more than {MAX_NAMES:,} different elements and attributes", {"limit": MAX_NAMES}
                 )
 

@@ -18,7 +18,7 @@ from sluice.backfill.formats.names import listed
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import NoMessages, UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, NoMessages, UnreadableArchive
 
 #: Rows that are Python values at a time.
 SLICE_ROWS = 4_096
@@ -181,7 +181,8 @@ class ColumnarReader:
         reason = str(exc).partition("\n")[0][:200]
         if isinstance(exc, UnicodeError):
             reason = "a name of a column is no UTF-8"  # the library's own words show it
-        fault = UnreadableArchive(f"{self._origin.name} is no Parquet or Arrow, or is damaged: {reason}{missing}")
+        kind = UnreadableArchive if getattr(exc, "errno", None) else DamagedArchive
+        fault = kind(f"{self._origin.name} is no Parquet or Arrow, or is damaged: {reason}{missing}")
         if missing and getattr(exc, "errno", None):
             raise fault from exc
         return fault

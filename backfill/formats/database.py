@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.names import listed
 from sluice.backfill.inputs.origin import Origin
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, UnreadableArchive
 
 #: Rows of one question.
 SLICE_ROWS = 1_000
@@ -158,7 +158,8 @@ class Database:
                 raise self._raised from None
             if _code(exc) == sqlite3.SQLITE_TOOBIG:
                 raise _TooLarge(f"a value is longer than {MAX_VALUE_BYTES:,} bytes") from exc
-            raise UnreadableArchive(
+            kind = UnreadableArchive if _code(exc) in NOT_DAMAGE else DamagedArchive
+            raise kind(
                 f"{self._origin.name} cannot be read as an SQLite database ({str(exc) or 'out of memory'})"
             ) from exc
 

@@ -20,7 +20,7 @@ from sluice.backfill.formats.registry import FORMATS
 from sluice.backfill.formats.text import is_plain
 from sluice.backfill.formats.whatsapp import form_of
 from sluice.backfill.inputs.origin import Origin
-from sluice.tasks.errors import UnknownFormat, UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, UnknownFormat, UnreadableArchive
 
 #: Lines that are looked at.
 LINES = 20
@@ -148,7 +148,7 @@ def _database(origin: Origin) -> str:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'message'")
             return "imessage" if found.fetchone() else "sqlite"
     except sqlite3.Error as exc:
-        raise UnreadableArchive(f"{origin.name} is a damaged SQLite database ({exc})") from exc
+        raise DamagedArchive(f"{origin.name} is a damaged SQLite database ({exc})") from exc
 
 
 def _has_controls(text: str) -> bool:

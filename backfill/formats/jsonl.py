@@ -17,7 +17,7 @@ from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.inputs.origin import Origin
 from sluice.backfill.row import Row
-from sluice.tasks.errors import NoMessages, UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, NoMessages
 
 _MARK = b"\xef\xbb\xbf"
 #: Digits that an integer beyond 64 bits has at least. The quick parser makes a floating-point number of such a one.
@@ -57,7 +57,7 @@ class JsonReader:
         names = unique(self._keys)
         self.columns: Sequence[Column] = [Column(name, kind) for name, kind in zip(names, keys.types(), strict=True)]
         if not names and broken:
-            raise UnreadableArchive(f"{origin.name} is a broken JSON array: no object of it can be read")
+            raise DamagedArchive(f"{origin.name} is a broken JSON array: no object of it can be read")
         if not names:
             raise NoMessages(f"{origin.name} holds no JSON object with a key")
         self.roles = roles_of(origin.name, names, options, {names[at] for at in keys.textless()})

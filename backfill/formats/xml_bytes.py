@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from sluice.backfill.formats.surrogates import Repair
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import DamagedArchive
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -20,14 +20,14 @@ _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ROOT = re.compile(rb"<[A-Za-z_]")
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 #: What may stand before the document without being part of it.
-BEFORE = "\ufeff\u200b\u200e\u200f\0 \t\r\n\v\f"
+BEFORE = "\ufeff\u200b\u200e\u200f\0 \t\r\n\v\f\u00a0"
 
 
 def clean(name: str, head: bytes, read: Callable[[int], bytes], chunk_bytes: int, notes: list[str]) -> Iterator[bytes]:
     """All bytes of a file that begins with ``head``; ``read`` gives the rest, ``chunk_bytes`` at once.
 
     Raises:
-        UnreadableArchive: it declares an encoding that is not known, or none of one byte a character.
+        DamagedArchive: it declares an encoding that is not known, or none of one byte a character.
     """
     codec = _codec(name, head)
     decoder = codecs.getincrementaldecoder(codec)("strict")
@@ -91,7 +91,7 @@ def _codec(name: str, head: bytes) -> str:
             return codecs.lookup(wanted).name
     except (LookupError, ValueError):
         pass
-    raise UnreadableArchive(f"{name} declares an encoding of texts that is not known")
+    raise DamagedArchive(f"{name} declares an encoding of texts that is not known")
 
 
 def _is_utf8(head: bytes) -> bool:

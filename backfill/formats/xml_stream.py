@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from sluice.backfill.formats.xml_bytes import clean
 from sluice.backfill.inputs.origin import Origin
-from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.errors import DamagedArchive
 
 #: What a message begins with. It stands in no text, where ``<`` is ``&lt;``.
 _START = re.compile(rb"<(?:sms|mms)(?=[\s/>])")
@@ -222,7 +222,7 @@ class ElementStream:
         parser, handler, name = self._handler.parser, self._handler, self._origin.name
 
         def refuse(*_: object) -> None:
-            raise UnreadableArchive(f"{name} declares XML entities, which no backup does: it is not read")
+            raise DamagedArchive(f"{name} declares XML entities, which no backup does: it is not read")
 
         def doctype(_: str, system: str | None, public: str | None, __: bool) -> None:
             if system is not None or public is not None:  # its entities would be left out of texts without a word

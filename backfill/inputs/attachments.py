@@ -12,9 +12,11 @@ from pathlib import PurePosixPath
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, encoding_of
 from sluice.backfill.inputs.origin import Origin
 
-CHAT = "whatsapp"
+CHAT, SMS_IE = "whatsapp", "sms-ie"
+#: The folder beside an archive of SMS Import / Export that holds the attachments of its messages.
+SMS_IE_DATA = "data"
 #: Formats of backups and of chats, which are made by programs of their own; anything else may have been sent.
-BACKUPS = frozenset({"backup-xml", "sms-ie", "fossify", "imessage", CHAT})
+BACKUPS = frozenset({"backup-xml", SMS_IE, "fossify", "imessage", CHAT})
 #: How WhatsApp names what it exports: ``00000012-prices.csv`` on iOS, ``DOC-20260401-WA0003.csv`` on Android.
 SENT = re.compile(r"\d{8}-.|.*-WA\d{4,}(\D|$)", re.IGNORECASE)
 #: Characters of a chat that are looked through at once, and the longest name, which may lie across two pieces.
@@ -45,14 +47,15 @@ class Neighbour:
 
 
 def attachments(found: Sequence[Neighbour], check: Callable[[], None], *, exported: bool) -> set[str]:
-    """The paths of those that were sent in a chat beside or above them.
+    """The paths of those that were sent in a chat beside or above them, or in the messages of SMS Import / Export.
 
     Args:
         check: called now and then while chats are read; may raise.
         exported: they are the members of one ZIP file, such as WhatsApp makes: what is beside the chat in it and no
             backup was sent. In a folder it is what the chat names, or what has a name that WhatsApp gives.
     """
-    sent: set[str] = set()
+    data = [one.folder / SMS_IE_DATA for one in found if one.kind == SMS_IE]
+    sent = {one.path for one in found if one.kind is not None and any(map(one.folder.is_relative_to, data))}
     for chat in found:
         if chat.kind != CHAT or chat.origin is None or chat.path in sent:
             continue

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
-from sluice.tasks.errors import SluiceError, UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, SluiceError, UnreadableArchive
 
 #: What reading and unpacking raises when the bytes are not what they should be. RuntimeError and NotImplementedError
 #: are zipfile's, for members that are encrypted or packed in a way that it does not know.
@@ -94,6 +94,6 @@ def damaged(name: str, exc: BaseException, count: int) -> UnreadableArchive:
     for words, ours in OWN_WORDS.items():
         if reason.startswith(words):
             reason = ours
-    return UnreadableArchive(
-        f"{name} is damaged or cut off: {count:,} bytes of it could be read, then: {reason}", {"bytes": count}
-    )
+    # An error with a number is the system's: nothing is wrong with the file.
+    kind = UnreadableArchive if getattr(exc, "errno", None) else DamagedArchive
+    return kind(f"{name} is damaged or cut off: {count:,} bytes of it could be read, then: {reason}", {"bytes": count})

@@ -14,22 +14,25 @@ from sluice.backfill.formats.detect import detect, plain_text, recognise
 from sluice.backfill.formats.registry import open_reader
 from sluice.backfill.formats.roles import says_text
 from sluice.backfill.formats.sms_ie import is_export
-from sluice.backfill.inputs.attachments import Neighbour, attachments
+from sluice.backfill.inputs.attachments import SMS_IE_DATA, Neighbour, attachments
 from sluice.backfill.inputs.find import Found, find
 from sluice.backfill.inputs.packed import PackedOrigin, file_origin, member_origin
 from sluice.backfill.inputs.packing import HEAD_BYTES, packing_of
 from sluice.backfill.inputs.pipe import copy_pipe, copy_stdin
 from sluice.backfill.inputs.unpacking import Unpacking
+from sluice.backfill.inputs.unread import NothingReader, Unread
 from sluice.backfill.plan import Plan
 from sluice.backfill.stop import Stop
-from sluice.tasks.errors import NoMessages, UnknownFormat, UnreadableArchive
+from sluice.tasks.errors import DamagedArchive, NoMessages, UnknownFormat, UnreadableArchive
 
 #: The member that makes a ZIP an archive of SMS Import/Export.
 SMS_IE_MEMBER = "messages.ndjson"
-#: The folder beside it that holds the attachments of its messages.
-SMS_IE_DATA = "data"
 #: The member that makes a ZIP an Excel workbook.
 WORKBOOK = "xl/workbook.xml"
+#: In place of the format of what cannot be read.
+DAMAGED = "damaged"
+#: Fewer bytes before the damage do not tell that a file holds no messages.
+TELLING_BYTES = 64
 #: Names that a note lists.
 LISTED = 5
 #: Formats whose columns have names that may be any.
@@ -58,19 +61,20 @@ class File:
 class Opening:
     """One input with its reader."""
 
-    origin: PackedOrigin
-    format: str
+    origin: PackedOrigin | Unread
+    format: str | None
     reader: Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that was found and told; ``origin`` is None for a ZIP file."""
+    """A file that was found and told; ``origin`` is None for a ZIP file, and for one with ``damage``."""
 
     found: Found
     file: File
     kind: str | None
     origin: PackedOrigin | None
+    damage: DamagedArchive | None = None
 
     @property
     def neighbour(self) -> Neighbour:
@@ -111,6 +115,7 @@ class Inputs:
         self._tables: list[str] = []
         self._sent: list[str] = []
         self._refused: list[NoMessages] = []
+        self._damaged: list[DamagedArchive] = []
         self.openings: list[Opening] = []
         self.files: list[File] = []
         self.notes: list[str] = []
@@ -128,7 +133,9 @@ class Inputs:
                 self._sent.append(candidate.found.name)
             else:
                 self._open_file(candidate)
-        if not self.openings:
+        if len(self.openings) == len(self._damaged):
+            if self._damaged:
+                raise self._damaged[0]
             if self._refused:
                 raise self._refused[0]
             raise UnreadableArchive(f"{', '.join(self._plan.inputs)}: none of the files there holds messages")
@@ -166,6 +173,12 @@ class Inputs:
                 "skipped {:,} tables without a column of texts (--text-column names one)",
                 self._tables,
             )
+        if self._damaged:
+            self._note(
+                "1 file could not be read: its row has the reason",
+                "{:,} files could not be read: their rows have the reasons",
+                [opening.origin.name for opening in self.openings if isinstance(opening.origin, Unread)],
+            )
         if self._sent:
             self._note(
                 "left out 1 file that was sent in a chat beside it (named by itself it is read)",
@@ -198,7 +211,12 @@ class Inputs:
         if kind == "zip":
             return Candidate(found, file_, "zip", None)
         origin = file_origin(path, found.name, info.st_size, self._unpacking)
-        return Candidate(found, file_, self._kind(origin, found), origin)
+        try:
+            return Candidate(found, file_, self._kind(origin, found), origin)
+        except DamagedArchive as exc:
+            if found.asked:
+                raise
+            return Candidate(found, file_, DAMAGED, None, exc)
 
     def _kind(self, origin: PackedOrigin, found: Found) -> str | None:
         options = self._plan.read
@@ -209,8 +227,15 @@ class Inputs:
     def _open_file(self, candidate: Candidate) -> None:
         found, file = candidate.found, candidate.file
         before = len(self.openings)
-        if candidate.origin is None:
-            self._open_zip(file.path, found)
+        if candidate.damage is not None:
+            self._leave(found.name, file.size, candidate.damage)
+        elif candidate.origin is None:
+            try:
+                self._open_zip(file.path, found)
+            except DamagedArchive as exc:
+                if found.asked:
+                    raise
+                self._leave(found.name, file.size, exc)
         else:
             self._open_origin(candidate.origin, candidate.kind, found.asked)
         if len(self.openings) > before:
@@ -234,12 +259,20 @@ class Inputs:
         return found.path
 
     def _open_origin(self, origin: PackedOrigin, kind: str | None, asked: bool) -> None:
+        damage = origin.damage
+        if kind is None and isinstance(damage, DamagedArchive) and damage.details["bytes"] < TELLING_BYTES:
+            self._leave(origin.name, origin.size, damage)
+            return
         if kind is None:
             nested = packing_of(origin.head(HEAD_BYTES)) == "zip"
             (self._nested if nested else self._skipped).append(origin.name)
             return
         try:
             reader = open_reader(kind, origin, self._plan.read)
+        except DamagedArchive as exc:
+            if asked:
+                raise
+            self._leave(origin.name, origin.size, exc)
         except NoMessages as exc:
             if asked:
                 raise
@@ -248,15 +281,20 @@ class Inputs:
         else:
             self.openings.append(Opening(origin, kind, reader))
 
+    def _leave(self, name: str, size: int, damage: DamagedArchive) -> None:
+        """A file that cannot be read is a row that says so, in its place: it may hold messages."""
+        self._damaged.append(damage)
+        self.openings.append(Opening(Unread(name, size, damage), None, NothingReader()))
+
     def _open_zip(self, path: Path, found: Found) -> None:
         try:
             archive = ZipFile(path)
         except (BadZipFile, OSError, ValueError, NotImplementedError) as exc:
-            raise UnreadableArchive(f"{found.name} is a damaged ZIP file ({exc})") from exc
+            raise DamagedArchive(f"{found.name} is a damaged ZIP file ({exc})") from exc
         self._zips.append(archive)
         members = sorted(_members(archive), key=lambda member: member.filename)
         if any(member.flag_bits & 1 for member in members):
-            raise UnreadableArchive(f"{found.name} is an encrypted ZIP file: unpack it first")
+            raise DamagedArchive(f"{found.name} is an encrypted ZIP file: unpack it first")
         before, refused = len(self.openings), len(self._refused)
         for origin, kind in self._told(archive, members, found):
             self._check()
@@ -283,11 +321,15 @@ class Inputs:
             yield from ((origins[members.index(member)], "sms-ie") for member in exports)
             return
         told: list[Neighbour] = []
+        damages: dict[str, DamagedArchive] = {}
         for member, origin in zip(members, origins, strict=True):
             self._check()
             if any(_is_part_of(member, export) for export in exports):
                 continue
-            kind = "sms-ie" if member in exports else recognise(origin, self._plan.read)
+            try:
+                kind = "sms-ie" if member in exports else recognise(origin, self._plan.read)
+            except DamagedArchive as exc:
+                kind, damages[origin.name] = DAMAGED, exc
             if kind is None and len(members) == 1 and found.asked and is_called_text(member.filename):
                 kind = plain_text(origin, self._plan.read)
             told.append(Neighbour("/".join(_parts(member)), kind, origin))
@@ -296,6 +338,8 @@ class Inputs:
             assert isinstance(one.origin, PackedOrigin)
             if one.path in sent:
                 self._sent.append(one.origin.name)
+            elif one.origin.name in damages:
+                self._leave(one.origin.name, one.origin.size, damages[one.origin.name])
             else:
                 yield one.origin, one.kind
 

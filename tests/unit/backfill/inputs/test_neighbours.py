@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import re
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -18,6 +20,7 @@ from tests.unit.backfill.inputs.reading import opened, texts
 
 SMS = b'<smses count="1"><sms address="1" body="hello" date="1"/></smses>'
 CALLS = b'<?xml version=\'1.0\' encoding=\'UTF-8\' ?>\n<calls count="1"><call number="1" duration="4"/></calls>'
+TABLE = b"id,text\n1,sent\n"
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(99)
 
 
@@ -291,3 +294,97 @@ def test_tables_with_headers_of_several_languages_by_number(tmp_path: Path) -> N
     (tmp_path / "a.tsv").write_text("label\ttext\nham\thi\n")
     (tmp_path / "b.tsv").write_text("Art\tNachricht\nham\tzwei\n")
     assert texts(tmp_path, tmp_path / "a.tsv", tmp_path / "b.tsv", text_column="2") == ["hi", "zwei"]
+
+
+def encrypted(data: bytes) -> bytes:
+    """A ZIP file whose members say that they are encrypted."""
+    changed = bytearray(data)
+    changed[6] |= 1
+    changed[data.find(b"PK\x01\x02") + 8] |= 1
+    return bytes(changed)
+
+
+def changed(data: bytes) -> bytes:
+    """A ZIP file whose only member, stored as it is, does not fit its checksum from the start."""
+    return data[:14] + bytes(4) + data[18:]
+
+
+PACKED_SMS = zipped({"sms.xml": SMS})
+#: Files that may hold messages, but cannot be read.
+DAMAGED = {
+    "a.zip": PACKED_SMS[:-30],
+    "b.zip": encrypted(PACKED_SMS),
+    "c.zip": PACKED_SMS[:40],
+    "d.db": b"SQLite format 3\0" + bytes(99),
+    "e.parquet": b"PAR1" + b"x" * 99,
+    "f.xml.gz": gzip.compress(SMS)[:12],
+    "g.gz": b"\x1f\x8b\x08\0\0\0\0\0\0\3" + b"\xff" * 99,
+    "h.json": b'[{"text" "hello"}]',
+    "i.xml": b'<!DOCTYPE smses [<!ENTITY a "b">]><smses><sms body="&a;"/></smses>',
+    "j.xml": b'<?xml version="1.0" encoding="klingon"?><smses><sms body="caf\xe9"/></smses>',
+}
+damaged = pytest.mark.parametrize("name", DAMAGED)
+
+
+@damaged
+@pytest.mark.parametrize("way", ["folder", "glob", "zip"])
+def test_what_cannot_be_read_is_a_row_beside_what_can(tmp_path: Path, name: str, way: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    files = {"a-good.xml": SMS, f"bad-{name}": DAMAGED[name], "z-good.xml": SMS}
+    if way == "zip":
+        if name.endswith(".zip"):
+            pytest.skip("ZIP files in ZIP files are not looked into")
+        (folder / "all.zip").write_bytes(zipped(files))
+    else:
+        for one, data in files.items():
+            (folder / one).write_bytes(data)
+    given = {"folder": folder, "glob": folder / "*", "zip": folder / "all.zip"}[way]
+    with opened(tmp_path, given) as source:
+        rows = list(source.rows())
+        assert [row.text for row in rows] == ["hello", None, "hello"]
+        assert name in (rows[1].problem or "")
+        assert [note for note in source.notes if name in note and "could not be read: its row has the reason" in note]
+        assert len(source.fingerprint) == (1 if way == "zip" else 3)
+        assert source.format == "backup-xml"
+
+
+@damaged
+def test_what_cannot_be_read_is_refused_by_itself(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / name
+    path.write_bytes(DAMAGED[name])
+    for given in (path, tmp_path / "in"):
+        with pytest.raises(UnreadableArchive, match=re.escape(name)):
+            texts(tmp_path, given)
+
+
+def test_a_column_that_is_not_there_is_an_error_whatever_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_bytes(b"text,date\nhello,1\n")
+    (tmp_path / "in" / "b.zip").write_bytes(DAMAGED["b.zip"])
+    with pytest.raises(UnreadableArchive, match="no column 'sms'"):
+        texts(tmp_path, tmp_path / "in", text_column="sms")
+
+
+def test_what_was_sent_in_a_chat_may_be_damaged(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "_chat.txt").write_text("[01.04.26, 18:00:01] Mia: <attached: 00000002-data.gz>\n")
+    (tmp_path / "in" / "00000002-data.gz").write_bytes(DAMAGED["g.gz"])
+    assert texts(tmp_path, tmp_path / "in") == ["<attached: 00000002-data.gz>"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", ["messages (1).ndjson", "Messages.NDJSON", "messages-2026.json"])
+def test_attachments_of_an_export_under_another_name_are_no_input(tmp_path: Path, name: str, packed: bool) -> None:
+    message = b'{"_id":"1","address":"+1","date":"1","body":"hello","__display_name":"M"}'
+    files = {f"x/{name}": b"[%b]" % message if name.endswith(".json") else message + b"\n", "x/data/p.csv": TABLE}
+    if packed:
+        path = tmp_path / "in.zip"
+        path.write_bytes(zipped(files))
+    else:
+        path = tmp_path / "x"
+        (path / "data").mkdir(parents=True)
+        for one, data in files.items():
+            (tmp_path / one).write_bytes(data)
+    assert texts(tmp_path, path) == ["hello"]
