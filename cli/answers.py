@@ -82,7 +82,7 @@ def _asking(settings: Settings, local: bool, scores: bool, wait_s: float) -> Ite
             model = LocalModel(settings, scores)
         yield model.ask
         return
-    require_running(settings, "give --local to run the model in this command, or set SLUICE_BROKER_URL")
+    require_running(settings, "give --local to run the model in this command")
     with Client(settings) as client:
         yield lambda texts: ask(client, texts, wait_s, scores)
 
@@ -139,7 +139,7 @@ def _stdin() -> Iterator[str | None]:
     found: queue.Queue[str | None] = queue.Queue(ENVELOPE_MESSAGES)
 
     def read() -> None:
-        with click.open_file("-", encoding="utf-8", errors="replace") as lines:
+        with click.open_file("-", encoding="utf-8-sig", errors="replace") as lines:
             for line in lines:
                 found.put(line.rstrip("\r\n"))
         found.put(None)

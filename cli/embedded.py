@@ -76,7 +76,7 @@ def require_running(settings: Settings, otherwise: str = "") -> None:
     """Fail at once, with what to do, when the settings say "embedded" and nothing answers.
 
     Args:
-        otherwise: what else may be done than to start it, or to set what is not set.
+        otherwise: what else may be done than to start it or to set a variable.
 
     Raises:
         ServiceNotRunning: see above.
@@ -90,7 +90,7 @@ def require_running(settings: Settings, otherwise: str = "") -> None:
         )
     raise ServiceNotRunning(
         "the service is not running: start it with `sluice up` in another terminal,"
-        f" or {otherwise or 'set SLUICE_BROKER_URL'}"
+        f" {f'{otherwise}, ' if otherwise else ''}or set SLUICE_BROKER_URL"
     )
 
 

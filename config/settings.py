@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice.config.complaint import complaint
 from sluice.config.paths import ROOT
-from sluice.config.urls import require_readable, usable
+from sluice.config.urls import origin, require_readable, usable
 
 PREFIX = "SLUICE_"
 OTS_PREFIX = "OTS_"
@@ -171,14 +171,6 @@ class Settings(BaseSettings):
         description="folder of the embedded Redis (its socket and append-only file) and of uploaded archives",
     )
 
-    restart_wait_s: float = Field(
-        30,
-        ge=0,
-        le=3600,
-        description="longest time, s, that a worker waits before it takes messages when those before it on this"
-        " machine ended soon after their start; 0: it never waits",
-    )
-
     # Web
     host: str = Field("127.0.0.1", min_length=1, description="address the web server binds")
     port: int = Field(8000, ge=1, le=65_535, description="port the web server binds")
@@ -222,6 +214,13 @@ class Settings(BaseSettings):
 
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
+    restart_wait_s: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="longest time, s, that a worker waits before it takes messages when those before it on this"
+        " machine ended soon after their start; 0: it never waits",
+    )
 
     @field_validator("batching", "device", "precision", "queue_type", "log_level", mode="before")
     @classmethod
@@ -249,7 +248,7 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(_origin(part) for part in value.split(",") if part.strip())
+            return tuple(origin(part) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("flower_basic_auth")
@@ -313,12 +312,12 @@ class Settings(BaseSettings):
     @property
     def redis_socket(self) -> Path:
         """Unix socket of the embedded Redis."""
-        return self.state_dir.expanduser() / "redis.sock"
+        return self.state_dir / "redis.sock"
 
     @property
     def archives(self) -> Path:
         """Folder of uploaded archives."""
-        return (self.archive_dir or self.state_dir / "archives").expanduser().absolute()
+        return (self.archive_dir or self.state_dir / "archives").absolute()
 
     @property
     def embedded_url(self) -> str:
@@ -344,17 +343,6 @@ class Settings(BaseSettings):
     def uses_embedded(self) -> bool:
         """Whether any part of the service needs the embedded Redis."""
         return self.embedded_url in (self.broker, self.backend)
-
-
-def _origin(given: str) -> str:
-    """An origin as browsers send it: in lower case, without the slash that people add; ValueError."""
-    origin = given.strip().lower().rstrip("/")
-    if origin == "*":
-        return origin
-    parts = urlsplit(origin)
-    if not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin or "@" in parts.netloc:
-        raise ValueError(f"{given.strip()!r} is no origin: give scheme://host or scheme://host:port, or * for all")
-    return origin
 
 
 def read(**overrides: object) -> Settings:

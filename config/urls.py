@@ -10,6 +10,10 @@ from sluice.config.masking import NEXT_URL
 
 UNREADABLE = "it cannot be read as a URL: in a password, write / as %2F, @ as %40, : as %3A, # as %23 and ? as %3F"
 
+#: A scheme, a host (IPv6 in brackets) and perhaps a port, nothing behind them.
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])(:\d+)?")
+#: Ports that a browser leaves out of an origin.
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 DATABASE = re.compile(r"/*\d*/*")
 
 
@@ -69,3 +73,20 @@ def _checked(url: str) -> str:
     if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
+def origin(given: str) -> str:
+    """An origin as browsers send it, or ``*``: in lower case, without its usual port and the slash that people add.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = given.strip().lower().rstrip("/")
+    if found == "*":
+        return found
+    if not (found.isascii() and ORIGIN.fullmatch(found)):
+        raise ValueError(
+            f"{given.strip()!r} is no origin: give scheme://host or scheme://host:port (a name in other letters in its"
+            " xn-- form), or * for all"
+        )
+    return found.removesuffix(USUAL_PORTS.get(found.partition(":")[0], ""))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluice.backfill import engine
 from sluice.backfill.carriers.base import Carrier
@@ -27,6 +28,9 @@ from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.errors import InvalidInput, UnreadableArchive, UnwritableOutput
 from sluice.tasks.server import check
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: Formats that can be written without going back; the first is the one for standard output.
 STREAMED = ("jsonl", "csv", "tsv")
@@ -72,10 +76,7 @@ def run(
         require_running(settings, "give --local to run the model in this command")
         for error in check(make_celery(settings)):
             raise error
-    console = screen(stderr=True)
-    if plan.streamed and sys.stdout.isatty():
-        console.is_interactive = False  # rows and a bar would overwrite each other
-    log_to(console)
+    console = _console(plan)
     stop = Stop()
     stop.install()
     display = Progress(console)
@@ -94,18 +95,32 @@ def run(
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
+    _conclude(outcome, plan, report, console)
+    return 0
+
+
+def _console(plan: Plan) -> Console:
+    """Where the progress is shown and what is logged appears."""
+    console = screen(stderr=True)
+    if plan.streamed and sys.stdout.isatty():
+        console.is_interactive = False  # rows and a bar would overwrite each other
+    log_to(console)
+    return console
+
+
+def _conclude(outcome: Outcome, plan: Plan, report: Path | None, console: Console) -> None:
+    """Print the summary; OutputLost, or UnreadableArchive when there was nothing to classify."""
     try:
         print_summary(outcome.tally, plan.shown, console if plan.streamed else None)
         if report is not None:
             screen().print(f"report: {report}", soft_wrap=True)
         sys.stdout.flush()
     except OutputLost as exc:
-        raise OutputLost(f"{target} is complete, but its summary cannot be printed: {exc.message}") from exc
+        raise OutputLost(f"{plan.shown} is complete, but its summary cannot be printed: {exc.message}") from exc
     if _is_vain(outcome):
         raise UnreadableArchive(
             f"none of the {outcome.tally.rows:,} rows has a text that can be classified (column error)"
         )
-    return 0
 
 
 def _is_vain(outcome: Outcome) -> bool:

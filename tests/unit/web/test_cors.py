@@ -20,7 +20,7 @@ def client_with(origins: str, **settings: object) -> FlaskClient:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("origins", [PAGE, f"http://other.example, {PAGE.upper()}/", "*"])
+@pytest.mark.parametrize("origins", [PAGE, f"http://other.example, {PAGE.upper()}/", f"{PAGE}:443", "*"])
 def test_a_browser_may_ask_every_route(route: str, origins: str) -> None:
     response = client_with(origins, api_keys="key").options(route, headers=ASK)
     assert response.status_code == 204
