@@ -23,6 +23,7 @@ class Plan:
         window: most messages under way at once.
         restart: forget what an earlier run has done.
         streamed: the rows go to standard output as they are answered, and ``target`` is only where the folder is.
+        plain: those of ``inputs`` that may be plain text though their names do not say so.
         max_unpacked_bytes: most bytes that the inputs may have when unpacked; 0 for no limit.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     restart: bool = False
     max_unpacked_bytes: int = 0
     streamed: bool = False
+    plain: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> str:

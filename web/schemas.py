@@ -246,6 +246,7 @@ class ArchiveState(BaseModel):
                     "labels": {"ham": 401_211, "phishing": 30_786, "spam": 80_000},
                     "saved": 158_720,
                     "note": None,
+                    "notes": [],
                     "error": None,
                     "results": None,
                     "report": None,
@@ -268,6 +269,7 @@ class ArchiveState(BaseModel):
     labels: dict[str, int] = Field(description="written rows by label")
     saved: int = Field(description="rows answered by an identical text of the same archive")
     note: str | None = Field(description="what it waits for, or what is missing at the end")
+    notes: list[str] = Field(description="what was left out or assumed, such as files without messages")
     error: Failure | None = Field(description="why it failed")
     results: str | None = Field(description="where the results are, when it is done")
     report: str | None = Field(description="where the report is, when there is one")

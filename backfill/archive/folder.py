@@ -52,6 +52,7 @@ class Description(_Kept):
     Attributes:
         created_at: Unix seconds.
         names: what the caller calls the files, ``file-1`` first; fit for a screen, never used as paths.
+        plain: numbers of the files that were sent as ``text/plain``, which may be so.
         read: the fields of ``sluice.backfill.formats.base.ReadOptions`` that were given.
         key, body: digests of the Idempotency-Key and of what came with it.
         owner: stands for the caller, in whose list of jobs it is.
@@ -59,6 +60,7 @@ class Description(_Kept):
 
     created_at: float
     names: list[str]
+    plain: list[int] = field(default_factory=list)
     output: str = "csv"
     max_text_chars: int = 5_000
     read: dict[str, str] = field(default_factory=dict)
@@ -79,7 +81,8 @@ class Progress(_Kept):
         done: rows that are written, those with an error included; ``failed`` are those.
         share: of the input that is read, 0..1.
         saved: rows answered by an identical text of the same archive.
-        note: what is being waited for, a sentence; None when nothing is.
+        note: what is being waited for, a sentence; None when nothing is. At the end what is missing.
+        notes: what was left out or assumed, sentences; there when all rows are.
         error: ``{"code", "message"}`` of an archive that failed.
         finished_at: Unix seconds.
     """
@@ -93,6 +96,7 @@ class Progress(_Kept):
     labels: dict[str, int] = field(default_factory=dict)
     saved: int = 0
     note: str | None = None
+    notes: list[str] = field(default_factory=list)
     error: dict[str, str] | None = None
     finished_at: float | None = None
 

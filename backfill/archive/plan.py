@@ -6,6 +6,7 @@ import re
 
 from sluice.backfill.archive.folder import Description, Folder
 from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.inputs.names import is_called_text
 from sluice.backfill.plan import Plan
 from sluice.config.settings import Settings
 from sluice.tasks.errors import SluiceError
@@ -28,6 +29,11 @@ def plan_of(folder: Folder, description: Description, settings: Settings) -> Pla
         read=ReadOptions(**description.read),
         scores=description.scores,
         max_text_chars=description.max_text_chars,
+        plain=frozenset(
+            f"file-{number}"
+            for number, name in enumerate(description.names, 1)
+            if is_called_text(name) or number in description.plain
+        ),
         max_unpacked_bytes=UNPACKED_TIMES * settings.max_archive_bytes,
     )
 

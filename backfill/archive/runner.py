@@ -83,12 +83,14 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
     progress = folder.progress()
     if not progress.finished:
         progress = _done(progress, outcome.tally)
+        progress.notes = [in_their_words(note, folder, description.names) for note in outcome.tally.notes]
     if description.report:
         # The results are there from now on: nobody need wait for the report who does not want it.
+        missing = progress.note
         progress.note = REPORTING
         folder.note_progress(progress)
         made = _report(folder, plan, outcome, ", ".join(description.names))
-        progress.note = None if made else NO_REPORT
+        progress.note = missing if made else "; ".join(filter(None, (missing, NO_REPORT)))
     folder.finish(progress)
     log.info("%s: done, %d rows", folder.id, outcome.tally.rows)
 
@@ -112,7 +114,10 @@ def _wait(display: FolderDisplay, error: SluiceError, seconds: float, stop: Stop
 def _done(progress: Progress, tally: Tally) -> Progress:
     counted(progress, tally, 1.0).total = tally.rows
     progress.rows_per_s = round(tally.rows / max(tally.seconds, 1e-3), 1)
-    return progress.end("done")
+    progress.end("done")
+    if tally.rows and not tally.labels:
+        progress.note = f"none of the {tally.rows:,} rows could be classified: the column error says why"
+    return progress
 
 
 def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str) -> bool:

@@ -16,6 +16,7 @@ from sluice.backfill.formats.roles import says_text
 from sluice.backfill.formats.sms_ie import is_export
 from sluice.backfill.inputs.attachments import SMS_IE_DATA, Neighbour, attachments
 from sluice.backfill.inputs.find import Found, find
+from sluice.backfill.inputs.names import is_called_text
 from sluice.backfill.inputs.packed import PackedOrigin, file_origin, member_origin
 from sluice.backfill.inputs.packing import HEAD_BYTES, packing_of
 from sluice.backfill.inputs.pipe import copy_pipe, copy_stdin
@@ -29,6 +30,8 @@ from sluice.tasks.errors import DamagedArchive, NoMessages, UnknownFormat, Unrea
 SMS_IE_MEMBER = "messages.ndjson"
 #: The member that makes a ZIP an Excel workbook.
 WORKBOOK = "xl/workbook.xml"
+#: Members that documents and programs have, which are ZIP files too.
+DOCUMENT = frozenset({"[Content_Types].xml", "mimetype", "AndroidManifest.xml", "META-INF/MANIFEST.MF", WORKBOOK})
 #: In place of the format of what cannot be read.
 DAMAGED = "damaged"
 #: Fewer bytes before the damage do not tell that a file holds no messages.
@@ -37,7 +40,6 @@ TELLING_BYTES = 64
 LISTED = 5
 #: Formats whose columns have names that may be any.
 TABLES = frozenset({"csv", "jsonl", "parquet", "arrow", "sqlite"})
-TEXT_NAME = re.compile(r"\.te?xt(?:\.(?:gz|bz2|zst|zstd))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,12 @@ class Inputs:
                 )
 
     def _note_left_out(self) -> None:
+        if self._damaged:
+            self._note(
+                "1 file could not be read: its row has the reason",
+                "{:,} files could not be read: their rows have the reasons",
+                [opening.origin.name for opening in self.openings if isinstance(opening.origin, Unread)],
+            )
         if self._skipped:
             self._note(
                 "skipped 1 file that holds no messages", "skipped {:,} files that hold no messages", self._skipped
@@ -172,12 +180,6 @@ class Inputs:
                 "skipped 1 table without a column of texts (--text-column names one)",
                 "skipped {:,} tables without a column of texts (--text-column names one)",
                 self._tables,
-            )
-        if self._damaged:
-            self._note(
-                "1 file could not be read: its row has the reason",
-                "{:,} files could not be read: their rows have the reasons",
-                [opening.origin.name for opening in self.openings if isinstance(opening.origin, Unread)],
             )
         if self._sent:
             self._note(
@@ -222,7 +224,10 @@ class Inputs:
         options = self._plan.read
         if not found.asked:
             return recognise(origin, options)
-        return options.format or detect(origin, options, plain=found.path is None or is_called_text(found.name))
+        return options.format or detect(origin, options, plain=self._may_be_plain(found))
+
+    def _may_be_plain(self, found: Found) -> bool:
+        return found.path is None or found.name in self._plan.plain or is_called_text(found.name)
 
     def _open_file(self, candidate: Candidate) -> None:
         found, file = candidate.found, candidate.file
@@ -295,6 +300,9 @@ class Inputs:
         members = sorted(_members(archive), key=lambda member: member.filename)
         if any(member.flag_bits & 1 for member in members):
             raise DamagedArchive(f"{found.name} is an encrypted ZIP file: unpack it first")
+        if not found.asked and not DOCUMENT.isdisjoint(member.filename for member in members):
+            self._skipped.append(found.name)
+            return
         before, refused = len(self.openings), len(self._refused)
         for origin, kind in self._told(archive, members, found):
             self._check()
@@ -357,11 +365,6 @@ class Inputs:
         if not found and wanted is not None:
             raise UnreadableArchive(f"{name} holds no {SMS_IE_MEMBER}: it is no ZIP of SMS Import / Export")
         return found
-
-
-def is_called_text(name: str) -> bool:
-    """Whether a file's name says that it is plain text, packed or not: what is in such a file cannot."""
-    return TEXT_NAME.search(name) is not None
 
 
 def _members(archive: ZipFile) -> Iterator[ZipInfo]:

@@ -269,6 +269,60 @@ def test_plain_text_is_read_if_the_caller_says_so(shared: tuple[Web, Path]) -> N
     assert found == ["see you", "You won: call now!"]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("sms.txt", "application/octet-stream"),
+        ("SMS.TXT", ""),
+        ("sms", "text/plain; charset=utf-8"),
+        ("-", "text/plain"),
+    ],
+)
+def test_plain_text_is_read_if_its_name_or_its_type_says_so(shared: tuple[Web, Path], name: str, kind: str) -> None:
+    front, _ = shared
+    headers = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
+    headers += f"Content-Type: {kind}\r\n" if kind else ""
+    body = f"--b\r\n{headers}\r\nsee you\nYou won: call now!\n\r\n--b--\r\n"
+    reply = front.ask("POST", "/archives", body.encode(), Content_Type="multipart/form-data; boundary=b")
+    done = when(front, reply, "done")
+    assert (done["done"], done["failed"], done["note"]) == (2, 0, None)
+    assert any("plain text" in note for note in done["notes"])
+
+
+def test_a_table_that_is_sent_as_plain_text_stays_a_table(shared: tuple[Web, Path]) -> None:
+    front, _ = shared
+    headers = 'Content-Disposition: form-data; name="file"; filename="x.txt"\r\nContent-Type: text/plain'
+    body = f"--b\r\n{headers}\r\n\r\nid,text\n1,see you\n\r\n--b--\r\n"
+    reply = front.ask("POST", "/archives", body.encode(), Content_Type="multipart/form-data; boundary=b")
+    done = when(front, reply, "done")
+    assert (done["done"], done["notes"]) == (1, [])
+
+
+def test_an_archive_without_any_text_says_so(shared: tuple[Web, Path]) -> None:
+    front, _ = shared
+    reply = upload(front, b"id,text\n1,\n2,\n", report="true")
+    done = when(front, reply, "done")
+    assert (done["total"], done["failed"]) == (2, 2)
+    said = "none of the 2 rows could be classified: the column error says why"
+    wait_for(lambda: job(front, reply)["note"] == said, "the note that stays", 20)
+
+
+def test_what_was_left_out_of_an_archive_is_noted(shared: tuple[Web, Path]) -> None:
+    front, _ = shared
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("calls.xml", CALLS)
+        archive.writestr("sms.csv", "id,text\n1,see you\n")
+        archive.writestr("broken.json", '[{"text" "x"}]')
+    done = when(front, upload(front, content.getvalue()), "done")
+    assert (done["done"], done["failed"]) == (2, 1)
+    assert [note.partition(":")[0] for note in done["notes"]] == [
+        "1 file could not be read",
+        "skipped 1 file that holds no messages",
+    ]
+    assert not any("file-1" in note or "/" in note for note in done["notes"])
+
+
 def test_a_client_that_goes_away_leaves_nothing_behind(shared: tuple[Web, Path]) -> None:
     front, archives = shared
     before = set(archives.glob("archive-*"))

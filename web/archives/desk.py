@@ -148,6 +148,7 @@ class ArchiveDesk:
         return Description(
             created_at=time.time(),
             names=form.names,
+            plain=form.plain,
             output=request.output,
             max_text_chars=self._settings.max_text_chars,
             read=request.read(),

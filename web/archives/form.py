@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from sluice.tasks.errors import BadRequest, InsufficientStorage, TooLarge, UnwritableOutput
@@ -41,12 +42,14 @@ class Form:
     Attributes:
         fields: the values of what is no file.
         names: what the caller calls the files, fit for a screen.
+        plain: numbers of the files that are sent as ``text/plain``.
         digest: SHA-256 over all parts, whatever boundary they came with.
     """
 
     def __init__(self, folder: Path, limit: int, check: Callable[[dict[str, str]], object]) -> None:
         self.fields: dict[str, str] = {}
         self.names: list[str] = []
+        self.plain: list[int] = []
         self._folder = folder
         self._limit = limit
         self._check = check
@@ -143,6 +146,9 @@ class Form:
             path.unlink()  # how browsers send a file input that was left empty
             return
         self.names.append(shown_name(event.filename))
+        if parse_options_header(event.headers.get("Content-Type"))[0].lower() == "text/plain":
+            self.plain.append(len(self.names))
+            self._note("text/plain", b"")
 
     def _write(self, file: BinaryIO, data: bytes) -> None:
         self._size += len(data)

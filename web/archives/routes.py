@@ -117,6 +117,7 @@ def as_json(archive: Archive, *, links: bool = True) -> dict[str, Any]:
         "labels": progress.labels,
         "saved": progress.saved,
         "note": progress.note,
+        "notes": progress.notes,
         "error": progress.error,
         "results": f"/jobs/{folder.id}/results" if done else None,
         "report": f"/jobs/{folder.id}/report" if done and archive.report_expected else None,

@@ -296,6 +296,23 @@ def test_tables_with_headers_of_several_languages_by_number(tmp_path: Path) -> N
     assert texts(tmp_path, tmp_path / "a.tsv", tmp_path / "b.tsv", text_column="2") == ["hi", "zwei"]
 
 
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("book.xlsx", {"[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<x/>", "docProps/custom.csv": TABLE}),
+        ("letter.odt", {"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": b"<x/>"}),
+        ("app.apk", {"AndroidManifest.xml": b"\x03\0\x08\0", "assets/words.csv": TABLE}),
+    ],
+)
+def test_documents_and_programs_are_one_file_each(tmp_path: Path, name: str, members: dict[str, bytes]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "sms.xml").write_bytes(SMS)
+    (tmp_path / "in" / name).write_bytes(zipped(members))
+    with opened(tmp_path, tmp_path / "in") as source:
+        assert [row.text for row in source.rows()] == ["hello"]
+        assert source.notes == [f"skipped 1 file that holds no messages: {tmp_path / 'in' / name}"]
+
+
 def encrypted(data: bytes) -> bytes:
     """A ZIP file whose members say that they are encrypted."""
     changed = bytearray(data)
