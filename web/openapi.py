@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,7 +33,8 @@ ERRORS: dict[int, str] = {
     409: "The request contradicts an earlier one, or the job is not finished",
     410: "Cancelled before the model saw it",
     413: "The body is larger than the limit",
-    415: "The body is not declared as what it has to be, or the format of an archive is not known",
+    415: "The type of the body is not taken, nor its compression, or the format of an archive is not known",
+    416: "The file of an archive has no such range",
     422: "A field is missing, of a wrong type or outside its limit; `details` names fields and limits",
     429: "Too many messages wait, or too many archives are kept",
     500: "The model failed on this message, or the server made an error",
@@ -66,8 +68,8 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
             "summary": "Classifies SMS as ham, spam or phishing, in batches",
             "description": (
                 "`POST /predict/` answers one message; `POST /jobs` takes many and is polled, `POST /archives` takes"
-                " files."
-                " Every error has the form of `ErrorResponse`."
+                " files. Every error has the form of `ErrorResponse`. Every answer has `X-Request-ID`: the caller's, or"
+                " one made here. JSON may come with `Content-Encoding: gzip`."
             ),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -262,7 +264,8 @@ def _results() -> Json:
                     **{mimetype: {"schema": BINARY} for mimetype in ARCHIVE_TYPES},
                 },
             },
-            **_errors(*READ_ERRORS, 409, 422),
+            **_download(ARCHIVE_TYPES),
+            **_errors(*READ_ERRORS, 409, 416, 422),
         },
     }
 
@@ -305,9 +308,17 @@ def _archives(settings: Settings) -> Json:
                 "operationId": "getReport",
                 "summary": "The report of an archive",
                 "description": "One self-contained page, without the text of any message; only if it was asked for.",
-                "responses": {"200": page, **_errors(401, 404, 405, 409, 500)},
+                "responses": {"200": page, **_download(["text/html"]), **_errors(401, 404, 405, 409, 416, 500)},
             },
         },
+    }
+
+
+def _download(mimetypes: Iterable[str]) -> Json:
+    """What the file of an archive may be answered with beside the whole of it."""
+    return {
+        "206": {"description": "The range", "content": {mimetype: {"schema": BINARY} for mimetype in mimetypes}},
+        "304": {"description": "It is what `If-None-Match` names"},
     }
 
 
@@ -318,9 +329,10 @@ def _upload(settings: Settings) -> Json:
         "operationId": "submitArchive",
         "summary": "Submit files of messages as a job",
         "description": (
-            "CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, iMessage"
-            " `chat.db`, WhatsApp `_chat.txt`; also packed as .gz, .bz2, .zst or .zip. The results have every column of"
-            f" the files and the labels. At most {settings.max_archive_bytes} bytes. Files and results are deleted"
+            "CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, Fossify JSON,"
+            " iMessage `chat.db`, WhatsApp `_chat.txt`, plain text; also packed as .gz, .bz2, .zst or .zip. The results"
+            " have every column of the files and the labels."
+            f" At most {settings.max_archive_bytes} bytes. Files and results are deleted"
             f" {settings.archive_ttl_s} s after the end."
         ),
         "parameters": [_KEY],
