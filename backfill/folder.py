@@ -133,7 +133,9 @@ class RunFolder:
         if self._target.is_dir():
             raise UnwritableOutput(f"{self._target} is a folder: name a file in it")
         if self._target.exists() and not self._target.is_file():
-            raise UnwritableOutput(f"{self._target} is not a regular file, which the output would replace")
+            raise UnwritableOutput(
+                f"{self._target} is not a regular file, which the output would replace; `-o -` is standard output"
+            )
 
     def _locked(self) -> Lock:
         while True:

@@ -20,7 +20,7 @@ LINES = 200
 _OTHER = re.compile(
     r"""<[A-Za-z!?/] | \{\\rtf | [\[{]\s*["\[{\]}\r\n] | BEGIN[: ] | -----BEGIN | From\ \S+@ | \#! | %! | %YAML
     | ---\s*$ | (?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID|Delivered-To):\s
-    | \[[\w .-]+\]\s*$ | \#EXTM3U | WEBVTT | PK""",
+    | \[[\w .-]+\]\s*$ | \[LINE\] | Conversation:\s | \#EXTM3U | WEBVTT | PK""",
     re.VERBOSE | re.MULTILINE,
 )
 #: Lines that begin with a date or a time: a log, or a chat in a form that is not known here.
@@ -28,6 +28,17 @@ _DATED = re.compile(
     r"\W{0,3}(?:\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?"
     r"|\d{1,2}[.\s-]\s?(?:de\s)?[^\W\d_]{3,10}\.?(?:\sde)?[\s,-]+\d{2,4}|[^\W\d_]{3,10}\.?\s\d{1,2},?\s\d{4})\b"
 )
+#: What other programs put above or into each message of a chat: a name and a moment in brackets, a day in characters of
+#: Chinese or Korean, a time and a tab.
+_STAMPED = re.compile(
+    r"[^\n\[]{0,80}\[[^\]\n]{0,12}\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[^\]\n]{0,20}\]"
+    r"|\[[^\]\n]{1,60}\] \[[^\]\n]{0,8}\d{1,2}:\d{2}"
+    r"|\d{4}\s?[年년]\s?\d{1,2}\s?[月월]|(?:[^\W\d_]{1,4}\s?)?\d{1,2}:\d{2}(?:\s?[AaPp]\.?[Mm]\.?)?\t"
+)
+#: Rows of words in quotes with blanks between them, as R's ``write.table`` writes them.
+_BLANK_SEPARATED = re.compile(r"""(?:"[^"\n]*"|[\w.+-]+)(?: (?:"[^"\n]*"|[\w.+-]+))+$""")
+#: Of stamps that stand above messages, there are fewer than other lines.
+SOME = 0.3
 #: Share of the lines that begin so, or that have as many delimiters as the first one, for them to be no messages.
 MOST = 0.8
 #: So many delimiters in every line are a table.
@@ -44,6 +55,10 @@ def is_plain(sample: bytes, options: ReadOptions) -> bool:
         return False
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()][:LINES]
     if sum(_DATED.match(line) is not None for line in lines) >= MOST * len(lines):
+        return False
+    if sum(_STAMPED.match(line) is not None for line in lines) >= SOME * len(lines):
+        return False
+    if all('"' in line and _BLANK_SEPARATED.match(line) for line in lines):
         return False
     return not any(_is_table(lines, delimiter) for delimiter in "\t;|,")
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from sluice.backfill.formats.base import MAX_FIELD_CHARS
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.text import is_plain
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, read, texts
 
@@ -150,3 +151,33 @@ def test_an_error_says_how_to_read_it(tmp_path: Path) -> None:
     path.write_text(LINES)
     with pytest.raises(UnreadableArchive, match="--format text"):
         read(tmp_path, path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Mia, [24.03.2024 13:59]\nhello\n\nTom, [24.03.2024 14:00]\nyes\nand no\n",
+        "Mia Example, [24/03/2024 13:59:01]\nhello\nTom, [3/24/24 2:00 PM]\nyes\n",
+        "[LINE] Chat history with Mia\nSaved on: 2024/03/24 13:59\n\n2024/03/24(Sun)\n13:59\tMia\thello\n",
+        "2024/03/24(Sun)\n13:59\tMia\thello\n14:00\tTom\tyes\n",
+        "2024년 3월 24일 오후 1:59, Mia : hello\n2024년 3월 24일 오후 2:00, Tom : yes\nmore\n",
+        "--------------- 2024年3月24日 ---------------\n[Mia] [1:59 PM] hello\n[Tom] [2:00 PM] yes\n",
+        "Conversation: Mia (+1)\n\nFrom: Mia (+1)\nSent: Sun, 24 Mar 2024\n\nhello\n",
+        '"text" "label"\n"1" "hello" "ham"\n"2" "you won" "spam"\n',
+    ],
+)
+def test_chats_of_other_programs_are_no_messages_a_line(content: str) -> None:
+    assert not is_plain(content.encode(), ReadOptions())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Your appointment is on [24.03.2024] at 13:59\nhello\nyes\nsee you\n",
+        '"hello"\n"there, you"\n',
+        "[Bank] your code is 1234\n[Shop] 10% off\n",
+        "meet at 13:59\nor 14:30?\n",
+    ],
+)
+def test_messages_that_resemble_chats_are_messages(content: str) -> None:
+    assert is_plain(content.encode(), ReadOptions())
