@@ -6,7 +6,7 @@ workers and Flower show.
 Celery subscribes to a result's channel at every ``apply_async`` and lets go only in ``get``; callers that submit
 and poll would leak one subscription each. ``AsyncResult.get()`` still works: it subscribes when it starts to wait.
 
-A Redis that refuses to work is away (``refusal.py``).
+A Redis that refuses to work is away (``redis_client.py``).
 
 And when a result object is thrown away, Celery unsubscribes, for which it reconnects up to 20 times, even if the
 process is ending and the server has gone. A subscription on a lost connection is gone already.
@@ -22,7 +22,7 @@ from celery import Celery
 from celery.backends.redis import RedisBackend, ResultConsumer
 
 from sluice.config.masking import masked_url
-from sluice.tasks.refusal import honest
+from sluice.tasks.redis_client import failing_over
 
 
 class CalmConsumer(ResultConsumer):
@@ -43,7 +43,7 @@ class ListeningFreeRedis(RedisBackend):
 
     def _get_pool(self, **params: Any) -> redis.ConnectionPool:
         pool: redis.ConnectionPool = super()._get_pool(**params)
-        pool.connection_class = honest(pool.connection_class)
+        pool.connection_class = failing_over(pool.connection_class)
         return pool
 
     def as_uri(self, include_password: bool = False) -> str:

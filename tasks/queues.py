@@ -11,7 +11,7 @@ from kombu.exceptions import ChannelError
 
 from sluice.tasks.envelope import message_count
 from sluice.tasks.ledger import COUNTED_HEADER
-from sluice.tasks.refusal import require_writes
+from sluice.tasks.redis_client import require_writes
 
 NOT_FOUND = 404
 #: Envelopes looked into at each end of a queue.

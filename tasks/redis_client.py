@@ -1,4 +1,4 @@
-"""A redis-py client from the URL forms that the settings accept."""
+"""A redis-py client from the URL forms that the settings accept, and connections that leave a Redis which refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from sluice.tasks.refusal import honest
+from sluice.tasks.outage import refusal
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -29,8 +29,47 @@ def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, 
         health_check_interval=25,
         **options,
     )
-    client.connection_pool.connection_class = honest(client.connection_pool.connection_class)
+    client.connection_pool.connection_class = failing_over(client.connection_pool.connection_class)
     return client
+
+
+def require_writes(client: Any, key: str) -> None:
+    """Ask for a write that changes nothing, of the string ``key``: who takes no writes refuses it as any other.
+
+    Raises:
+        redis.RedisError: Redis refuses, or does not answer.
+    """
+    try:
+        client.setrange(key, 0, "")
+    except redis.ResponseError as exc:
+        if refusal(exc) is not None:
+            raise
+
+
+class _FailingOver:
+    """A redis-py connection that counts as lost, and is closed, when its server refuses to work.
+
+    After a failover the old primary is a replica, and connections to it live on; a full disk or a full memory refuse
+    writes. redis-py tells of these as it does of a wrong command: as an error of the one who asks. So the next
+    connection reaches the server that is in charge now, and everybody waits and tries again.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)  # type: ignore[misc]
+        except redis.ResponseError as exc:
+            word = refusal(exc)
+            if word is None:
+                raise
+            self.disconnect()  # type: ignore[attr-defined]
+            raise redis.ConnectionError(f"Redis refuses to work: {word}") from exc
+
+
+def failing_over(connection_class: type[Any]) -> type[Any]:
+    """``connection_class`` of redis-py, for which a server that refuses to work is a lost connection."""
+    if issubclass(connection_class, _FailingOver):
+        return connection_class
+    return type(connection_class.__name__, (_FailingOver, connection_class), {})
 
 
 def _unix(url: str) -> str:

@@ -15,7 +15,7 @@ from sluice.tasks import keys
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import Entry, failed
 from sluice.tasks.errors import code_of
-from sluice.tasks.refusal import require_writes
+from sluice.tasks.redis_client import require_writes
 from sluice.tasks.server import Server
 
 #: Seconds after its last status when a worker counts as gone.

@@ -8,17 +8,17 @@ import redis
 from kombu import Connection
 from kombu.transport import redis as kombu_redis
 
-from sluice.tasks.refusal import honest
+from sluice.tasks.redis_client import failing_over
 
 
 class RedisChannel(kombu_redis.Channel):
-    """Kombu's channel; see ``refusal.py``."""
+    """Kombu's channel; see ``redis_client.py``."""
 
     def _connparams(self, *args: Any, **options: Any) -> dict[str, Any]:
         if self.connection is None:  # closed, with its connection; a producer of a pool may have it still
             raise redis.ConnectionError("the channel is closed")
         params: dict[str, Any] = super()._connparams(*args, **options)
-        params["connection_class"] = honest(params["connection_class"])
+        params["connection_class"] = failing_over(params["connection_class"])
         return params
 
 

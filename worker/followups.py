@@ -21,6 +21,7 @@ from celery.exceptions import TaskRevokedError
 
 from sluice.tasks.envelope import shown
 from sluice.tasks.errors import FollowUpFailed, SluiceError
+from sluice.tasks.outage import sentence_of
 from sluice.worker.forwarding import FollowUpApp, NotSent
 from sluice.worker.results import Stored
 
@@ -178,6 +179,5 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, NotSent):
         return str(exc)
     if isinstance(cause, (amqp.AMQPError, redis.ResponseError)):
-        # redis-py puts the command before it, and so what was to be written.
-        return f"{type(cause).__name__}: {shown(str(cause).rpartition('caused error: ')[2], 200)}"
+        return f"{type(cause).__name__}: {shown(sentence_of(cause), 200)}"
     return type(exc).__name__

@@ -20,7 +20,7 @@ from kombu.transport.virtual import Channel as VirtualChannel
 from sluice.tasks.amqp import PrivateAMQP
 from sluice.tasks.app import EXCHANGE_NAME, settings_of
 from sluice.tasks.envelope import QUEUES, TASK_NAME, shown
-from sluice.worker.outage import is_outage
+from sluice.tasks.outage import is_outage
 
 #: Seconds for a write to the broker and for its confirmation: RabbitMQ may hold up those who publish.
 PUBLISH_TIMEOUT_S = 10.0

@@ -22,10 +22,10 @@ from celery.utils.log import get_logger
 from sluice.tasks import keys, ledger
 from sluice.tasks.envelope import Entry, shown
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.outage import is_outage
 from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
 from sluice.worker.message import Received
-from sluice.worker.outage import is_outage
 from sluice.worker.redelivery import Piece
 
 log = get_logger(__name__)

@@ -15,7 +15,7 @@ from kombu.exceptions import ContentDisallowed
 
 from sluice.tasks.envelope import TASK_NAME, shown
 from sluice.tasks.errors import InvalidInput, SluiceError, UnknownTask
-from sluice.worker.outage import is_outage
+from sluice.tasks.outage import is_outage
 
 log = get_logger(__name__)
 

@@ -16,6 +16,7 @@ from celery import Celery
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import failed
 from sluice.tasks.errors import Revoked, SluiceError, from_code
+from sluice.tasks.outage import is_outage
 from sluice.tasks.server import Condition, Server
 from sluice.worker.cache import ResultCache
 from sluice.worker.entries import Entries
@@ -23,7 +24,6 @@ from sluice.worker.followups import FollowUps
 from sluice.worker.forwarding import Interrupted
 from sluice.worker.message import Alone, Check, Dropped, Finished, NotStored, Outcome, Received, Started
 from sluice.worker.model.base import Classifier
-from sluice.worker.outage import is_outage
 from sluice.worker.redelivery import Trials
 from sluice.worker.results import Answered, ResultStore, Stored
 from sluice.worker.stats import Stats

@@ -40,7 +40,7 @@ class Lookup(GuardedThread):
         *,
         to_batcher: Callable[[LookedUp], None],
         on_death: Callable[[str], None],
-        condition: Condition | None = None,
+        condition: Condition,
     ) -> None:
         super().__init__("lookup", on_death)
         self._condition = condition
@@ -62,11 +62,9 @@ class Lookup(GuardedThread):
             return [None] * len(keys)
         try:
             values: Any = self._client.mget(keys)
-            if self._condition is not None:
-                self._condition.back()
+            self._condition.back()
             return list(values)
         except redis.RedisError as exc:
             self._asks_from = time.monotonic() + PAUSE_S
-            if self._condition is not None:
-                self._condition.lost(exc)
+            self._condition.lost(exc)
             return [None] * len(keys)

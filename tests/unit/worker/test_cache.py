@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import redis
 from hypothesis import given, strategies as st
 
 from sluice.tasks.redis_client import connect
+from sluice.tasks.server import Condition, Server
 from sluice.worker.cache import PREFIX, ResultCache
 from sluice.worker.message import Item, LookedUp
 from sluice.worker.model.simulated import SimulatedClassifier
@@ -60,7 +62,10 @@ class Rig:
         self.notes: SimpleQueue[LookedUp] = SimpleQueue()
         self.deaths: list[str] = []
         client = connect(url, socket_timeout=0.5)
-        self.thread = Lookup(self.cache, client, to_batcher=self.notes.put, on_death=self.deaths.append)
+        condition = Condition(Server.at(url), logging.getLogger(__name__))
+        self.thread = Lookup(
+            self.cache, client, to_batcher=self.notes.put, on_death=self.deaths.append, condition=condition
+        )
         self.thread.start()
 
     def ask(self, *messages: list[int]) -> list[Any]:

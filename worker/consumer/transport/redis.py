@@ -20,7 +20,7 @@ from kombu.transport.virtual import base as virtual
 from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as RedisConnectionError, ResponseError, WatchError
 
-from sluice.tasks.refusal import require_writes
+from sluice.tasks.redis_client import require_writes
 from sluice.tasks.transport import RedisChannel
 from sluice.worker.consumer.transport.message import RedisMessage
 
