@@ -255,7 +255,7 @@ def figures(notes: noted.Notes, rows: int, wall_s: float, ended: float) -> Row:
 
 
 def _client(way: str) -> tuple[str, ...]:
-    return ("sluice.bench.peers.row_client",) if way == PEER else ("sluice.cli.main", "backfill")
+    return ("sluice.bench.peers.row_client",) if way == PEER else ("sluice.cli", "backfill")
 
 
 def _noted(*command: object) -> list[str]:

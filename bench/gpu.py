@@ -203,7 +203,7 @@ def _classify(job: Job, count: int, folder: Path, env: dict[str, str]) -> Row:
         lines = csv.writer(out)
         lines.writerow(["text"])
         lines.writerows([text] for text in job.load(count))
-    command = [sys.executable, "-m", "sluice.cli.main", "backfill", str(source), "-o", str(target), "--window", "128"]
+    command = [sys.executable, "-m", "sluice.cli", "backfill", str(source), "-o", str(target), "--window", "128"]
     began = time.perf_counter()
     with Busy(job.device) as busy:
         done = subprocess.run(

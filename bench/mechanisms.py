@@ -30,7 +30,7 @@ class Contender:
     """The service less one mechanism."""
 
     without: str
-    web: Sequence[str] = ("-m", "sluice.cli.main", "web")
+    web: Sequence[str] = ("-m", "sluice.cli", "web")
     settings: dict[str, Any] = field(default_factory=dict)
 
 

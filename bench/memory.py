@@ -34,7 +34,7 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from tests.harness.process import Child
 from tests.harness.worker import environment
 
-SLUICE = (sys.executable, "-m", "sluice.cli.main")
+SLUICE = (sys.executable, "-m", "sluice.cli")
 EVERY_S = 0.2
 MIB = 2**20
 FIGURES = ("client_mib", "worker_mib", "broker_envelopes", "broker_messages", "broker_mib", "seconds", "rows_per_s")

@@ -100,8 +100,8 @@ class Service:
         servers: Servers,
         broker: str = "redis",
         workers: int = 1,
-        worker: Sequence[str] = ("-m", "sluice.cli.main", "worker"),
-        web: Sequence[str] = ("-m", "sluice.cli.main", "web"),
+        worker: Sequence[str] = ("-m", "sluice.cli", "worker"),
+        web: Sequence[str] = ("-m", "sluice.cli", "web"),
         **settings: Any,
     ) -> None:
         self._servers = servers

@@ -119,7 +119,7 @@ def _service(folder: Path) -> Iterator[dict[str, str]]:
     server = [shutil.which("redis-server") or "redis-server", "--port", "0", "--unixsocket", str(socket), "--save", ""]
     with (
         _running(server, env, folder / "redis.log"),
-        _running([sys.executable, "-m", "sluice.cli.main", "worker"], env, folder / "worker.log"),
+        _running([sys.executable, "-m", "sluice.cli", "worker"], env, folder / "worker.log"),
     ):
         yield env
 

@@ -16,6 +16,7 @@ import orjson
 
 from sluice.cli.embedded import require_running
 from sluice.cli.output import LABEL_COLOURS, screen
+from sluice.cli.streams import STDIN
 from sluice.config.settings import Settings
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
@@ -139,7 +140,8 @@ def _stdin() -> Iterator[str | None]:
     found: queue.Queue[str | None] = queue.Queue(ENVELOPE_MESSAGES)
 
     def read() -> None:
-        with click.open_file("-", encoding="utf-8-sig", errors="replace") as lines:
+        # A stream of its own: at the end of the process Python waits for nobody who holds that of sys.stdin.
+        with open(STDIN, encoding="utf-8-sig", errors="replace", closefd=False) as lines:
             for line in lines:
                 found.put(line.rstrip("\r\n"))
         found.put(None)

@@ -1,9 +1,14 @@
-"""``sluice``: the entry point of every command, and the one place that turns errors into exit statuses.
+"""``sluice``: the group of all commands, and the one place that turns errors into exit statuses.
 
 Exit statuses: 0 done; 1 it could not be done; 2 wrong settings or usage; 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
+
+from sluice.cli import interrupt
+
+if __name__ == "__main__":  # `python -m sluice.cli.main`; the command itself is `__main__.py`
+    interrupt.ends_quietly()
 
 import os
 import sys
@@ -18,7 +23,6 @@ from sluice.tasks.errors import SluiceError
 
 FAILED = 1
 WRONG_SETTINGS = 2
-INTERRUPTED = 130
 
 TARGETS = {
     "up": Target("cli.up.command:up", "Run the whole service: web, worker, Flower, on an embedded Redis."),
@@ -65,6 +69,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def sluice() -> None:
     """Classify SMS as ham, spam or phishing, in batches."""
+    interrupt.raises()  # the command's module is there, and its own handling begins
 
 
 def run(argv: Sequence[str]) -> int:
@@ -79,12 +84,12 @@ def run(argv: Sequence[str]) -> int:
     except click.ClickException as exc:
         return complain(exc.format_message(), exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return complain("stopped", INTERRUPTED)
+        return complain("stopped", interrupt.STATUS)
     except BrokenPipeError:
         streams.give_up()  # the reader of our output (head, less) has gone
         return FAILED
     except Exception as exc:
-        return _explain(exc)
+        return complain("stopped", interrupt.STATUS) if interrupt.caused(exc) else _explain(exc)
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -128,10 +133,7 @@ def _shown(path: object) -> str:
     return os.fsdecode(path) if isinstance(path, (bytes, str, os.PathLike)) else str(path)
 
 
-def main() -> None:
-    streams.prepare()
-    sys.exit(run(sys.argv[1:]))
-
-
 if __name__ == "__main__":
+    from sluice.cli.__main__ import main
+
     main()

@@ -39,7 +39,7 @@ def ends_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], No
 def sluice(*arguments: str) -> list[str]:
     """The command line of ``sluice`` in this very environment; run it with ``environment()``."""
     # -P: a module in the working directory must not pass for one of ours.
-    return [sys.executable, "-P", "-m", "sluice.cli.main", *arguments]
+    return [sys.executable, "-P", "-m", "sluice.cli", *arguments]
 
 
 def environment(base: Mapping[str, str] | None = None, **changes: str) -> dict[str, str]:

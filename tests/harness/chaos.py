@@ -31,7 +31,7 @@ PATIENCE_S = 300.0
 #: first checkpoint, of those after it at none.
 EDGE = 0.05, 0.75
 #: `sluice`, and with a checkpoint every ``EVERY_S`` seconds in place of two, so that a short archive has many.
-SLUICE = ("-m", "sluice.cli.main")
+SLUICE = ("-m", "sluice.cli")
 EVERY_S = 0.05
 OFTEN = (
     "-c",

@@ -32,7 +32,7 @@ def one_joins(folder: Path, env: dict[str, str], stack: ExitStack) -> list[Child
 
 def one_command(folder: Path, env: dict[str, str], stack: ExitStack) -> list[Child]:
     """``sluice worker --processes 2``."""
-    command = [sys.executable, "-m", "sluice.cli.main", "worker", "--processes", "2"]
+    command = [sys.executable, "-m", "sluice.cli", "worker", "--processes", "2"]
     child = Child(command, folder / "processes.log", env)
     stack.callback(child.kill)
     return [child]

@@ -28,9 +28,7 @@ class Reply:
 class Web(Child):
     """``sluice web``, or what ``command`` starts in its place, on a port of its own."""
 
-    def __init__(
-        self, folder: Path, env: dict[str, str], command: Sequence[str] = ("-m", "sluice.cli.main", "web")
-    ) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], command: Sequence[str] = ("-m", "sluice.cli", "web")) -> None:
         self.port = free_port()
         super().__init__(
             [sys.executable, *command], folder / f"web-{self.port}.log", {**env, "SLUICE_PORT": str(self.port)}

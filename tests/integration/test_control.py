@@ -21,7 +21,7 @@ from tests.harness.worker import client_app
 
 #: Three ways to start a worker that has not been given a name.
 COMMANDS = (
-    ("-m", "sluice.cli.main", "worker"),
+    ("-m", "sluice.cli", "worker"),
     ("-m", "celery", "-A", "sluice.tasks", "worker", "-l", "info"),
     ("-m", "celery", "-A", "tasks", "worker", "-l", "info"),
 )

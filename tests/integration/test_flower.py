@@ -45,7 +45,7 @@ class Flower(Child):
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "sluice.cli.main", "flower"]
+        command = [sys.executable, "-m", "sluice.cli", "flower"]
         super().__init__(command, folder / "flower.log", {**env, "SLUICE_FLOWER_PORT": str(self.port)})
 
     def url(self, path: str, login: str = "") -> str:

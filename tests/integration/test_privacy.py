@@ -237,7 +237,7 @@ def test_odd_messages_harm_nothing_and_are_told_without_their_text(
         wait_for(lambda: held(brokers.broker.url) == 0, "all acknowledged or rejected")
 
 
-SLUICE = ("-m", "sluice.cli.main")
+SLUICE = ("-m", "sluice.cli")
 CELERY = ("-m", "celery", "-A", "sluice.tasks")
 
 

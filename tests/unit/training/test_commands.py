@@ -137,7 +137,7 @@ def test_evaluate_refuses_labels_the_model_lacks(trained: Path, tmp_path: Path) 
 
 
 def test_ctrl_c_ends_with_one_line(data_file: Path, tmp_path: Path, examples: list[Example]) -> None:
-    command = [sys.executable, "-m", "sluice.cli.main", "train", str(data_file), "-o", str(tmp_path / "model")]
+    command = [sys.executable, "-m", "sluice.cli", "train", str(data_file), "-o", str(tmp_path / "model")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [*command, *SMALL, "--epochs", "4000"], cwd=tmp_path, env=environment,
