@@ -11,8 +11,10 @@ CANCELLED = "sluice:cancelled"
 #: Hash: messages that are published and not answered (``sluice.tasks.ledger``).
 LEDGER = "sluice:ledger"
 
-#: String: set while a web process puts the ledger right, so that no other does.
-LEDGER_CHECKED = "sluice:ledger:checked"
+
+def ledger_checked(lane: str) -> str:
+    """String: there after a web process has put a lane's numbers right, so that no other does it too."""
+    return f"sluice:ledger:checked:{lane}"
 
 
 def reply(address: str) -> str:

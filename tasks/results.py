@@ -13,7 +13,7 @@ from celery import Celery
 
 from sluice.tasks import keys
 from sluice.tasks.app import settings_of
-from sluice.tasks.envelope import Entry, failed
+from sluice.tasks.envelope import LANES, Entry, failed
 from sluice.tasks.errors import code_of
 from sluice.tasks.redis_client import require_writes
 from sluice.tasks.server import Server
@@ -71,7 +71,7 @@ class ResultReader:
 
     def require_writes(self) -> None:
         """BackendUnavailable when results could not be stored now, though they may be read."""
-        self._ask(require_writes, self._client, keys.LEDGER_CHECKED)
+        self._ask(require_writes, self._client, keys.ledger_checked(LANES[0]))
 
     def workers(self) -> list[dict[str, Any]]:
         """The statuses of the workers that have a model loaded and were heard of lately."""

@@ -139,9 +139,11 @@ def test_what_is_answered_is_counted_no_more(
 def test_a_purged_queue_is_empty(start_web: Callable[[], Web], brokers: Brokers) -> None:
     web = start_web()
     fill([web], 100)
+    assert web.ask("POST", "/jobs", {"texts": ["hi"] * 600, "lane": "bulk"}).status == 202
     with Connection(brokers.broker.url) as connection:
-        connection.channel().queue_purge(QUEUES["interactive"])
-    wait_for(lambda: depth(web) == 0, "the correction", 30)
+        for queue in QUEUES.values():
+            connection.channel().queue_purge(queue)
+    wait_for(lambda: depth(web) == depth(web, "bulk") == 0, "the correction", 30)
     assert send(web, 1) == 202
 
 

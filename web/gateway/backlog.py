@@ -196,7 +196,7 @@ class Backlog:
         else:
             return
         try:
-            if self._client.set(keys.LEDGER_CHECKED, 1, nx=True, px=int(MISSING_S * 1000)):
+            if self._client.set(keys.ledger_checked(lane), 1, nx=True, px=int(MISSING_S * 1000)):
                 log.info("%s: %d envelopes less are in the system than were counted", lane, wrong.envelopes)
                 self.enter(lane, -wrong)
         except redis.RedisError:
