@@ -339,7 +339,7 @@ def _upload(settings: Settings) -> Json:
         "requestBody": {"required": True, "content": {"multipart/form-data": form}},
         "responses": {
             "202": _content("Accepted", "ArchiveState", {**LOCATION, **RETRY_AFTER}),
-            **_errors(400, 401, 405, 409, 413, 415, 422, 429, 500, 507),
+            **_errors(*WRITE_ERRORS, 409, 507),
         },
     }
 
