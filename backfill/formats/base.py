@@ -12,7 +12,7 @@ from sluice.backfill.row import Row
 #: Names under which archives keep the text, the sender and the time, in the order in which they are tried.
 TEXT_NAMES = ("text", "message", "body", "sms", "content")
 SENDER_NAMES = ("sender", "from", "address", "originator", "source_addr", "handle", "phone", "number", "msisdn")
-TIME_NAMES = ("received_at", "timestamp", "time", "date", "datetime", "created_at", "sent_at", "date_sent")
+TIME_NAMES = ("received_at", "timestamp", "datetime", "date", "time", "created_at", "sent_at", "date_sent")
 #: Longest field or line, in characters or bytes: an unclosed quote would otherwise swallow the rest of a file.
 MAX_FIELD_CHARS = 1_000_000
 

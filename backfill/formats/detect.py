@@ -46,6 +46,7 @@ _KINDS = (
     (0, b"\x7fELF", "a program"),
 )
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)")
+_BACKUP = re.compile(r"(?:<\?xml[^>]*\?>\s*)?<smses[\s>]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 #: What may stand before a text without being part of it.
 BLANKS = "\ufeff\u200b\u200e\u200f\u00a0 \t\r\n\v\f\x00"
@@ -122,7 +123,8 @@ def _text_of(sample: bytes, options: ReadOptions) -> str | None:
     if any(sample[at:].startswith(magic) for at, magic, _ in _KINDS):
         return None
     head = decoded(sample, encoding_of(sample, options.encoding)).lstrip(BLANKS)
-    return None if _has_controls(head[:4096]) else head
+    # A file system that lost power leaves zeros, also in the midst of a backup.
+    return None if _has_controls(head[:4096]) and not _BACKUP.match(head) else head
 
 
 def _binary(sample: bytes) -> str | None:

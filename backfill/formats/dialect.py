@@ -22,10 +22,11 @@ FIRST_ROWS = 200
 MAX_CUT_LINES = 50
 _ESCAPE = re.compile(r'\\(["\\])')
 #: As spreadsheets and scripts write it: in quotes, behind blank lines, padded with delimiters to the table's width,
-#: with names for tabs.
+#: with names for tabs. ``Export-Csv`` of Windows PowerShell writes the type of its objects there.
 _SAID = re.compile(
-    r"""[\s\ufeff]*?(?P<open>["']?)sep\ ?=\ ?(?P<in>["']?)(?P<sep>\\t|tab|[^\w\s"']|\t|\ )(?P=in)(?P=open)"""
-    r"""[,;|\t]*[ ]*(?:\r*\n|\r)""",
+    r"""[\s\ufeff]*?(?:\#TYPE\ [^\r\n]*"""
+    r"""|(?P<open>["']?)sep\ ?=\ ?(?P<in>["']?)(?P<sep>\\t|tab|[^\w\s"']|\t|\ )(?P=in)(?P=open)"""
+    r"""[,;|\t]*[ ]*)(?:\r*\n|\r)""",
     re.IGNORECASE,
 )
 _LINE_END = re.compile(r"\r*\n|\r")
@@ -42,7 +43,7 @@ class Dialect:
         spaced: a space follows each delimiter and belongs to no field.
         escaped: within quotes, a quote has a backslash before it.
         said: so many lines at the top are no rows, for the last of them is ``sep=`` and the delimiter, as spreadsheets
-            write it.
+            write it, or ``#TYPE``.
     """
 
     delimiter: str = ","
@@ -119,7 +120,8 @@ def dialect_of(sample: str, complete: bool, names: Collection[str], delimiter: s
     if said is not None:
         sample = sample[said.end() :]
         lines = len(_LINE_END.findall(said[0]))
-        delimiter = delimiter or _WORDS.get(said["sep"].lower(), said["sep"])
+        if said["sep"] is not None:
+            delimiter = delimiter or _WORDS.get(said["sep"].lower(), said["sep"])
     for candidate in _candidates(sample, delimiter):
         match = _match(sample, complete, names, replace(candidate, said=lines))
         if match is not None and (best is None or match.rank > best.rank):

@@ -12,8 +12,10 @@ CHUNK_CHARS = 1 << 18
 MAX_ELEMENT_CHARS = 1 << 26
 #: Names under which programs have the array of their messages, behind values that are no messages.
 _LISTS = "messages|items|data|rows|results|records"
-_SCALAR = r"""(?:"(?:[^"\\]|\\.)*"|-?[\d.eE+-]+|true|false|null)"""
-_WRAPPED = re.compile(rf"""\{{\s*(?:"(?:[^"\\]|\\.)*"\s*:\s*{_SCALAR}\s*,\s*)*"(?:{_LISTS})"\s*:\s*(?=\[\s*\{{)""")
+_STRING = r"""(?:"(?:[^"\\]|\\.)*")"""
+_FLAT = rf"(?:\{{(?:{_STRING}|[^{{}}\[\]\"])*\}})"
+_VALUE = rf"(?:{_STRING}|{_FLAT}|\[(?:{_STRING}|{_FLAT}|[^{{}}\[\]\"])*\]|-?[\d.eE+-]+|true|false|null)"
+_WRAPPED = re.compile(rf"""\{{\s*(?:{_STRING}\s*:\s*{_VALUE}\s*,\s*)*"(?:{_LISTS})"\s*:\s*(?=\[\s*\{{)""")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ANY_OBJECT = r'"'
 #: Errors so near to the end of what has been read may be due to that end.

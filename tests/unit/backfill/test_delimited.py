@@ -444,6 +444,8 @@ def test_other_characters_that_end_lines_elsewhere_are_characters(read: Read, ch
         '\ufeff"sep=;"',
         "\nsep=;",
         "sep=;\n",
+        "#TYPE System.Management.Automation.PSCustomObject",
+        "\ufeff#TYPE Selected.Microsoft.Messages",
     ],
 )
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
@@ -464,6 +466,11 @@ def test_the_line_may_tell_any_delimiter(reader: Open, said: str, delimiter: str
     found = reader(f"{said}\nid{delimiter}text\n1{delimiter}a, b\n")
     assert names(found) == ["id", "text"]
     assert [row.text for row in found.rows()] == ["a, b"]
+
+
+def test_a_day_is_rather_the_time_than_the_time_of_a_day(reader: Open) -> None:
+    found = reader("Date,Time,Number,Message\n2024-01-02,10:00,+1,hello\n")
+    assert (found.roles.text, found.roles.sender, found.roles.time) == ("Message", "Number", "Date")
 
 
 HEADERLESS = [

@@ -193,7 +193,9 @@ def test_an_element_that_is_too_long_is_a_row(reader: Open, monkeypatch: pytest.
 def test_an_array_in_an_object_is_read(reader: Open, indent: int | None) -> None:
     """As QKSMS and Telegram have it."""
     inside = [{"id": 1, "text": "a"}, {"id": 2, "text": ["see ", {"type": "link", "text": "http://x"}, "!"]}]
-    around = {"name": 'x "y"', "count": 2, "last": None, "messages": inside, "more": [{"id": 3, "text": "no"}]}
+    people = [{"name": "Mia"}, {"name": "Tom ]}"}]
+    flat = {"guild": {"id": "1", "name": "{"}, "participants": people, "none": [], "empty": {}}
+    around = {"name": 'x "y"', "count": 2, "last": None, **flat, "messages": inside, "more": [{"id": 3, "text": "no"}]}
     assert [row.text for row in reader(json.dumps(around, indent=indent)).rows()] == ["a", "see http://x!"]
 
 

@@ -11,6 +11,7 @@ from sluice.backfill.columns import Roles
 from sluice.backfill.formats import backup_xml
 from sluice.backfill.formats.backup_xml import BackupReader
 from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.detect import recognise
 from sluice.tasks.errors import UnreadableArchive
 
 
@@ -292,3 +293,9 @@ def test_a_declaration_of_another_encoding_than_that_of_the_bytes(read: Any, dec
     assert [row.text for row in read(text.encode()).rows()] == ["Zoë, naïve"]
     for codec in ("utf-16", "utf-32"):
         assert [row.text for row in read(text.encode(codec)).rows()] == ["Zoë, naïve"]
+
+
+def test_zeros_in_the_midst_of_a_backup_are_left_out(read: Any, origin: Any) -> None:
+    content = b"<?xml version='1.0'?>\n" + document(sms("one"), bytes(4_096), sms("two"))
+    assert recognise(origin(content)) == "backup-xml"
+    assert [row.text for row in read(content).rows()] == ["one", "two"]
