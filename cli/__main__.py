@@ -1,22 +1,15 @@
-"""The process of the ``sluice`` command. It imports nothing before Ctrl-C is harmless."""
+"""Where the process of the ``sluice`` command begins: Ctrl-C is harmless before anything else is imported."""
 
 from __future__ import annotations
-
-import sys
 
 from sluice.cli import interrupt
 
 
 def main() -> None:
-    """Run the command of ``sys.argv``, and exit with its status."""
     interrupt.ends_quietly()
-    from sluice.cli import streams
-    from sluice.cli.main import run
+    from sluice.cli.main import main as run
 
-    streams.prepare()
-    status = run(sys.argv[1:])
-    interrupt.ends_quietly()
-    sys.exit(status)
+    run()
 
 
 if __name__ == "__main__":

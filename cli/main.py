@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sluice.cli import interrupt
 
-if __name__ == "__main__":  # `python -m sluice.cli.main`; the command itself is `__main__.py`
+if __name__ == "__main__":  # `python -m sluice.cli.main`; the command itself begins in `__main__.py`
     interrupt.ends_quietly()
 
 import os
@@ -133,7 +133,14 @@ def _shown(path: object) -> str:
     return os.fsdecode(path) if isinstance(path, (bytes, str, os.PathLike)) else str(path)
 
 
-if __name__ == "__main__":
-    from sluice.cli.__main__ import main
+def main() -> None:
+    """Run the command of ``sys.argv``, and exit with its status."""
+    interrupt.ends_quietly()
+    streams.prepare()
+    status = run(sys.argv[1:])
+    interrupt.ends_quietly()
+    sys.exit(status)
 
+
+if __name__ == "__main__":
     main()
