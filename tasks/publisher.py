@@ -65,13 +65,7 @@ class Publisher:
                 broke while RabbitMQ was confirming.
         """
         envelope_id = envelope_id or str(uuid4())
-        headers: dict[str, Any] = {}
-        if reply_to:
-            headers[REPLY_HEADER] = reply_to
-        if more:
-            headers[MORE_HEADER] = more
-        if counted:
-            headers[COUNTED_HEADER] = True
+        headers = {REPLY_HEADER: reply_to, MORE_HEADER: more, COUNTED_HEADER: counted}
         amqp = self._app.amqp
         message = amqp.as_task_v2(
             envelope_id,
@@ -89,7 +83,7 @@ class Publisher:
                     TASK_NAME,
                     message,
                     queue=QUEUES[lane],
-                    headers=headers,
+                    headers={name: value for name, value in headers.items() if value},
                     retry=True,
                     retry_policy=self._retry_policy,
                     confirm_timeout=CONFIRM_TIMEOUT_S,

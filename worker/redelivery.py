@@ -31,8 +31,8 @@ Ends = Mapping[Piece, int]
 class Notes(Protocol):
     """Where the workers that come later find what this one was trying."""
 
-    def note_trial(self, envelope: Received, piece: Piece, change: int) -> bool: ...
-    def forget_trials(self, envelope: Received) -> bool: ...
+    def note_trial(self, envelope: Received, piece: Piece, change: int) -> None: ...
+    def forget_trials(self, envelope: Received) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +57,7 @@ class Trials:
 
     Args:
         notes: the result store.
-        patiently: runs an action until the store takes it; an error of its own if nobody waits for that.
+        patiently: runs an action until the store takes it; raises ``Interrupted`` when the worker must end.
         to_batcher: gets ``Trial`` and ``Begin``.
         generation: of the broker connection now; what came over an older one is delivered again.
     """
@@ -83,8 +83,8 @@ class Trials:
     def alone(self, note: Alone) -> None:
         """Nothing else is in the model: from here on, the end of this worker is held against the piece."""
         trial = note.trial
-        if self._patiently(lambda: self._notes.note_trial(trial.envelope, (trial.first, trial.end), 1)):
-            self._to_batcher(Begin(trial))
+        self._patiently(lambda: self._notes.note_trial(trial.envelope, (trial.first, trial.end), 1))
+        self._to_batcher(Begin(trial))
 
     def end(self, envelope: Received) -> None:
         """``envelope`` is finished, whether it was on trial or not."""

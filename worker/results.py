@@ -124,8 +124,8 @@ class ResultStore:
         started: Sequence[Received],
         cached: Sequence[tuple[bytes, bytes]] = (),
         cache_ttl_s: int = 0,
-    ) -> bool:
-        """Store and reply in one round trip; returns True.
+    ) -> None:
+        """Store and reply in one round trip.
 
         Args:
             cached: keys and values for the result cache, kept for ``cache_ttl_s`` seconds.
@@ -151,9 +151,9 @@ class ResultStore:
         outcomes = pipe.execute(raise_on_error=False)
         if self._scripts and any(map(_no_script, outcomes[:others])):
             self._scripts = False  # this user may run no scripts: one command after the other, then
-            return self.write(done, answered, started, cached, cache_ttl_s)
-        self._check(["a result"] * others + names, outcomes)
-        return True
+            self.write(done, answered, started, cached, cache_ttl_s)
+        else:
+            self._check(["a result"] * others + names, outcomes)
 
     def _check(self, names: Sequence[str], outcomes: Sequence[Any]) -> None:
         """Raise what makes writing again worth while; a key that cannot be written is left, and told once."""
@@ -186,18 +186,16 @@ class ResultStore:
             verdicts.append((_stored_before(envelope, value), not known or seen == 1, _ends(noted) if known else {}))
         return verdicts
 
-    def note_trial(self, envelope: Received, piece: Piece, change: int) -> bool:
-        """A part of an envelope enters the model alone (1), or has left it (-1); returns True."""
+    def note_trial(self, envelope: Received, piece: Piece, change: int) -> None:
+        """A part of an envelope enters the model alone (1), or has left it (-1)."""
         pipe = self._client.pipeline(transaction=False)
         pipe.hincrby(keys.trials(envelope.id), f"{piece[0]}:{piece[1]}", change)
         pipe.expire(keys.trials(envelope.id), self._ttl_s)
         self._check([keys.trials(envelope.id)] * 2, pipe.execute(raise_on_error=False))
-        return True
 
-    def forget_trials(self, envelope: Received) -> bool:
-        """It has its result; returns True."""
+    def forget_trials(self, envelope: Received) -> None:
+        """It has its result."""
         self._client.unlink(keys.trials(envelope.id))
-        return True
 
     def report(self, status: dict[str, Any]) -> None:
         """Publish this worker's status; it vanishes by itself some seconds after the last report."""

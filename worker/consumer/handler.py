@@ -12,6 +12,7 @@ from kombu.exceptions import ContentDisallowed, DecodeError
 from sluice.tasks.envelope import TASK_NAME
 
 MakeHandler = Callable[[], Callable[[Any], None]]
+"""What makes Celery's handler of each message that comes: its consumer's ``create_task_handler``."""
 
 
 def direct(c: Any, make_handler: MakeHandler) -> MakeHandler:

@@ -20,8 +20,8 @@ from sluice.tasks.app import prefetch_envelopes, settings_of
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from sluice.worker.consumer import cancelled
 from sluice.worker.consumer.acks import give_back_abandoned, renew
-from sluice.worker.consumer.aside import Aside
 from sluice.worker.consumer.handler import direct
+from sluice.worker.consumer.rejects import Rejects
 from sluice.worker.consumer.rescue import rescuing
 from sluice.worker.consumer.window import Window
 
@@ -43,7 +43,7 @@ class Lanes(bootsteps.StartStopStep):
         c.bulk_consumer = None
         c.windows = {}  # by lane: bulk or not
         self._bulk_qos: QoS | None = None
-        c.create_task_handler = rescuing(c, Aside(c).guarding(direct(c, c.create_task_handler)))
+        c.create_task_handler = rescuing(c, Rejects(c).guarding(direct(c, c.create_task_handler)))
         c.cancel_task_queue = self._cancelling(c, c.cancel_task_queue)
         c.add_task_queue = self._adding(c, c.add_task_queue)
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import DEAD_LETTERS
 from sluice.tasks.lanequeue import has_dead_letters
+from sluice.worker.consumer.handler import MakeHandler
 
 log = get_logger(__name__)
 
@@ -27,8 +28,6 @@ MOST_DELIVERIES = 8
 CONFIRM_S = 4.0
 #: Properties that go with it; what is not here is of the broker, or of the delivery.
 KEPT = ("correlation_id", "reply_to", "priority")
-
-MakeHandler = Callable[[], Callable[[Any], None]]
 
 
 def rescuing(c: Any, make_handler: MakeHandler) -> MakeHandler:

@@ -22,11 +22,10 @@ from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server, connection_errors, require_usable
 from sluice.worker.capacity import load_classifier, warm_up
-from sluice.worker.consumer import connectivity, control, privacy
+from sluice.worker.consumer import connectivity, control, gossip, privacy
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
-from sluice.worker.consumer.odd import spare_gossip
 from sluice.worker.consumer.strays import StrayWatch
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.waker import Waker
@@ -68,7 +67,7 @@ class Pipeline(bootsteps.StartStopStep):
             with signals_end_it():
                 privacy.install()
                 control.install()
-                spare_gossip()
+                gossip.install()
                 w.broker_condition = connectivity.install(w.app)
                 self._check(w)
                 check_servers(w)

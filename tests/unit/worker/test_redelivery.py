@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sluice.tasks.envelope import Message
+from sluice.worker.forwarding import Interrupted
 from sluice.worker.message import Alone, Begin, Outcome, Received, Trial
 from sluice.worker.redelivery import MOST_ENDS, PIECE, Ends, Piece, Trials, plan
 
@@ -24,13 +26,11 @@ class Store:
         self.ends: dict[Piece, int] = {}
         self.away = False
 
-    def note_trial(self, envelope: Received, piece: Piece, change: int) -> bool:
+    def note_trial(self, envelope: Received, piece: Piece, change: int) -> None:
         self.ends[piece] = self.ends.get(piece, 0) + change
-        return True
 
-    def forget_trials(self, envelope: Received) -> bool:
+    def forget_trials(self, envelope: Received) -> None:
         self.ends.clear()
-        return True
 
 
 class Rig:
@@ -40,12 +40,12 @@ class Rig:
         self.store = store or Store()
         self.batcher: list[Any] = []
         self.generation = 1
-        self.trials = Trials(
-            self.store,
-            lambda action: None if self.store.away else action(),
-            self.batcher.append,
-            lambda: self.generation,
-        )
+        self.trials = Trials(self.store, self.patiently, self.batcher.append, lambda: self.generation)
+
+    def patiently(self, action: Callable[[], Any]) -> Any:
+        if self.store.away:
+            raise Interrupted
+        return action()
 
     def begun(self) -> Trial | None:
         """The trial that the batcher was told of, with the model free for it."""
@@ -115,7 +115,8 @@ def test_nothing_runs_whose_note_cannot_be_written() -> None:
     rig.trials.suspect(envelope(), {})
     rig.trials.go_on()
     rig.store.away = True
-    rig.trials.alone(Alone(rig.batcher.pop()))
+    with pytest.raises(Interrupted):
+        rig.trials.alone(Alone(rig.batcher.pop()))
     assert not rig.batcher
 
 

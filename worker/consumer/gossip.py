@@ -1,4 +1,4 @@
-"""Events so odd that Celery's own handling of them fails: the worker must survive them."""
+"""Celery's gossip, made to survive events that make no sense: every worker takes what comes to their exchange."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ log = get_logger(__name__)
 WRONG_SHAPE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 
 
-def spare_gossip() -> None:
-    """Let an event that makes no sense end no worker: every worker takes what comes to the exchange of events."""
+def install() -> None:
+    """Put the handling that survives in place of Celery's, in this process."""
     handle = Gossip.on_message
 
     @wraps(handle)

@@ -1,4 +1,4 @@
-"""Sets aside what cannot be served: messages of other tasks, unreadable ones, and whatever else a broker may hold.
+"""Rejects what cannot be served: messages of other tasks, unreadable ones, and whatever else a broker may hold.
 
 One that has an id gets its reason as the failure of that id, as any envelope does that cannot run; the others are
 deleted. Nothing of a body is ever told.
@@ -16,17 +16,17 @@ from kombu.exceptions import ContentDisallowed
 from sluice.tasks.envelope import TASK_NAME, shown
 from sluice.tasks.errors import InvalidInput, SluiceError, UnknownTask
 from sluice.tasks.outage import is_outage
+from sluice.worker.consumer.handler import MakeHandler
 
 log = get_logger(__name__)
 
-MakeHandler = Callable[[], Callable[[Any], None]]
 #: Seconds in which the same condition is told once.
 QUIET_S = 10.0
 #: Conditions remembered; a client may invent more.
 MOST_CONDITIONS = 1000
 
 
-class Aside:
+class Rejects:
     """Takes the place of what Celery does with messages it cannot handle. Main thread only.
 
     Args:
@@ -42,17 +42,17 @@ class Aside:
         c.on_decode_error = self._undecodable
 
     def _not_a_task(self, _body: Any, message: Any) -> None:
-        self.put(message, InvalidInput("it is no task message"))
+        self.reject(message, InvalidInput("it is no task message"))
 
     def _unknown_task(self, _body: Any, message: Any, _exc: Exception) -> None:
         task = shown(_headers(message).get("task"))
-        self.put(message, UnknownTask(f"this worker has no task {task}, only {TASK_NAME}", {"task": task}))
+        self.reject(message, UnknownTask(f"this worker has no task {task}, only {TASK_NAME}", {"task": task}))
 
     def _invalid(self, _body: Any, message: Any, exc: Exception) -> None:
-        self.put(message, _unreadable(message, exc))
+        self.reject(message, _unreadable(message, exc))
 
     def _undecodable(self, message: Any, exc: Exception) -> None:
-        self.put(message, _unreadable(message, exc))
+        self.reject(message, _unreadable(message, exc))
 
     def guarding(self, make_handler: MakeHandler) -> MakeHandler:
         """Celery's ``create_task_handler`` with handlers that no message can break: it would end this worker, come
@@ -70,13 +70,13 @@ class Aside:
                     if is_outage(exc):
                         raise
                     if not message.acknowledged:
-                        self.put(message, _unreadable(message, exc))
+                        self.reject(message, _unreadable(message, exc))
 
             return on_task_received
 
         return create_task_handler
 
-    def put(self, message: Any, error: SluiceError) -> None:
+    def reject(self, message: Any, error: SluiceError) -> None:
         """Record the error for whoever waits for this message, if it has an id; in any case it comes no more."""
         strategy = self._c.strategies.get(TASK_NAME)
         headers = _headers(message)
