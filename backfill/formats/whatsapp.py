@@ -21,7 +21,8 @@ from sluice.tasks.errors import NoMessages, UnreadableArchive
 COLUMNS = ("date", "time", "timestamp", "sender", "text")
 #: Marks of the direction of writing, and of the byte order: they mean nothing here.
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
-_M = f"[{_MARKS}]*"
+#: Possessive, or thousands of them would be tried in every division among the places where they may stand.
+_M = f"[{_MARKS}]*+"
 _DATE = rf"(?P<date>{_M}\d{{1,4}}{_M}[/.-]{_M} ?\d{{1,2}}{_M}[/.-]{_M} ?\d{{1,4}}\.?)(?:\s?г\.)?"
 _COLON = r"(?:[:.]|\s?h\s?)"
 #: Half of the day before the time (Chinese, Korean, Japanese) or after it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,13 @@ def test_years_of_other_calendars(date: str, moment: str | None) -> None:
 )
 def test_what_only_resembles_a_date_begins_no_chat(origin: Any, line: str) -> None:
     assert recognise(origin(f"{line}\n{line}\n".encode())) != "whatsapp"
+
+
+@pytest.mark.parametrize(
+    "line", ["\u200e" * 100_000, "24 mar 13:59" + "\u200e" * 100_000, "24 de " * 20_000, "[ " * 50_000]
+)
+def test_no_line_takes_long_to_be_told_from_a_message(line: str) -> None:
+    """Tried in every division, the first of these would take hours."""
+    started = time.process_time()
+    assert whatsapp.form_of(line) is None
+    assert time.process_time() - started < 5
