@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from amqp.exceptions import ChannelError
 from celery import Celery
 from celery.app.amqp import AMQP, task_message
 
 from sluice.tasks.envelope import TASK_NAME, describe, lane_of, message_count
 from sluice.tasks.ledger import COUNTED_HEADER, Count, Ledger
 from sluice.tasks.transport import ServiceConnection
+
+#: AMQP's code for a message that no queue takes.
+NO_ROUTE = 312
 
 
 class PrivateAMQP(AMQP):
@@ -36,6 +40,8 @@ class PrivateAMQP(AMQP):
 
     def _create_task_sender(self) -> Callable[..., Any]:
         send: Callable[..., Any] = super()._create_task_sender()
+        if self.app.sluice_settings.uses_amqp:
+            send = _routed(send)
         ledger = Ledger(self.app.sluice_settings.backend)
 
         def send_task_message(producer: Any, name: str, message: task_message, *rest: Any, **options: Any) -> Any:
@@ -56,3 +62,29 @@ class PrivateAMQP(AMQP):
                 raise
 
         return send_task_message
+
+
+def _routed(send: Callable[..., Any]) -> Callable[..., Any]:
+    """``send`` for RabbitMQ, which confirms and drops what no queue takes: a queue that was deleted is declared anew.
+
+    Raises:
+        ChannelError: there is no queue for it all the same.
+    """
+
+    def send_task_message(producer: Any, name: str, message: task_message, *rest: Any, **options: Any) -> Any:
+        if name != TASK_NAME:
+            return send(producer, name, message, *rest, **options)
+        options["mandatory"] = True
+        try:
+            return send(producer, name, message, *rest, **options)
+        except ChannelError as exc:
+            if exc.reply_code != NO_ROUTE:
+                raise
+        connection, channel = producer.connection, producer.channel
+        connection.declared_entities.clear()
+        # On the old channel the confirmation of what was returned is still to come.
+        producer.revive(connection.channel())
+        channel.close()
+        return send(producer, name, message, *rest, **options)
+
+    return send_task_message

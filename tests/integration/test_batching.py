@@ -99,9 +99,12 @@ def test_bad_items_fail_alone(app: Celery) -> None:
     assert "limit of 5000" in entries[7]["error"]["message"]
 
 
-@pytest.mark.parametrize("messages", ["", 5, None, {}, [], {"text": 3}])
-def test_a_call_that_makes_no_sense_fails_with_the_field(app: Celery, messages: Any) -> None:
-    with pytest.raises(InvalidInput, match="messages"):
+@pytest.mark.parametrize(
+    ("messages", "field"),
+    [("", "text"), (5, "text"), (None, "text"), ({}, "text"), ([], "messages"), ({"text": 3}, "text")],
+)
+def test_a_call_that_makes_no_sense_fails_with_the_field(app: Celery, messages: Any, field: str) -> None:
+    with pytest.raises(InvalidInput, match=field):
         classify(app, messages).get(timeout=WAIT_S)
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from celery import Celery, chain, chord, group
 from celery.result import AsyncResult, GroupResult
+from kombu import Exchange, Queue
 
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import QUEUES, TASK_NAME
@@ -77,13 +78,15 @@ def test_celery_call_and_result(env: dict[str, str], worker: Worker) -> None:
     assert "'label'" in celery(env, "result", task_id)
 
 
-@pytest.mark.parametrize("conf", [{}, {"task_create_missing_queue_type": "quorum"}], ids=["by exchange", "by queue"])
-def test_a_plain_celery_app_needs_the_names_only(brokers: Brokers, worker: Worker, conf: dict[str, str]) -> None:
-    """By ``queue=`` Celery declares it too, so on RabbitMQ it must know the type; by exchange it just sends."""
+@pytest.mark.parametrize("by_queue", [False, True], ids=["by exchange", "by queue"])
+def test_a_plain_celery_app_needs_the_names_only(brokers: Brokers, worker: Worker, by_queue: bool) -> None:
+    """By ``queue=`` Celery would declare it too, and RabbitMQ refuses other arguments than it has."""
     plain = Celery(broker=brokers.broker.url, backend=brokers.backend.url)
-    plain.conf.update(conf)
     queue = QUEUES["interactive"]
-    to = {"queue": queue} if conf else {"exchange": EXCHANGE_NAME, "routing_key": queue}
+    to: dict[str, Any] = {"exchange": EXCHANGE_NAME, "routing_key": queue}
+    if by_queue:
+        kind = "topic" if brokers.kind == "rabbitmq" else "direct"
+        to = {"queue": Queue(queue, Exchange(EXCHANGE_NAME, kind, no_declare=True), routing_key=queue, no_declare=True)}
     result = plain.send_task(TASK_NAME, (["one", "two"],), **to)
     assert [set(entry) for entry in result.get(timeout=WAIT_S)] == [{"label", "probability", "model", "version"}] * 2
     assert AsyncResult(result.id, app=Celery(backend=brokers.backend.url)).state == "SUCCESS"
