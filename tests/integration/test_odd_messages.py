@@ -22,8 +22,10 @@ import pytest
 import redis
 from celery import Celery
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from kombu.compression import compress
 
 from sluice.tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.errors import InvalidInput
 from tests.conftest import Brokers
 from tests.harness.process import wait_for
 from tests.harness.worker import Worker, client_app
@@ -223,6 +225,32 @@ def answer_time(app: Celery, worker: Worker, message: dict[str, Any]) -> float:
     if "TOOK" in os.environ:
         print(f"took {took_s:.3f}")
     return took_s
+
+
+@pytest.mark.parametrize("kind", ["application/x-gzip", "application/x-bz2", "application/x-lzma"])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b" " * 300_000_000, "more than the limit of"), (None, "cannot be unpacked")],
+    ids=["huge", "garbage"],
+)
+def test_a_compressed_body_that_cannot_be_read_says_why(
+    brokers: Brokers, worker: Worker, app: Celery, kind: str, body: bytes | None, said: str
+) -> None:
+    name = str(uuid4())
+    packed = b"none of it" if body is None else compress(body, kind)[0]
+    message = {
+        "headers": {"id": name, "compression": kind},
+        "without": set(),
+        "body": packed,
+        "type": "application/json",
+        "encoding": "utf-8",
+        "properties": {},
+        "outer": {},
+    }
+    {"redis": send_redis, "rabbitmq": send_amqp}[brokers.kind](brokers.broker.url, message)
+    answer_time(app, worker, {"compression": kind})
+    with pytest.raises(InvalidInput, match=said):
+        app.AsyncResult(name).get(timeout=ANSWERED_S)
 
 
 #: What lies on a broker beyond what a library would write: raw values of the queue's list.

@@ -1,7 +1,7 @@
 """Keeps message bodies out of what Celery and kombu write.
 
-Celery logs the whole body of a message it cannot read or has no task for: ``aside.py`` takes its place. Kombu logs that
-of one it cannot give back, and even pickles those into a file under /tmp. Such a message may hold SMS.
+Celery logs the whole body of a message it cannot read or has no task for: ``rejects.py`` takes its place. Kombu logs
+that of one it cannot give back, and even pickles those into a file under /tmp. Such a message may hold SMS.
 """
 
 from __future__ import annotations

@@ -120,6 +120,8 @@ def _headers(message: Any) -> Mapping[Any, Any]:
 def _unreadable(message: Any, exc: BaseException) -> InvalidInput:
     """Why a message cannot be read, without anything of it: what parsers say quotes it."""
     headers = _headers(message)
+    if isinstance(exc, InvalidInput):
+        return exc
     if isinstance(exc, ContentDisallowed):
         return InvalidInput(f"only application/json is read, not {shown(message.content_type)}")
     if headers.get("compression") and isinstance(exc, (KeyError, LookupError)):

@@ -22,7 +22,7 @@ from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server, connection_errors, require_usable
 from sluice.worker.capacity import load_classifier, warm_up
-from sluice.worker.consumer import connectivity, control, gossip, privacy
+from sluice.worker.consumer import connectivity, control, gossip, privacy, unpacking
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
@@ -68,6 +68,7 @@ class Pipeline(bootsteps.StartStopStep):
                 privacy.install()
                 control.install()
                 gossip.install()
+                unpacking.install()
                 w.broker_condition = connectivity.install(w.app)
                 self._check(w)
                 check_servers(w)
