@@ -31,26 +31,38 @@ def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput |
     Raises:
         InvalidTaskError: no result could have this id.
     """
-    task_id = headers.get("id")
+    get = headers.get
+    task_id = get("id")
     if isinstance(task_id, int) and not isinstance(task_id, bool):
         task_id = str(task_id)
     if not task_id or not _is_text(task_id):
         raise InvalidTaskError("it has no id that a result could have")
-    clean: dict[str, Any] = {"id": task_id, "task": headers.get("task")}
-    clean.update({name: headers[name] for name in TEXTS if _is_text(headers.get(name))})
-    clean.update({name: headers[name] for name in NUMBERS if _is_number(headers.get(name))})
+    clean: dict[str, Any] = {
+        "id": task_id,
+        "task": get("task"),
+        "ignore_result": get("ignore_result") is True,
+        COUNTED_HEADER: get(COUNTED_HEADER) is True,
+    }
+    # Every message passes here, and most have few of these.
+    for name in TEXTS:
+        if (value := get(name)) is not None and _is_text(value):
+            clean[name] = value
+    for name in NUMBERS:
+        if (value := get(name)) is not None and _is_number(value):
+            clean[name] = value
     clean["shadow"] = (clean.get("shadow") or "")[:MOST_NAME_CHARS] or None
-    clean["ignore_result"] = headers.get("ignore_result") is True
-    clean[COUNTED_HEADER] = headers.get(COUNTED_HEADER) is True
-    clean.update(_stamps(headers))
+    if get("stamped_headers"):
+        clean.update(_stamps(headers))
     refused = None
     for name in TIMES:
-        value = headers.get(name)
+        value = get(name)
         if value and not isinstance(value, (str, datetime)):
             refused = InvalidInput(f"header {name} must be a time, not {type(value).__name__}", {"field": name})
         elif value:
             clean[name] = value
-    group = headers.get("group")
+    group = get("group")
+    if group is None:
+        return clean, refused
     if _is_text(group):
         clean["group"] = group
     elif group:
