@@ -54,7 +54,7 @@ class FollowUps:
             Interrupted: a server is away, and the worker is to end: some may not have been started.
         """
         embed = stored.envelope.request.embedded
-        if not any(embed.get(name) for name in ("callbacks", "errbacks", "chain", "chord")):
+        if not (embed.get("callbacks") or embed.get("errbacks") or embed.get("chain") or embed.get("chord")):
             return
         chain = _listed(embed.get("chain"))
         if stored.state == "SUCCESS":

@@ -186,8 +186,10 @@ class Deliver(GuardedThread):
             self._stats.envelope(stored)
             runtime = now - (stored.envelope.started or now)
             self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
-            with contextlib.suppress(Interrupted):  # the others are done all the same
+            try:
                 self._trials.end(stored.envelope)
+            except Interrupted:
+                continue  # the others are done all the same
 
     def _check(self, envelopes: list[Received]) -> None:
         """Redelivered envelopes: those with a stored result are complete, the others run.

@@ -11,7 +11,7 @@ from kombu.message import Message as KombuMessage
 from kombu.transport import pyamqp
 from kombu.transport.virtual import base as virtual
 
-PLACE = ("exchange", "routing_key")
+EXCHANGE, KEY = "exchange", "routing_key"
 JSON, UTF8 = "application/json", "utf-8"
 
 
@@ -109,7 +109,7 @@ class RedisMessage(JsonMessage, virtual.Message):
                 headers=headers if isinstance(headers, dict) else {},
             )
         info = self.delivery_info
-        if not isinstance(info, dict) or not all(isinstance(info.get(name), str) for name in PLACE):
-            self.delivery_info = dict.fromkeys(PLACE, "")  # it can be given back nowhere
+        if not (isinstance(info, dict) and isinstance(info.get(EXCHANGE), str) and isinstance(info.get(KEY), str)):
+            self.delivery_info = {EXCHANGE: "", KEY: ""}  # it can be given back nowhere
         if not isinstance(self.delivery_tag, str):
             self.delivery_tag = str(uuid4())
