@@ -32,13 +32,8 @@ def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput |
         InvalidTaskError: no result could have this id.
     """
     get = headers.get
-    task_id = get("id")
-    if isinstance(task_id, int) and not isinstance(task_id, bool):
-        task_id = str(task_id)
-    if not task_id or not _is_text(task_id):
-        raise InvalidTaskError("it has no id that a result could have")
     clean: dict[str, Any] = {
-        "id": task_id,
+        "id": _task_id(get("id")),
         "task": get("task"),
         "ignore_result": get("ignore_result") is True,
         COUNTED_HEADER: get(COUNTED_HEADER) is True,
@@ -68,6 +63,14 @@ def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput |
     elif group:
         refused = InvalidInput(f"header group must be a text, not {type(group).__name__}", {"field": "group"})
     return clean, refused
+
+
+def _task_id(given: Any) -> str:
+    if isinstance(given, str) and given and _is_text(given):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    raise InvalidTaskError("it has no id that a result could have")
 
 
 def without_times(headers: dict[str, Any]) -> dict[str, Any]:
