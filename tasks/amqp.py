@@ -1,4 +1,5 @@
-"""Celery's message builder and sender, with two changes: no text of an SMS in the headers, and messages are counted.
+"""Celery's message builder and sender, with three changes: no text of an SMS is in the headers, messages are counted,
+and on RabbitMQ none is lost because its queue was deleted.
 
 Celery puts ``repr(args)`` into every message's headers, for Flower and ``inspect``. Here the call's message count
 stands in its place, whichever way the message is sent (``delay``, ``send_task``, ``celery call``). And whichever way

@@ -89,7 +89,7 @@ def choose(full: Logits, make: Callable[[str], Logits], encode: Callable[[list[s
         return "float32"
     best, most, said = "float32", LEAST_GAIN, []
     for name in names:
-        gain, agrees, words = _weigh(name, full, make(name), messages, spent / LEAST_GAIN, sample)
+        gain, agrees, words = _weigh(name, full, make(name), messages, spent, sample)
         said.append(words)
         if agrees and gain >= most:
             best, most = name, gain
@@ -98,12 +98,15 @@ def choose(full: Logits, make: Callable[[str], Logits], encode: Callable[[list[s
 
 
 def _weigh(
-    name: str, full: Logits, cheap: Logits, messages: Sequence[list[int]], most_s: float, sample: Sequence[list[int]]
+    name: str, full: Logits, cheap: Logits, messages: Sequence[list[int]], spent: float, sample: Sequence[list[int]]
 ) -> tuple[float, bool, str]:
-    """How many times faster a candidate is, whether it answers alike, and both in words."""
-    took = _forward_s(cheap, sample)
-    gain = most_s * LEAST_GAIN / took
-    if took > most_s:
+    """How many times faster a candidate is, whether it answers alike, and both in words.
+
+    Args:
+        spent: seconds that `full` takes for the sample.
+    """
+    gain = spent / _forward_s(cheap, sample)
+    if gain < LEAST_GAIN:
         return gain, False, f"{name} would be only {gain:.2f} times as fast"
     found = agreement(full, cheap, messages)
     words = (
