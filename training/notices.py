@@ -2,24 +2,33 @@
 
 The templates are in `notices/`, a file for each language, written as those of `phrases/` are (`templates.py`): terse,
 with masked cards, references, balances and codes in the forms of many countries. A twin has the same brand and
-another request: a link, a call, a code to be passed on. All names, numbers and links are invented.
+another request: a link, a call, a code to be passed on. All names and numbers are invented.
+
+A list `= bank sites: HSBC hsbc.co.uk, …` pairs brands with their own domains. In a template with `{banklink}` (an
+address there), `{bankhost}` (the bare domain) or `{bankfake}` (one that only looks like it), `{bank}` is that brand.
 """
 
 from __future__ import annotations
 
 import random
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from sluice.training.data import DataError, Example
+from sluice.training.sites import fake_link, read_site, real_link
 from sluice.training.templates import PHONES, Phrasebook, bad_link, pattern, read_phrasebook
 
 FOLDER = Path(__file__).parent / "notices"
 HAM_SHARE = 0.75
 #: Languages that write a comma before the cents.
 COMMA = frozenset("es pt fr de it nl pl ru uk tr id ro cs hu el bg sr da nb sv fi".split())
+#: Languages that senders often write without accents, for a shorter and cheaper message.
+ACCENTS = frozenset("es pt fr it pl tr ro cs hu sr vi da nb sv fi".split())
+PLAIN = str.maketrans({"ł": "l", "Ł": "L", "ı": "i", "đ": "d", "Đ": "D", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE"})
+PAIRED = re.compile(r"\{(\w+)(link|host|fake)\}")
 SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 WORDS = ("rent", "lunch", "Home", "Mumbai", "NDLS", "BCT", "invoice", "gift", "A1", "Plaza", "market", "shoes", "water")
 USSD = ("*131#", "*123*1#", "*544#", "*100#", "*141#", "*556#", "*99#")
@@ -55,17 +64,28 @@ def notice_books() -> tuple[Phrasebook, ...]:
 
 
 def make_notices(count: int, seed: int) -> list[Example]:
-    """`count` messages over languages and templates, three in four of them real notices."""
+    """`count` messages over languages and templates, three in four of them real notices.
+
+    The templates of a language are dealt like cards, none again before all have come, so that rare kinds are seen.
+    """
     rng = random.Random(seed)
     books = notice_books()
     chosen = rng.choices(books, [len(book.templates) ** 0.85 for book in books], k=count)
-    return [_make(book, rng) for book in chosen]
+    decks: dict[tuple[str, bool], list[tuple[str, str]]] = {}
+    return [_make(book, decks, rng) for book in chosen]
 
 
-def _make(book: Phrasebook, rng: random.Random) -> Example:
+def _make(book: Phrasebook, decks: dict[tuple[str, bool], list[tuple[str, str]]], rng: random.Random) -> Example:
     ham = rng.random() < HAM_SHARE
-    label, template = rng.choice([one for one in book.templates if (one[0] == "ham") == ham])
-    return Example(_vary(fill_notice(template, book, rng), rng), label, book.language, "notices")
+    deck = decks.setdefault((book.language, ham), [])
+    if not deck:
+        deck += [one for one in book.templates if (one[0] == "ham") == ham]
+        rng.shuffle(deck)
+    label, template = deck.pop()
+    text = fill_notice(template, book, rng)
+    if book.language in ACCENTS and rng.random() < 0.25:
+        text = without_accents(text)
+    return Example(_vary(text, rng), label, book.language, "notices")
 
 
 def fill_notice(template: str, book: Phrasebook, rng: random.Random) -> str:
@@ -75,9 +95,28 @@ def fill_notice(template: str, book: Phrasebook, rng: random.Random) -> str:
     """
     # Brackets around a single text are the sender's own: "[Web발신]".
     text = re.sub(r"\[([^\[\]]*\|[^\[\]]*)\]", lambda found: rng.choice(found[1].split("|")), template)
-    text = re.sub(r"\{(\w+)\}", lambda found: _slot(found[1], book, rng), text).replace("\\n", "\n")
-    text = re.sub(r" +([.,!?]( |$))", r"\1", text)
+    fixed = _fixed(text, book, rng)
+    text = re.sub(r"\{(\w+)\}", lambda found: fixed.get(found[1]) or _slot(found[1], book, rng), text)
+    text = re.sub(r" +([.,!?]( |$))", r"\1", text.replace("\\n", "\n"))
     return re.sub(r" {2,}", " ", text).strip()
+
+
+def _fixed(text: str, book: Phrasebook, rng: random.Random) -> dict[str, str]:
+    """The slots that say the same wherever they stand in one message: a code, a brand and its addresses."""
+    fixed = {"otp": f"{rng.randrange(10**6):06d}"}
+    for kind in sorted({found[1] for found in PAIRED.finditer(text)}):
+        if f"{kind} sites" not in book.lists:
+            raise DataError(f"notices/{book.language}.txt: {{{kind}link}} needs a list '= {kind} sites: …'.")
+        name, domain = read_site(rng.choice(book.lists[f"{kind} sites"]))
+        fixed |= {kind: name, f"{kind}host": domain}
+        fixed |= {f"{kind}link": real_link(domain, rng), f"{kind}fake": fake_link(domain, rng)}
+    return fixed
+
+
+def without_accents(text: str) -> str:
+    """`text` in the letters of a plain SMS: "código" is "codigo"."""
+    split = unicodedata.normalize("NFD", text.translate(PLAIN))
+    return unicodedata.normalize("NFC", "".join(sign for sign in split if not unicodedata.combining(sign)))
 
 
 def _vary(text: str, rng: random.Random) -> str:

@@ -108,7 +108,7 @@ def phrasebooks() -> tuple[Phrasebook, ...]:
 
 
 def read_phrasebook(path: Path) -> Phrasebook:
-    """Reads one file; its name is the language.
+    """Reads one file; its name is the language. A list may go on in a later line.
 
     Raises DataError for a line that is neither a list nor a template.
     """
@@ -119,7 +119,7 @@ def read_phrasebook(path: Path) -> Phrasebook:
             continue
         if line.startswith("= ") and ":" in line:
             name, items = line[2:].split(":", 1)
-            lists[name.strip()] = [item.strip() for item in items.split(",")]
+            lists.setdefault(name.strip(), []).extend(item.strip() for item in items.split(","))
         elif line[:2] in ("h\t", "s\t", "p\t"):
             templates.append((LABELS[line[0]], line[2:]))
         else:

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from sluice.training.data import DataError
-from sluice.training.notices import fill_notice, make_notices, notice_books
+from sluice.training.notices import fill_notice, make_notices, notice_books, without_accents
+from sluice.training.sites import on_domain, read_site
 from sluice.training.templates import Phrasebook
 
 
@@ -48,7 +49,52 @@ def test_the_same_seed_gives_the_same_notices() -> None:
 def test_twins_ask_for_something_and_notices_hold_no_invented_link() -> None:
     for book in notice_books():
         for label, template in book.templates:
-            assert label == "phishing" or "{link}" not in template, template
+            assert label == "phishing" or not re.search(r"\{(link|\w+fake)\}", template), template
+
+
+def test_every_notice_comes_before_one_comes_again() -> None:
+    book = max(notice_books(), key=lambda one: len(one.templates))
+    assert len({text for label, text in book.templates if label == "ham"}) >= 100
+    made = make_notices(12_000, seed=2)
+    assert min(Counter(one.language for one in made).values()) > 100
+
+
+def test_a_brand_is_named_with_its_own_domain_or_a_look_alike() -> None:
+    book = Phrasebook("en", {"bank": ["Other"], "bank sites": ["Oak Bank oakbank.example", "Elm elm.co.example"]}, [])
+    rng = random.Random(4)
+    for _ in range(200):
+        name, host, link = fill_notice("{bank} {bankhost} {banklink}", book, rng).rsplit(" ", 2)
+        assert {"Oak Bank": "oakbank.example", "Elm": "elm.co.example"}[name] == host
+        assert on_domain(_host(link), host), link
+        name, link = fill_notice("{bank} {bankfake}", book, rng).rsplit(" ", 1)
+        assert name in ("Oak Bank", "Elm")
+        assert not on_domain(_host(link), "oakbank.example"), link
+        assert not on_domain(_host(link), "elm.co.example"), link
+    assert fill_notice("{bank}", book, rng) == "Other"
+
+
+def _host(link: str) -> str:
+    return re.split("[/?]", link.split("://")[-1])[0]
+
+
+def test_every_list_of_sites_pairs_names_and_domains() -> None:
+    for book in notice_books():
+        for name, items in book.lists.items():
+            if name.endswith(" sites"):
+                assert all(read_site(item) for item in items), (book.language, name)
+    with pytest.raises(ValueError, match="no name with a domain"):
+        read_site("oakbank")
+    with pytest.raises(DataError, match="needs a list '= bank sites"):
+        fill_notice("{banklink}", Phrasebook("xx", {}, []), random.Random(1))
+
+
+def test_a_code_said_twice_is_the_same() -> None:
+    text = fill_notice("{otp} {otp}", Phrasebook("xx", {}, []), random.Random(1))
+    assert len(set(text.split())) == 1
+
+
+def test_accents_can_be_left_out() -> None:
+    assert without_accents("Código: łatwo, đơn hàng, ığdır, ç") == "Codigo: latwo, don hang, igdir, c"
 
 
 def test_brackets_of_the_sender_stay() -> None:
