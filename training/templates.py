@@ -17,7 +17,7 @@ from sluice.training.data import DataError, Example
 
 FOLDER = Path(__file__).parent / "phrases"
 LABELS = {"h": "ham", "s": "spam", "p": "phishing"}
-SPACELESS = ("zh", "ja")
+SPACELESS = ("zh", "zh-hant", "ja")
 MONEY = {
     "en": ("£{n}.{c}", "${n}.{c}", "${n}", "£{n}", "€{n}", "{n} dollars", "AU${n}"),
     "fr": ("{n},{c} €", "{n} euros", "{n}€"),
@@ -37,6 +37,40 @@ MONEY = {
     "th": ("{n} บาท", "{n}฿", "{n}.-"),
     "si": ("රු. {n}", "Rs.{n}", "රුපියල් {n}"),
     "ta": ("ரூ.{n}", "Rs.{n}", "₹{n}"),
+    "pl": ("{n} zł", "{n},{c} zł", "{n}zł"),
+    "uk": ("{n} грн", "{n} ₴", "{n}грн"),
+    "cs": ("{n} Kč", "{n},- Kč", "{n},{c} Kč"),
+    "sk": ("{n} €", "{n},{c} €", "{n} eur"),
+    "ro": ("{n} lei", "{n},{c} RON", "{n} RON"),
+    "hu": ("{n} 000 Ft", "{n}00 Ft", "{n}.000 Ft"),
+    "el": ("{n} €", "{n},{c}€", "{n} ευρώ"),
+    "bg": ("{n} лв.", "{n},{c} €", "{n} евро"),
+    "sr": ("{n}00 din", "{n}.000 RSD", "{n} evra"),
+    "hr": ("{n} €", "{n},{c} €", "{n} eura"),
+    "sl": ("{n} €", "{n},{c} €", "{n} evrov"),
+    "sv": ("{n} kr", "{n} kronor", "{n} SEK"),
+    "da": ("{n} kr.", "{n},{c} kr.", "{n} kroner"),
+    "nb": ("{n} kr", "kr {n}", "{n} kroner"),
+    "fi": ("{n} €", "{n},{c} €", "{n} euroa"),
+    "vi": ("{n}.000đ", "{n}k", "{n} triệu"),
+    "ko": ("{n}만원", "{n},000원", "{n}원"),
+    "zh-hant": ("{n}元", "NT${n}", "HK${n}"),
+    "ms": ("RM{n}", "RM {n}.{c}", "{n} ringgit"),
+    "tl": ("₱{n}", "P{n}.{c}", "{n} pesos"),
+    "sw": ("Ksh {n}", "Sh {n}00", "TSh {n},000"),
+    "hi": ("₹{n}", "{n} रुपये", "रु {n}"),
+    "bn": ("৳{n}", "{n} টাকা", "Tk {n}"),
+    "ur": ("{n} روپے", "Rs {n}", "{n} روپیہ"),
+    "fa": ("{n} هزار تومان", "{n},000 تومان", "{n} میلیون تومان"),
+    "ne": ("रु {n}", "Rs {n}", "{n} रुपैयाँ"),
+    "pa": ("₹{n}", "{n} ਰੁਪਏ"),
+    "te": ("₹{n}", "రూ.{n}", "{n} రూపాయలు"),
+    "mr": ("₹{n}", "{n} रुपये", "रु. {n}"),
+    "gu": ("₹{n}", "{n} રૂપિયા", "રૂ. {n}"),
+    "kk": ("{n} 000 ₸", "{n} теңге", "{n}00 тг"),
+    "az": ("{n} AZN", "{n} manat", "{n}₼"),
+    "ka": ("{n} ₾", "{n} ლარი"),
+    "am": ("{n} ብር",),
 }
 PHONES = (
     "0{a}{b}",
@@ -166,6 +200,7 @@ def _slot(name: str, book: Phrasebook, rng: random.Random) -> str:
         "pct": lambda: str(rng.randrange(10, 95, 5)),
         "small": lambda: str(rng.randrange(2, 9)),
         "surname": lambda: rng.choice(SURNAMES),
+        "time": lambda: f"{rng.randrange(7, 23)}:{rng.choice(('00', '15', '30', '45', '10', '20'))}",
     }
     if name not in makers:
         raise DataError(f"phrases/{book.language}.txt: there is no slot {{{name}}}.")
