@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from sluice.training import notices
 from sluice.training.data import DataError
 from sluice.training.notices import fill_notice, make_notices, notice_books, without_accents
 from sluice.training.sites import on_domain, read_site
@@ -52,11 +53,16 @@ def test_twins_ask_for_something_and_notices_hold_no_invented_link() -> None:
             assert label == "phishing" or not re.search(r"\{(link|\w+fake)\}", template), template
 
 
-def test_every_notice_comes_before_one_comes_again() -> None:
-    book = max(notice_books(), key=lambda one: len(one.templates))
-    assert len({text for label, text in book.templates if label == "ham"}) >= 100
-    made = make_notices(12_000, seed=2)
-    assert min(Counter(one.language for one in made).values()) > 100
+def test_every_notice_comes_before_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ham, bad = [f"notice {n}" for n in range(6)], ["twin 1", "twin 2"]
+    book = Phrasebook("xx", {}, [*(("ham", text) for text in ham), *(("phishing", text) for text in bad)])
+    monkeypatch.setattr(notices, "notice_books", lambda: (book,))
+    made = make_notices(200, seed=2)
+    for label, texts in (("ham", ham), ("phishing", bad)):
+        got = [one.text.lower() for one in made if one.label == label]
+        rounds = [got[at : at + len(texts)] for at in range(0, len(got) - len(texts), len(texts))]
+        assert len(rounds) > 3
+        assert all(sorted(one) == texts for one in rounds)
 
 
 def test_a_brand_is_named_with_its_own_domain_or_a_look_alike() -> None:
