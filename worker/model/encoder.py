@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tokenizers import Tokenizer
 
@@ -15,11 +15,20 @@ SAFE_CHARS = 256
 class TextEncoder:
     """Wraps a fast tokenizer. Owned by one thread at a time."""
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, pad_id: int, unknown_id: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int,
+        pad_id: int,
+        unknown_id: int,
+        normalizer: Callable[[str], str] | None = None,
+    ) -> None:
+        """`normalizer`: done to a text before the tokenizer; `disguise.Normalizer` for models trained with it."""
         self.max_length = max_length
         self.pad_id = pad_id
         self.unknown_id = unknown_id
         self._cut_at = CHARS_PER_TOKEN * max_length + SAFE_CHARS
+        self._normalizer = normalizer
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length)
@@ -39,6 +48,8 @@ class TextEncoder:
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         cleaned = [clean(text) for text in texts]
+        if self._normalizer is not None:
+            cleaned = [self._normalizer(text) for text in cleaned]
         short = [text if len(text) <= self._cut_at else "" for text in cleaned]
         rows: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(short)]
         for row, text in enumerate(cleaned):

@@ -16,7 +16,8 @@ from sluice.worker.model import memory, varlen
 from sluice.worker.model.ahead import AheadClassifier
 from sluice.worker.model.base import ModelInfo
 from sluice.worker.model.blueprint import Blueprint, read
-from sluice.worker.model.card import model_info
+from sluice.worker.model.card import model_info, read_card
+from sluice.worker.model.disguise import Normalizer, read_normalizer
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.hub import source
 from sluice.worker.model.labels import read_labels
@@ -66,7 +67,8 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
         )
     labels = read_labels(config.id2label)
     folder = Path(name) if Path(name).is_dir() else None
-    encoder = text_encoder(tokenizer, settings.max_text_length, config)
+    normalizer = read_normalizer(read_card(folder) if folder is not None else {}, tokenizer)
+    encoder = text_encoder(tokenizer, settings.max_text_length, config, normalizer)
     info = model_info(spec, folder, config.to_dict())
     return classifier(model, encoder, labels, info, device, settings)
 
@@ -117,7 +119,9 @@ def pack(blueprint: Blueprint, precision: str | None, encoder: TextEncoder) -> t
     return models[chosen], chosen
 
 
-def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncoder:
+def text_encoder(
+    tokenizer: Any, max_text_length: int, config: Any, normalizer: Normalizer | None = None
+) -> TextEncoder:
     """The encoder over a library tokenizer, its limit cut to the positions the model has.
 
     Raises ModelUnavailable for a tokenizer without a fast backend.
@@ -130,7 +134,7 @@ def text_encoder(tokenizer: Any, max_text_length: int, config: Any) -> TextEncod
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else pad_id
     backend = tokenizer.backend_tokenizer
-    return TextEncoder(backend, min(max_text_length, positions), int(pad_id), int(unknown_id))
+    return TextEncoder(backend, min(max_text_length, positions), int(pad_id), int(unknown_id), normalizer)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,85 @@
+"""Letters set apart: "P a y P a l", "y.o.u.r", "в-а-ш", single words of a message or all of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from sluice.worker.model.disguise.signs import SPACELESS
+from sluice.worker.model.disguise.vocabulary import Vocabulary
+
+UNIT = "(?:[LGCRXHKJTaw](?:m|v[LGCRXHKJTa]?)*+|0)"
+"""One letter with its marks, or one digit; a letter after a virama belongs to the one before."""
+LETTER_OR_MARK = "LGCRXHKJTaw0mv"
+RUN = re.compile(f"(?<![{LETTER_OR_MARK}]){UNIT}(?:[ .$io]{{1,9}}{UNIT})++(?![mv])")
+EDGE = re.compile(f"[{LETTER_OR_MARK}]")
+PIECE = re.compile(f"({UNIT})([^{LETTER_OR_MARK}]*)")
+UNITS = re.compile(UNIT)
+FEWEST = 4
+"""Letters in a row; three are an abbreviation ("U.S.A.", "x x x")."""
+FEWEST_HANGUL = 6
+"""Korean has words of one syllable."""
+FEWEST_LISTED = 6
+"""Letters with commas between them are a list."""
+NO_SPACES = frozenset(SPACELESS.values())
+SHORTEST_CUT = 6
+"""Letters from which on a joined string may be several words."""
+
+
+def joined(text: str, signs: str, vocabulary: Vocabulary | None) -> str:
+    """The text with letters that were set apart joined to words.
+
+    Where the gaps are of two widths, the wider ones are the borders between words; where they are all alike, the
+    vocabulary chooses.
+    """
+    parts, at = [], 0
+    for run in RUN.finditer(signs):
+        start, end = run.span()
+        if end < len(signs) and EDGE.match(signs, end):
+            # The last unit is the beginning of a longer word.
+            end = start + max(found.start() for found in UNITS.finditer(run[0]))
+            while end > start and signs[end - 1] not in LETTER_OR_MARK:
+                end -= 1
+        parts += [text[at:start], _join(text[start:end], signs[start:end], vocabulary)]
+        at = end
+    return "".join(parts) + text[at:]
+
+
+def _join(text: str, signs: str, vocabulary: Vocabulary | None) -> str:
+    """One run of units and gaps, joined if it is a disguise."""
+    spans = [(found.span(1), found.span(2)) for found in PIECE.finditer(signs)]
+    units = [text[slice(*unit)] for unit, _ in spans]
+    gaps = [text[slice(*gap)] for _, gap in spans[:-1]]
+    if not gaps:
+        return text
+    gap, times = Counter(gaps).most_common(1)[0]
+    letters = [signs[unit[0]] for unit, _ in spans if signs[unit[0]] != "0"]
+    if not _is_disguise(units, letters, gap, times, len(gaps)):
+        return text
+    word = units[0]
+    for unit, between in zip(units[1:], gaps, strict=True):
+        word += _inside(between, gap) + unit
+    words = [word]
+    wide = not word.isalnum() and bool(re.search(r"\s", word))
+    if not wide and vocabulary is not None and not NO_SPACES & set(letters) and len(letters) >= SHORTEST_CUT:
+        words = vocabulary.words(words[0])
+    return " ".join(words)
+
+
+def _is_disguise(units: list[str], letters: list[str], gap: str, times: int, gaps: int) -> bool:
+    if 2 * times < gaps or "\n" in gap or len({unit.lower() for unit in units}) < 3:
+        return False
+    if "," in gap or ";" in gap:
+        return len(letters) >= FEWEST_LISTED
+    hangul = letters.count("J") * 2 > len(letters)
+    return len(letters) >= (FEWEST_HANGUL if hangul else FEWEST)
+
+
+def _inside(between: str, gap: str) -> str:
+    """What stands between two units once the usual gap is gone: nothing, a space for a border, or other signs."""
+    if between == gap:
+        return ""
+    if not between.strip():
+        return "\n" if "\n" in between else " "
+    wide = re.sub(f"(?:{re.escape(gap)}){{2,}}", "\0", between)
+    return wide.replace(gap, "").replace("\0", " ")

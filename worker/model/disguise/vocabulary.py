@@ -1,0 +1,86 @@
+"""What the tokenizer's own vocabulary says of a string of letters: where its words begin, and how likely it is.
+
+Method: the best cut under a unigram model (Kudo 2018, arXiv:1804.10959), where a word may begin at any piece that
+begins words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+START = "\u2581"
+"""Stands at the beginning of words in such vocabularies."""
+LONGEST_PIECE = 16
+LONGEST_TEXT = 1000
+"""Characters cut at a time; the cut of what is longer begins anew."""
+
+
+class Vocabulary:
+    """The pieces of a unigram model and their log probabilities, without regard to case."""
+
+    def __init__(self, pieces: Iterable[tuple[str, float]]) -> None:
+        self._starts: dict[str, float] = {}
+        self._inner: dict[str, float] = {}
+        least = 0.0
+        for piece, score in pieces:
+            least = min(least, score)
+            starts = piece.startswith(START)
+            letters = piece[starts:].lower()
+            if letters and len(letters) <= LONGEST_PIECE:
+                table = self._starts if starts else self._inner
+                table[letters] = max(score, table.get(letters, -math.inf))
+        self._unknown = least - 10
+        self.has_borders = bool(self._starts)
+
+    def words(self, letters: str) -> list[str]:
+        """The words of letters written without spaces; a vocabulary that knows nothing of borders leaves them one."""
+        if not self.has_borders:
+            return [letters]
+        found: list[str] = []
+        for start in range(0, len(letters), LONGEST_TEXT):
+            part = letters[start : start + LONGEST_TEXT]
+            _, borders = self._cut(part.lower() if len(part.lower()) == len(part) else part, inside=True)
+            edges = [0, *borders, len(part)]
+            found += [part[first:last] for first, last in pairwise(edges)]
+        return found
+
+    def score(self, word: str) -> float:
+        """The log probability of the best cut of one word."""
+        return self._cut(word[:LONGEST_TEXT].lower(), inside=False)[0]
+
+    def _cut(self, letters: str, inside: bool) -> tuple[float, list[int]]:
+        """The best cut's score and, with `inside`, where words begin in it, the first aside."""
+        starts, inner, size = self._starts, self._inner, len(letters)
+        best = [0.0] + [-math.inf] * size
+        came: list[tuple[int, bool]] = [(0, False)] * (size + 1)
+        for at in range(size):
+            so_far = best[at]
+            for end in range(at + 1, min(size, at + LONGEST_PIECE) + 1):
+                piece = letters[at:end]
+                begins = starts.get(piece, -math.inf) if self.has_borders and (inside or at == 0) else -math.inf
+                goes_on = inner.get(piece, -math.inf) if at or not self.has_borders else -math.inf
+                score = max(begins, goes_on)
+                if end == at + 1 and score == -math.inf:
+                    score = self._unknown
+                if so_far + score > best[end]:
+                    best[end] = so_far + score
+                    came[end] = at, begins > goes_on
+        borders, end = [], size
+        while end:
+            end, begins_word = came[end]
+            if begins_word and end:
+                borders.append(end)
+        return best[size], borders[::-1]
+
+
+def vocabulary_of(tokenizer: Any) -> Vocabulary | None:
+    """The vocabulary of a fast tokenizer; None for one whose model is not unigram."""
+    model = orjson.loads(tokenizer.to_str())["model"]
+    if model.get("type") != "Unigram":
+        return None
+    return Vocabulary((str(piece), float(score)) for piece, score in model["vocab"])
