@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from sluice.tasks.errors import ModelUnavailable
@@ -21,6 +21,7 @@ from sluice.worker.model.disguise import Normalizer, read_normalizer
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.hub import source
 from sluice.worker.model.labels import read_labels
+from sluice.worker.model.library import read_library
 from sluice.worker.model.packed import PackedClassifier, PackedModel, packed_logits
 from sluice.worker.model.precision import Logits, choose, required
 from sluice.worker.model.torch_classifier import TorchClassifier, choose_device
@@ -53,9 +54,9 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
     try:
         config = AutoConfig.from_pretrained(name, **options)
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            name, dtype="float32", output_loading_info=True, **options
-        )
+        model, report = read_library(name, config, **options)
+    except ModelUnavailable:
+        raise
     except Exception as error:
         raise ModelUnavailable(
             f"The model {spec!r} cannot be loaded ({_first_line(error)}): set SLUICE_MODEL to a complete model folder."
