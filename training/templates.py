@@ -17,6 +17,8 @@ from sluice.training.data import DataError, Example
 
 FOLDER = Path(__file__).parent / "phrases"
 LABELS = {"h": "ham", "s": "spam", "p": "phishing"}
+ENGLISH_SHARE = 0.15
+"""Of the messages made: English has the most templates, and would be lost among forty other languages."""
 SPACELESS = ("zh", "zh-hant", "ja")
 MONEY = {
     "en": ("£{n}.{c}", "${n}.{c}", "${n}", "£{n}", "€{n}", "{n} dollars", "AU${n}"),
@@ -162,10 +164,14 @@ def read_phrasebook(path: Path) -> Phrasebook:
 
 
 def make_examples(count: int, seed: int, languages: Sequence[str] | None = None) -> list[Example]:
-    """`count` messages over languages and templates; English, with most templates, comes up most."""
+    """`count` messages over languages and templates, `ENGLISH_SHARE` of them in English where others are asked for."""
     rng = random.Random(seed)
     books = [book for book in phrasebooks() if languages is None or book.language in languages]
     weights = [len(book.templates) ** 0.75 for book in books]
+    others = sum(weight for weight, book in zip(weights, books, strict=True) if book.language != "en")
+    if others:
+        english = others * ENGLISH_SHARE / (1 - ENGLISH_SHARE)
+        weights = [english if book.language == "en" else weight for weight, book in zip(weights, books, strict=True)]
     examples = []
     for book in rng.choices(books, weights, k=count):
         label, template = rng.choice(book.templates)

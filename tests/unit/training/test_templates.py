@@ -10,10 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sluice import training
 from sluice.training.augment import Mix, MixOptions, splice
-from sluice.training.data import DataError, Example
+from sluice.training.data import DataError, Example, read_examples
+from sluice.training.notices import make_notices
 from sluice.training.obfuscate import TRICKS, obfuscate, typos
-from sluice.training.templates import Phrasebook, fill, make_examples, phrasebooks, read_phrasebook
+from sluice.training.templates import (
+    ENGLISH_SHARE,
+    MONEY,
+    Phrasebook,
+    fill,
+    make_examples,
+    phrasebooks,
+    read_phrasebook,
+)
 
 LABELS = ("ham", "spam", "phishing")
 
@@ -28,10 +38,40 @@ def test_every_template_can_be_filled() -> None:
                 assert not re.search(r"[{}|]|\[[^\]]*\|", text), template
 
 
-def test_the_languages_each_have_every_label() -> None:
-    assert len(phrasebooks()) >= 16
+def test_every_language_has_enough_templates_of_every_label() -> None:
+    assert len(phrasebooks()) >= 42
     for book in phrasebooks():
-        assert {label for label, _ in book.templates} == set(LABELS), book.language
+        counts = Counter(label for label, _ in book.templates)
+        least = {"ham": 15, "spam": 10, "phishing": 11}
+        assert {label: counts[label] for label in LABELS if counts[label] < least[label]} == {}, book.language
+        assert {"bank", "post", "brand"} <= set(book.lists), book.language
+
+
+def test_every_language_has_its_own_money() -> None:
+    assert {book.language for book in phrasebooks()} <= set(MONEY)
+
+
+def test_every_language_comes_up_and_english_with_its_share() -> None:
+    counts = Counter(example.language for example in make_examples(8_000, seed=2))
+    assert set(counts) == {book.language for book in phrasebooks()}
+    assert counts["en"] / 8_000 == pytest.approx(ENGLISH_SHARE, abs=0.02)
+    assert {example.language for example in make_examples(50, seed=2, languages=["en"])} == {"en"}
+    assert "en" not in {example.language for example in make_examples(50, seed=2, languages=["pl", "ko"])}
+
+
+def test_no_template_is_written_twice() -> None:
+    counts = Counter((book.language, template) for book in phrasebooks() for _, template in book.templates)
+    assert [template for template, count in counts.items() if count > 1] == []
+
+
+def test_no_message_is_labelled_two_ways() -> None:
+    folder = Path(training.__file__).parent
+    written = [*read_examples(folder / "hard_cases.csv", LABELS), *read_examples(folder / "greetings.csv", LABELS)]
+    labels: dict[str, set[str]] = {}
+    for example in (*written, *make_examples(20_000, seed=4), *make_notices(5_000, seed=4)):
+        labels.setdefault(" ".join(example.text.lower().split()), set()).add(example.label)
+    assert [text for text, found in labels.items() if len(found) > 1] == []
+    assert [text for text, count in Counter(example.text for example in written).items() if count > 1] == []
 
 
 def test_the_same_seed_gives_the_same_messages() -> None:
