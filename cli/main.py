@@ -31,7 +31,7 @@ TARGETS = {
     "flower": Target("cli.flower:flower", "Run Flower alone."),
     "predict": Target("cli.predict:predict", "Classify texts from the shell."),
     "backfill": Target("cli.backfill.command:backfill", "Classify archives: tables and exports of phones."),
-    "train": Target("cli.train:train", "Train a classifier on a CSV."),
+    "train": Target("cli.train.command:train", "Train a classifier on a CSV."),
     "evaluate": Target("cli.evaluate:evaluate", "Score a classifier on a CSV."),
     "tune": Target("cli.tune:tune", "Measure the device; recommend batch sizes for a latency target."),
     "config": Target("cli.config:config", "Show every setting, its value, source and meaning."),

@@ -11,9 +11,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from sluice.training.amp import autocast, make_scaler
+from sluice.training.optimizer import Rates, make_optimizer, set_share
+from sluice.training.parts import Weights, put, trainable
+
 Ids = list[int]
 EpochSource = Callable[[int, np.random.Generator], tuple[list[Ids], np.ndarray]]
 """Epoch number and generator in; token ids of each message and targets, float32 (messages, labels), out."""
+EpochEnd = Callable[[int, float, Weights], bool]
+"""Epoch number, its mean loss and the averaged weights in; whether to go on, out."""
+Watch = Callable[["Run"], None]
+"""Looks at a run between two steps; may save it, and may raise to end it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,13 @@ class FitOptions:
     batch: int = 32
     """Messages a step."""
     learning_rate: float = 1e-3
-    """At the top of a linear warm-up followed by half a cosine down to 0."""
+    """Of the highest layer, at the top of a linear warm-up followed by half a cosine down to 0."""
+    layer_decay: float = 1.0
+    """The rate of each layer, as a share of that of the layer above it."""
+    head_rate: float | None = None
+    """Of the pooler and the classifier; None: as the highest layer."""
+    freeze: int | None = None
+    """0: the word embeddings learn nothing; N: all below the layer above the N lowest, too. None: all learns."""
     warm_up: float = 0.06
     """Share of all steps."""
     weight_decay: float = 0.01
@@ -37,6 +51,15 @@ class FitOptions:
     """Tokens a message."""
     clip: float = 1.0
     """Largest norm of a step's gradient."""
+    patience: int | None = None
+    """Epochs in a row that may be no better than the best before training ends; None: all are run."""
+    amp: str = "off"
+    """ "off", "bf16" or "fp16": the precision of the forward pass."""
+
+    @property
+    def rates(self) -> Rates:
+        """How fast each part learns."""
+        return Rates(self.learning_rate, self.layer_decay, self.head_rate, self.weight_decay)
 
 
 @dataclass
@@ -45,71 +68,91 @@ class Progress:
 
     epoch: int
     step: int
+    """Of the whole run, from 1."""
     steps: int
     loss: float
+    messages: int
+    """Of this step."""
+
+
+class Run:
+    """One training run: all that changes while it goes on."""
+
+    def __init__(self, model: Any, options: FitOptions, seed: int, pad_id: int, mask_id: int) -> None:
+        self.model = model
+        self.options = options
+        self.pad_id = pad_id
+        self.mask_id = mask_id
+        self.rng = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        self.device = next(model.parameters()).device
+        self.average = Average(model, options.average)
+        self.optimizer = make_optimizer(model, options.rates)
+        self.scaler = make_scaler(options.amp)
+        self.epoch = 0
+        self.done = 0
+        """Steps of this epoch."""
+        self.step = 0
+        """Steps of the run."""
+        self.loss = 0.0
+        """Summed over the steps of this epoch."""
+
+    def learn(self, batch: list[Ids], targets: np.ndarray, share: float) -> float:
+        """One step at `share` of the top rates; returns the loss."""
+        set_share(self.optimizer, share)
+        loss = self._loss(corrupt(batch, self.options, self.mask_id, self.rng), targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(trained(self.optimizer), self.options.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.average.update(self.model)
+        value = loss.item()
+        self.step, self.done, self.loss = self.step + 1, self.done + 1, self.loss + value
+        return value
+
+    def _loss(self, batch: list[Ids], targets: np.ndarray) -> torch.Tensor:
+        ids, mask = pad(batch, self.pad_id)
+        wanted = torch.from_numpy(targets).to(self.device)
+        smooth = self.options.label_smoothing
+        wanted = wanted * (1 - smooth) + smooth / wanted.shape[1]
+        with autocast(self.options.amp, self.device):
+            logits = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).logits
+        return -(wanted * torch.log_softmax(logits.float(), dim=-1)).sum(dim=-1).mean()
 
 
 def fit(
-    model: nn.Module,
+    run: Run,
     source: EpochSource,
-    options: FitOptions,
-    seed: int,
-    pad_id: int,
-    mask_id: int,
     report: Callable[[Progress], None] | None = None,
-    epoch_end: Callable[[int, dict[str, torch.Tensor]], None] | None = None,
-) -> dict[str, torch.Tensor]:
-    """Trains `model` in place and returns its averaged weights.
+    epoch_end: EpochEnd | None = None,
+) -> Weights:
+    """Trains `run.model` in place and returns the averaged weights of what learns.
 
-    `epoch_end` gets the averaged weights after each epoch. The same arguments give the same weights
-    on the same machine and number of threads.
+    `epoch_end` gets them after each epoch, and ends the run by returning False. The same arguments give the same
+    weights on the same machine and number of threads.
     """
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    device = next(model.parameters()).device
-    average = Average(model, options.average)
-    optimizer: torch.optim.Optimizer | None = None
-    step = steps = 0
+    options = run.options
     for epoch in range(options.epochs):
-        ids, targets = source(epoch, rng)
-        if optimizer is None:
-            steps = options.epochs * math.ceil(len(ids) / options.batch)
-            optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate, fused=True)
-        model.train()
-        for rows in batches([len(row) for row in ids], options.batch, rng):
-            for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate * schedule(step / max(1, steps), options.warm_up)
-            batch = corrupt([ids[row] for row in rows], options, mask_id, rng)
-            loss = _step(model, optimizer, batch, targets[rows], options, pad_id, device)
-            average.update(model)
-            step += 1
+        run.epoch, run.done, run.loss = epoch, 0, 0.0
+        ids, targets = source(epoch, run.rng)
+        cuts = list(batches([len(row) for row in ids], options.batch, run.rng))
+        steps = options.epochs * len(cuts)
+        run.model.train()
+        for rows in cuts:
+            share = schedule(run.step / max(1, steps), options.warm_up)
+            loss = run.learn([ids[row] for row in rows], targets[rows], share)
             if report is not None:
-                report(Progress(epoch, step, steps, loss))
-        if epoch_end is not None:
-            epoch_end(epoch, average.weights())
-    return average.weights()
+                report(Progress(epoch, run.step, steps, loss, len(rows)))
+        if epoch_end is not None and not epoch_end(epoch, run.loss / max(1, run.done), run.average.weights()):
+            break
+    return run.average.weights()
 
 
-def _step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch: list[Ids],
-    targets: np.ndarray,
-    options: FitOptions,
-    pad_id: int,
-    device: torch.device,
-) -> float:
-    ids, mask = pad(batch, pad_id)
-    wanted = torch.from_numpy(targets).to(device)
-    smooth = options.label_smoothing
-    wanted = wanted * (1 - smooth) + smooth / wanted.shape[1]
-    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-    loss = -(wanted * torch.log_softmax(logits.float(), dim=-1)).sum(dim=-1).mean()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), options.clip)
-    optimizer.step()
-    return loss.item()
+def trained(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """The parameters of all groups."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def pad(batch: Sequence[Ids], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -152,39 +195,48 @@ def corrupt(batch: list[Ids], options: FitOptions, mask_id: int, rng: np.random.
 
 
 class Average:
-    """Exponential moving average of a model's weights, corrected for its start."""
+    """Exponential moving average of the weights that learn, corrected for its start."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
+        self.steps = 0
         self._decay = decay
-        self._steps = 0
-        self._state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self._latest = trainable(model)
+        self.state: Weights = {name: value.clone() for name, value in self._latest.items()} if decay else self._latest
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Takes in the weights of one more step; early steps count more, so that the start is forgotten."""
-        self._steps += 1
-        decay = min(self._decay, self._steps / (self._steps + 10))
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self._state[name].lerp_(value, 1 - decay)
+        self.steps += 1
+        if not self._decay:
+            return
+        decay = min(self._decay, self.steps / (self.steps + 10))
+        for name, value in trainable(model).items():
+            self.state[name].lerp_(value, 1 - decay)
 
-    def weights(self) -> dict[str, torch.Tensor]:
+    def weights(self) -> Weights:
         """A copy of the averaged weights."""
-        return {name: value.clone() for name, value in self._state.items()}
+        return {name: value.clone() for name, value in self.state.items()}
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Biases, layer norms and other vectors are not decayed."""
-    matrices = [value for value in model.parameters() if value.ndim > 1]
-    vectors = [value for value in model.parameters() if value.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+class Swapped:
+    """Puts other weights into a model for as long as the context lasts."""
+
+    def __init__(self, model: nn.Module, weights: Weights) -> None:
+        self._model = model
+        self._weights = weights
+        self._own: Weights = {}
+
+    def __enter__(self) -> None:
+        self._own = {name: value.clone() for name, value in trainable(self._model).items()}
+        put(self._model, self._weights)
+
+    def __exit__(self, *_: object) -> None:
+        put(self._model, self._own)
+        self._own = {}
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, ids: Sequence[Ids], pad_id: int, batch: int = 64) -> np.ndarray:
+def predict(model: nn.Module, ids: Sequence[Ids], pad_id: int, batch: int = 64, amp: str = "off") -> np.ndarray:
     """Probabilities, float32 (messages, labels), in the order given; batches are length-sorted inside."""
     model.eval()
     device = next(model.parameters()).device
@@ -192,7 +244,8 @@ def predict(model: nn.Module, ids: Sequence[Ids], pad_id: int, batch: int = 64) 
     parts = []
     for start in range(0, len(order), batch):
         rows, mask = pad([ids[row] for row in order[start : start + batch]], pad_id)
-        logits = model(input_ids=rows.to(device), attention_mask=mask.to(device)).logits
+        with autocast(amp, device):
+            logits = model(input_ids=rows.to(device), attention_mask=mask.to(device)).logits
         parts.append(torch.softmax(logits.float(), dim=-1).cpu().numpy())
     result = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
     result[order] = np.concatenate(parts)

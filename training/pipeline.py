@@ -14,21 +14,28 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from sluice.training.amp import resolve
 from sluice.training.augment import Mix, MixOptions, disguised
+from sluice.training.base import BaseOptions, start_from
 from sluice.training.card import write_card, write_json
 from sluice.training.data import DataError, Example
-from sluice.training.fit import FitOptions, Progress, fit, predict
+from sluice.training.fit import FitOptions, Progress, Run, Swapped, fit, predict
+from sluice.training.head import architecture, set_head
 from sluice.training.notices import make_notices
+from sluice.training.parts import Weights, freeze, put
 from sluice.training.plots import save_confusion
+from sluice.training.record import FILE as RECORD_FILE, Record
 from sluice.training.scores import Scores, score
-from sluice.training.start import Shape, Start, start_from, start_mini
+from sluice.training.start import Shape, Start, start_mini
 from sluice.training.templates import LABELS as TEMPLATE_LABELS, make_examples
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
 
 VOCABULARY_TEMPLATES = 6000
-"""Template messages, at most and no more than data, that the vocabulary is learned from beside the data."""
+"""Template messages, at most and no more than data, that a new vocabulary is learned from beside the data."""
+VOCABULARY_EPOCHS = 3
+"""Epochs whose texts decide which pieces of a base model's vocabulary are kept."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class TrainOptions:
 
     base: str | None = None
     """A folder or hub id to fine-tune; None trains the small model from nothing."""
+    taken: BaseOptions = field(default_factory=BaseOptions)
+    """What is taken of the base, and the head of either."""
     seed: int = 1
     fit: FitOptions = field(default_factory=FitOptions)
     mix: MixOptions = field(default_factory=MixOptions)
@@ -50,6 +59,13 @@ class TrainOptions:
     version: str = "1"
     author: str = "unknown"
 
+    def decisive(self) -> dict[str, Any]:
+        """What the weights depend on, as plain values, without paths."""
+        choices = {name: value for name, value in asdict(self).items() if name not in ("name", "version", "author")}
+        if self.base is not None and Path(self.base).is_dir():
+            choices["base"] = Path(self.base).resolve().name
+        return choices
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -58,6 +74,8 @@ class TrainResult:
     folder: Path
     scores: Scores
     best_epoch: int
+    epochs: int
+    """That were run."""
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
@@ -82,30 +100,59 @@ def train(
     labels: Sequence[str],
     folder: Path,
     options: TrainOptions,
+    record: Record,
     say: Say = print,
     report: Report | None = None,
 ) -> TrainResult:
     """Trains, keeps the epoch that is best on `valid` and on disguised copies of it, and writes the model folder.
 
-    Raises ModelUnavailable when `options.base` cannot be had.
+    What `record` is made with, and the scores after each epoch, go into the folder.
+    Raises ModelUnavailable when `options.base` cannot be had, or cannot be what the options ask for.
     """
+    device = torch.device(options.device)
+    options = replace(options, fit=replace(options.fit, amp=resolve(options.fit.amp, device)))
     torch.manual_seed(options.seed)
-    teacher, opinions = None, None
-    if options.base is not None:
-        start = start_from(options.base, labels, options.fit.max_length)
-    else:
-        shape = Shape(options.width, options.layers, options.heads, options.vocab)
-        start = start_mini(_vocabulary_texts(data, labels, options), labels, shape, options.fit.max_length)
-    if (options.mix.spliced or options.mix.teacher_share) and _enough_to_teach(data, say):
-        say("Asking the linear teachers")
-        teacher, opinions = _teach(data, labels, options)
-    mix = Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options))
-    best = _fit_best(start, mix, valid, labels, options, say, report)
-    start.model.load_state_dict(best.weights)
+    start = _start(data, labels, options, say)
+    freeze(start.model, options.fit.freeze)
+    say(_what_learns(start.model, options))
+    mix = _mix(data, labels, options, say)
+    start.model.to(device)
+    best = _fit_best(start, mix, valid, labels, options, record, say, report)
+    start.model.cpu()
+    put(start.model, best.weights)
     _save(start, folder)
     scores = _measure(start, valid, labels)
     _describe(folder, data, scores, options, start)
-    return TrainResult(folder, scores, best.epoch)
+    write_json(folder / RECORD_FILE, record.facts())
+    return TrainResult(folder, scores, best.epoch, len(record.epochs))
+
+
+def _start(data: Sequence[Example], labels: Sequence[str], options: TrainOptions, say: Say) -> Start:
+    length = options.fit.max_length
+    if options.base is None:
+        say("Learning a vocabulary")
+        shape = Shape(options.width, options.layers, options.heads, options.vocab)
+        start = start_mini(_new_vocabulary_texts(data, labels, options), labels, shape, length)
+        set_head(start.model, options.taken.head or "first")
+        return start
+    say("Loading the base model" + (" and cutting its vocabulary" if options.taken.vocabulary else ""))
+    texts = _kept_vocabulary_texts(data, labels, options) if options.taken.vocabulary else []
+    return start_from(options.base, labels, options.taken, texts, length)
+
+
+def _what_learns(model: Any, options: TrainOptions) -> str:
+    count = sum(value.numel() for value in model.parameters())
+    learning = sum(value.numel() for value in model.parameters() if value.requires_grad)
+    precision = {"off": "32 bits", "bf16": "bf16 autocast", "fp16": "fp16 autocast"}[options.fit.amp]
+    return f"{_shape(model.config)}: {learning:,} of {count:,} parameters learn, on {options.device} in {precision}"
+
+
+def _mix(data: Sequence[Example], labels: Sequence[str], options: TrainOptions, say: Say) -> Mix:
+    teacher, opinions = None, None
+    if (options.mix.spliced or options.mix.teacher_share) and _enough_to_teach(data, say):
+        say("Asking the linear teachers")
+        teacher, opinions = _teach(data, labels, options)
+    return Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options))
 
 
 def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
@@ -113,10 +160,16 @@ def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
     return options.templates and set(TEMPLATE_LABELS.values()) <= set(labels)
 
 
-def _vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
+def _new_vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
     count = min(VOCABULARY_TEMPLATES, len(data))
     made = [*make_examples(count, seed=0), *make_notices(count, seed=0)] if uses_templates(labels, options) else []
     return [example.text for example in (*data, *made)]
+
+
+def _kept_vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
+    """What some epochs hold: the data, templates, notices, disguised and damaged copies."""
+    mix = Mix(data, labels, options.mix, templates=uses_templates(labels, options))
+    return [text for seed in range(VOCABULARY_EPOCHS) for text in mix.draw(seed)[0]]
 
 
 def _enough_to_teach(data: Sequence[Example], say: Say) -> bool:
@@ -146,7 +199,7 @@ class _Best:
     epoch: int = -1
     sum_of_f1: float = -1.0
     """Macro-F1 on the validation data plus macro-F1 on disguised copies of it."""
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    weights: Weights = field(default_factory=dict)
 
 
 def _fit_best(
@@ -155,34 +208,46 @@ def _fit_best(
     valid: Sequence[Example],
     labels: Sequence[str],
     options: TrainOptions,
+    record: Record,
     say: Say,
     report: Report | None,
 ) -> _Best:
     best = _Best()
-    model = start.model.to(options.device)
-    judge = start.copy().to(options.device)
     disguise = disguised(valid, seed=5)
 
     def source(epoch: int, rng: np.random.Generator) -> tuple[list[list[int]], np.ndarray]:
         texts, targets = mix.draw(int(rng.integers(2**31)))
         return start.encode(texts), targets
 
-    def epoch_end(epoch: int, weights: dict[str, torch.Tensor]) -> None:
-        judge.load_state_dict(weights)
-        plain, hidden = (_measure(replace(start, model=judge), one, labels).macro_f1 for one in (valid, disguise))
-        say(f"Epoch {epoch + 1} of {options.fit.epochs}: macro-F1 {plain:.4f}, on disguised copies {hidden:.4f}")
+    def epoch_end(epoch: int, loss: float, weights: Weights) -> bool:
+        with Swapped(start.model, weights):
+            plain, hidden = (_measure(start, one, labels, options.fit.amp).macro_f1 for one in (valid, disguise))
+        say(
+            f"Epoch {epoch + 1} of {options.fit.epochs}: loss {loss:.4f}, macro-F1 {plain:.4f}, "
+            f"on disguised copies {hidden:.4f}"
+        )
+        scores = {"loss": round(loss, 5), "macro_f1": round(plain, 5), "disguised_macro_f1": round(hidden, 5)}
+        record.epochs.append({"epoch": epoch + 1, **scores})
         if plain + hidden > best.sum_of_f1:
             best.epoch, best.sum_of_f1 = epoch, plain + hidden
             best.weights = {name: value.cpu() for name, value in weights.items()}
+        return _goes_on(epoch, best.epoch, options.fit, say)
 
-    fit(model, source, options.fit, options.seed, start.pad_id, start.mask_id, report, epoch_end)
-    start.model.cpu()
+    run = Run(start.model, options.fit, options.seed, start.pad_id, start.mask_id)
+    fit(run, source, report, epoch_end)
     return best
 
 
-def _measure(start: Start, examples: Sequence[Example], labels: Sequence[str]) -> Scores:
+def _goes_on(epoch: int, best: int, options: FitOptions, say: Say) -> bool:
+    if options.patience is None or epoch - best < options.patience:
+        return True
+    say(f"Stopped early: no better for {epoch - best} epochs")
+    return False
+
+
+def _measure(start: Start, examples: Sequence[Example], labels: Sequence[str], amp: str = "off") -> Scores:
     ids = start.encode([example.text for example in examples])
-    return score(examples, predict(start.model, ids, start.pad_id), labels)
+    return score(examples, predict(start.model, ids, start.pad_id, amp=amp), labels)
 
 
 def _save(start: Start, folder: Path) -> None:
@@ -192,7 +257,7 @@ def _save(start: Start, folder: Path) -> None:
     start.model.load_state_dict({name: value.float() for name, value in halves.items()})
     save_file(halves, str(folder / "model.safetensors"), metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    start.model.config.architectures = [type(start.model).__name__]
+    start.model.config.architectures = [architecture(start.model)]
     start.model.config.save_pretrained(str(folder))
     start.save_tokenizer(folder)
 
@@ -201,17 +266,14 @@ def _describe(folder: Path, data: Sequence[Example], scores: Scores, options: Tr
     facts = {
         "name": options.name,
         "version": options.version,
-        "architecture": f"{type(start.model).__name__}, {_shape(start.model.config)}",
+        "architecture": f"{architecture(start.model)}, {_shape(start.model.config)}",
         "author": options.author,
         "last_training": dt.datetime.now(dt.UTC).date().isoformat(),
         "parameters": sum(value.numel() for value in start.model.parameters()),
         "messages": len(data),
         "metrics": {"macro_f1": round(scores.macro_f1, 4), "accuracy": round(scores.accuracy, 4)},
     }
-    choices = {name: value for name, value in asdict(options).items() if name not in ("name", "version", "author")}
-    if options.base is not None and Path(options.base).is_dir():
-        choices["base"] = Path(options.base).resolve().name
-    write_json(folder / "sluice.json", {**facts, "options": choices})
+    write_json(folder / "sluice.json", facts)
     write_json(folder / "metrics.json", scores.as_dict())
     save_confusion(scores, folder / "confusion.png", f"{options.name} {options.version}")
     write_card(folder, facts, data, scores)

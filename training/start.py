@@ -1,17 +1,16 @@
-"""Where training starts: a small model with a fresh vocabulary, or a pre-trained one."""
+"""Where training starts: a small model with a fresh vocabulary."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from tokenizers import Tokenizer
-
-from sluice.training.tokenizer import MASK, PAD, SPECIAL, save_tokenizer, train_tokenizer
+from sluice.training.tokenizer import CLS, MASK, PAD, SEP, SPECIAL, UNKNOWN, save_tokenizer, train_tokenizer
+from sluice.worker.model.encoder import TextEncoder
+from sluice.worker.model.huggingface import text_encoder
 
 
 @dataclass(frozen=True)
@@ -30,24 +29,23 @@ class Start:
     """A model to train and its tokenizer."""
 
     model: Any
-    tokenizer: Tokenizer
-    pad_id: int
+    encoder: TextEncoder
     mask_id: int
     save_tokenizer: Callable[[Path], Any]
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, special tokens included, cut to the length the tokenizer was set to."""
-        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
+    @property
+    def pad_id(self) -> int:
+        """The id of padding."""
+        return self.encoder.pad_id
 
-    def copy(self) -> torch.nn.Module:
-        """Another model of the same shape and weights."""
-        duplicate: torch.nn.Module = copy.deepcopy(self.model)
-        return duplicate
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text as the service has them: special tokens included, cut to the encoder's length."""
+        return self.encoder.encode(texts)
 
 
 def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_length: int) -> Start:
     """A BERT of the given shape with random weights, and a vocabulary learned from the texts."""
-    from transformers import BertConfig, BertForSequenceClassification
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     tokenizer = train_tokenizer(texts, shape.vocab)
     pad_id, mask_id = SPECIAL.index(PAD), SPECIAL.index(MASK)
@@ -61,55 +59,29 @@ def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_le
         type_vocab_size=1,
         attention_probs_dropout_prob=0.0,
         pad_token_id=pad_id,
-        **_label_maps(labels),
+        **label_maps(labels),
     )
-    tokenizer.enable_truncation(max_length)
-    clean = Tokenizer.from_str(tokenizer.to_str())
-    clean.no_truncation()
+    library = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, unk_token=UNKNOWN, cls_token=CLS, sep_token=SEP, mask_token=MASK
+    )
     return Start(
         BertForSequenceClassification(config),
-        tokenizer,
-        pad_id,
+        own_encoder(library, max_length, config),
         mask_id,
-        lambda folder: save_tokenizer(clean, folder, config.max_position_embeddings),
+        lambda folder: save_tokenizer(tokenizer, folder, config.max_position_embeddings),
     )
 
 
-def start_from(base: str, labels: Sequence[str], max_length: int) -> Start:
-    """A pre-trained encoder from a folder, the cache or the hub, with a new classification head.
+def own_encoder(library: Any, max_length: int, config: Any) -> TextEncoder:
+    """The service's encoder over a copy of the tokenizer, which it changes.
 
-    Raises ModelUnavailable when it cannot be had or has no fast tokenizer.
+    Raises ModelUnavailable for a tokenizer without a fast backend.
     """
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
-
-    from sluice.tasks.errors import ModelUnavailable
-    from sluice.worker.model.hub import source
-
-    name, options = source(base, "--base")
-    disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            name, dtype="float32", ignore_mismatched_sizes=True, **_label_maps(labels), **options
-        )
-    except Exception as error:
-        raise ModelUnavailable(
-            f"The base model {base!r} cannot be loaded ({type(error).__name__}): "
-            "give --base a folder with config.json, weights and tokenizer."
-        ) from error
-    if not tokenizer.is_fast:
-        raise ModelUnavailable(f"The base model {base!r} has no fast tokenizer: give --base another.")
-    positions = int(getattr(model.config, "max_position_embeddings", None) or max_length)
-    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    backend.no_padding()
-    backend.enable_truncation(min(max_length, positions))
-    pad_id = tokenizer.pad_token_id or 0
-    mask_id = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else pad_id
-    return Start(model, backend, pad_id, mask_id, lambda folder: tokenizer.save_pretrained(str(folder)))
+    return text_encoder(deepcopy(library), max_length, config)
 
 
-def _label_maps(labels: Sequence[str]) -> dict[str, Any]:
+def label_maps(labels: Sequence[str]) -> dict[str, Any]:
+    """What a config says of the labels."""
     return {
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),

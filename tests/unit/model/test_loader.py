@@ -25,7 +25,7 @@ def test_a_spec_a_folder_and_a_checkpoint(model_folder: Path, checkpoint: Path) 
 
 def test_choosing_a_model_imports_no_library() -> None:
     code = (
-        "import sys, worker.model.base, worker.model.loader, worker.model.simulated, cli.train, cli.evaluate;"
+        "import sys, worker.model.base, worker.model.loader, worker.model.simulated, cli.train.command, cli.evaluate;"
         "heavy = ('torch', 'transformers', 'tokenizers', 'sklearn', 'matplotlib');"
         "print([name for name in heavy if name in sys.modules])"
     )

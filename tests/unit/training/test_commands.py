@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 from sluice.cli.evaluate import evaluate
-from sluice.cli.train import train
+from sluice.cli.train.command import train
 from sluice.training.data import Example
 from tests.unit.model.conftest import save_model
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 
-from sluice.cli.train import train
+from sluice.cli.train.command import train
 from sluice.config.settings import SHIPPED_MODEL
 from sluice.training.names import checked, model_name
 

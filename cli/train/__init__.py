@@ -1,0 +1,1 @@
+"""`sluice train`: options, progress, summary."""
