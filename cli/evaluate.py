@@ -1,37 +1,13 @@
-"""`sluice evaluate`: how good a classifier is on a CSV of labelled messages."""
+"""`sluice evaluate`: how good a classifier is on labelled messages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
-    from sluice.training.data import Example
-    from sluice.worker.model.base import Classifier
-
-
-DISGUISE_SEED = 5
-"""So that the same file always gives the same copies."""
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """The loader's settings, from the command line."""
-
-    model: str
-    max_text_length: int
-    use_fp16: bool
-    device: str
-    mbert_model_path: str | None = None
-    precision: str = "auto"
-    packed: bool = True
+BELOW_GATE = 1
 
 
 @click.command(
@@ -40,18 +16,41 @@ Examples:
 
 \b
   sluice evaluate models/sms-mini labelled.csv
-  sluice evaluate mbert_ots_model_2.5.pth labelled.csv -o scores
+  sluice evaluate my-model notices.csv private=chats.csv -o scores
+  sluice evaluate my-model pool.csv --against models/sms-mini
+  sluice evaluate my-model pool.csv --gate gates.toml
+  sluice evaluate my-model unseen.csv --calibrate
 """
 )
 @click.argument("model")
-@click.argument("data", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("pools", nargs=-1, required=True, metavar="[NAME=]FILE...")
 @click.option(
     "-o",
     "--output",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for metrics.json and confusion.png.",
+    help="Folder for metrics.json, the table as Markdown and CSV, and pictures.",
 )
+@click.option("--against", metavar="MODEL", help="Compare with another model on the same messages.")
+@click.option(
+    "--disagreements",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV for the messages that the two models label differently, with their texts.",
+)
+@click.option(
+    "--gate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML with floors and ceilings; below one of them the command ends with status 1.",
+)
+@click.option(
+    "--calibrate", is_flag=True, help="Fit temperature and thresholds on the messages; write them into MODEL's folder."
+)
+@click.option(
+    "--max-ham-blocked",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="With --calibrate: the share of ham that may be blocked.  [default: 0.005]",
+)
+@click.option("--force", is_flag=True, help="With --calibrate: also one of Sluice's own models.")
 @click.option(
     "--disguised", is_flag=True, help="Score copies in which all but ham is obfuscated (look-alikes, zero width, …)."
 )
@@ -63,77 +62,45 @@ Examples:
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Messages a forward.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-def evaluate(
-    model: str,
-    data: Path,
-    folder: Path | None,
-    disguised: bool,
-    text_column: str,
-    label_column: str,
-    max_length: int,
-    batch: int,
-    threads: int | None,
-    device: str,
-) -> None:
-    """Score MODEL (a folder, a hub id or a .pth file) on the CSV file DATA, the way the service runs it."""
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
+    default="auto",
+    show_default=True,
+    help="As SLUICE_PRECISION.",
+)
+def evaluate(model: str, pools: tuple[str, ...], **given: Any) -> None:
+    """Score MODEL (a folder, a hub id or a .pth file) on labelled CSV files, the way the service runs it.
+
+    Each file is a pool with figures of its own; it is called by its file's name unless NAME= says another.
+    """
     from sluice.cli.extras import require
 
     require("train")
+    from sluice.cli.evaluation import Evaluation
     from sluice.cli.output import screen
-    from sluice.training.data import Columns, DataError, read_examples
-    from sluice.training.scores import score
-    from sluice.training.tables import print_scores
+    from sluice.training.data import DataError
 
+    _check(given)
     try:
-        read_examples(data, None, Columns(text_column, label_column))
-        classifier = _load(ModelChoice(model, max_length, True, device), threads)
-        examples = read_examples(data, classifier.labels, Columns(text_column, label_column))
+        evaluation = Evaluation(model, pools, given, screen())
     except DataError as error:
         raise click.ClickException(str(error)) from None
-    if disguised:
-        from sluice.training.augment import disguised as disguise
-
-        examples = disguise(examples, DISGUISE_SEED)
-    probabilities, seconds = _classify(classifier, examples, batch)
-    scores = score(examples, probabilities, classifier.labels)
-    console = screen()
-    speed = len(examples) / seconds
-    console.print(f"{classifier.info.name} {classifier.info.version} on {classifier.device}, {speed:,.0f} messages/s")
-    print_scores(console, scores)
-    if folder is not None:
-        from sluice.training.card import write_json
-        from sluice.training.plots import save_confusion
-
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "metrics.json", scores.as_dict())
-        save_confusion(scores, folder / "confusion.png", f"{classifier.info.name} {classifier.info.version}")
-        console.print(f"Written to {folder}/metrics.json and {folder}/confusion.png", soft_wrap=True)
+    evaluation.run()
+    if not evaluation.passes():
+        click.get_current_context().exit(BELOW_GATE)
 
 
-def _load(choice: ModelChoice, threads: int | None) -> Classifier:
-    import torch
-
-    from sluice.worker.model.loader import load
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return load(choice)
-
-
-def _classify(classifier: Classifier, examples: Sequence[Example], batch: int) -> tuple[np.ndarray, float]:
-    """Probabilities, (examples, labels), in order, and the seconds that encoding and forwards took."""
-    import time
-
-    import numpy as np
-    from rich.progress import track
-
-    from sluice.cli.output import screen
-
-    began = time.perf_counter()
-    ids = classifier.encode([example.text for example in examples])
-    order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-    result = np.zeros((len(ids), len(classifier.labels)), dtype=np.float32)
-    for start in track(range(0, len(order), batch), "Classifying", console=screen(stderr=True), transient=True):
-        rows = order[start : start + batch]
-        result[rows] = classifier.forward([ids[row] for row in rows])
-    return result, time.perf_counter() - began
+def _check(given: dict[str, Any]) -> None:
+    """Options that need others."""
+    for option, needed in (
+        ("disagreements", "against"),
+        ("max_ham_blocked", "calibrate"),
+        ("force", "calibrate"),
+    ):
+        if given[option] and not given[needed]:
+            raise click.UsageError(f"--{option.replace('_', '-')} needs --{needed}")
+    if given["calibrate"] and given["gate"]:
+        raise click.UsageError(
+            "--gate and --calibrate do not go together: a gate wants messages that nothing is fitted to"
+        )

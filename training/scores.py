@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
+from sluice.training.answers import answers
 from sluice.training.data import Example
+from sluice.training.measures import Tally
 
 
 @dataclass(frozen=True)
@@ -56,43 +59,39 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; numbers rounded to four digits."""
-        facts: dict[str, Any] = _rounded(asdict(self))
+        facts: dict[str, Any] = rounded(asdict(self))
         return facts
 
 
 def score(examples: Sequence[Example], probabilities: np.ndarray, labels: Sequence[str]) -> Scores:
     """Compares `probabilities`, (examples, labels), with the labels of the examples."""
-    truth = np.array([labels.index(example.label) for example in examples])
-    guess = probabilities.argmax(axis=1)
-    confusion = np.zeros((len(labels), len(labels)), dtype=int)
-    np.add.at(confusion, (truth, guess), 1)
-    classes = tuple(_class_score(confusion, number, label) for number, label in enumerate(labels))
+    given = answers(examples, probabilities, labels)
+    tally = Tally(given)
+    figures = tally.figures(tally.columns.sum(axis=0, keepdims=True))
+    confusion = confusion_matrix(given.truth, given.guess, labels=range(len(labels)))
     return Scores(
         messages=len(examples),
-        accuracy=float((truth == guess).mean()),
-        macro_f1=macro_f1(truth, guess),
-        classes=classes,
-        languages=_groups([example.language for example in examples], truth, guess),
-        sources=_groups([example.source for example in examples], truth, guess),
+        accuracy=float(figures["accuracy"][0]),
+        macro_f1=float(figures["macro_f1"][0]),
+        classes=_classes(given.truth, given.guess, labels),
+        languages=_groups(given.languages, given.truth, given.guess),
+        sources=_groups([example.source for example in examples], given.truth, given.guess),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
-        calibration_error=_calibration_error(probabilities.max(axis=1), truth == guess),
+        calibration_error=float(figures["ece"][0]),
     )
 
 
 def macro_f1(truth: np.ndarray, guess: np.ndarray) -> float:
     """Mean F1 over the labels that occur in `truth`; both are label numbers."""
-    values = []
-    for label in np.unique(truth):
-        right = int(((truth == label) & (guess == label)).sum())
-        values.append(2 * right / (int((truth == label).sum()) + int((guess == label).sum())))
-    return float(np.mean(values))
+    return float(f1_score(truth, guess, labels=np.unique(truth), average="macro"))
 
 
-def _class_score(confusion: np.ndarray, number: int, label: str) -> ClassScore:
-    right = int(confusion[number, number])
-    said, there = int(confusion[:, number].sum()), int(confusion[number].sum())
-    f1 = 2 * right / (said + there) if said + there else 0.0
-    return ClassScore(label, right / said if said else 0.0, right / there if there else 0.0, f1, there)
+def _classes(truth: np.ndarray, guess: np.ndarray, labels: Sequence[str]) -> tuple[ClassScore, ...]:
+    columns = precision_recall_fscore_support(truth, guess, labels=range(len(labels)), zero_division=0)
+    return tuple(
+        ClassScore(label, float(precision), float(recall), float(f1), int(support))
+        for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
+    )
 
 
 def _groups(names: Sequence[str], truth: np.ndarray, guess: np.ndarray) -> tuple[GroupScore, ...]:
@@ -101,25 +100,17 @@ def _groups(names: Sequence[str], truth: np.ndarray, guess: np.ndarray) -> tuple
     groups = []
     for name in sorted(set(names) - {""}):
         rows = array == name
-        accuracy = float((truth[rows] == guess[rows]).mean())
+        accuracy = float(accuracy_score(truth[rows], guess[rows]))
         groups.append(GroupScore(name, int(rows.sum()), accuracy, macro_f1(truth[rows], guess[rows])))
     return tuple(sorted(groups, key=lambda group: -group.messages))
 
 
-def _calibration_error(stated: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error: Guo et al. (2017), arXiv:1706.04599."""
-    slots = np.minimum((stated * bins).astype(int), bins - 1)
-    gaps = [
-        (slots == slot).mean() * abs(stated[slots == slot].mean() - right[slots == slot].mean()) for slot in set(slots)
-    ]
-    return float(sum(gaps))
-
-
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """The same for JSON: every number in it with four digits."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value

@@ -71,8 +71,8 @@ def test_evaluate_scores_the_folder(trained: Path, data_file: Path, tmp_path: Pa
     assert result.exit_code == 0, result.output
     assert "tiny 7" in result.output
     assert "fr" in result.output
-    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["messages"] == 160
-    assert (tmp_path / "scores" / "confusion.png").is_file()
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["pools"]["data"]["messages"] == 160
+    assert (tmp_path / "scores" / "confusion-data.png").is_file()
     hidden = CliRunner().invoke(evaluate, [str(trained), str(data_file), "--disguised"])
     assert hidden.exit_code == 0, hidden.output
     assert hidden.output != result.output

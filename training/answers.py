@@ -1,0 +1,131 @@
+"""What a classifier said of labelled messages: the one thing that every figure is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from sluice.training.data import Example
+
+GOOD = "ham"
+BAD = ("spam", "phishing")
+"""Labels that a gateway acts on, where a model has them."""
+PHISHING = "phishing"
+
+
+PLACES = 4
+"""Decimals at which verdicts compare probabilities with thresholds."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """From which probability on a label is flagged and blocked, 0 to 1; None: it never is."""
+
+    flag: float | None = None
+    block: float | None = None
+
+    def as_json(self) -> dict[str, float]:
+        """As sluice.json holds it."""
+        return {name: value for name, value in (("flag", self.flag), ("block", self.block)) if value is not None}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`probabilities`, (messages, labels), beside the right labels, as numbers into `labels`."""
+
+    labels: tuple[str, ...]
+    truth: np.ndarray
+    probabilities: np.ndarray
+    languages: tuple[str, ...]
+    bars: dict[str, Bars] = field(default_factory=dict)
+    """By label; empty where the model's folder has no thresholds."""
+
+    @cached_property
+    def guess(self) -> np.ndarray:
+        """The most likely label of each message."""
+        guess: np.ndarray = self.probabilities.argmax(axis=1)
+        return guess
+
+    @cached_property
+    def stated(self) -> np.ndarray:
+        """The probability of that label."""
+        return self.probabilities.max(axis=1).astype(float)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Whether it is the right one."""
+        return self.truth == self.guess
+
+    @cached_property
+    def good(self) -> np.ndarray:
+        """Whether each message is ham."""
+        return np.isin(self.truth, self._numbers((GOOD,)))
+
+    @cached_property
+    def bad(self) -> np.ndarray:
+        """Whether each message is one to act on."""
+        return np.isin(self.truth, self._numbers(BAD))
+
+    @cached_property
+    def called_bad(self) -> np.ndarray:
+        """Whether the model's label is one to act on."""
+        return np.isin(self.guess, self._numbers(BAD))
+
+    @cached_property
+    def badness(self) -> np.ndarray:
+        """The probability of the labels to act on, together."""
+        return self.probabilities[:, self._numbers(BAD)].sum(axis=1).astype(float)
+
+    def reaches(self, verdict: Literal["flag", "block"]) -> np.ndarray:
+        """Whether each message gets this verdict or a more severe one."""
+        reached = np.zeros(len(self.truth), dtype=bool)
+        for label, bars in self.bars.items():
+            shown = np.round(self.probabilities[:, self.labels.index(label)].astype(float), PLACES)
+            for bar in (bars.block, bars.flag if verdict == "flag" else None):
+                reached |= shown >= bar if bar is not None else False
+        return reached
+
+    def of(self, label: str) -> np.ndarray:
+        """Whether `label` is the right one, for each message."""
+        return np.isin(self.truth, self._numbers((label,)))
+
+    def rows(self, chosen: np.ndarray) -> Answers:
+        """The answers of some messages: `chosen` holds one truth value a message."""
+        languages = tuple(name for name, taken in zip(self.languages, chosen, strict=True) if taken)
+        return Answers(self.labels, self.truth[chosen], self.probabilities[chosen], languages, self.bars)
+
+    def by_language(self) -> dict[str, Answers]:
+        """The parts that name a language, the largest first."""
+        names = np.array(self.languages, dtype=object)
+        parts = {name: self.rows(names == name) for name in sorted(set(self.languages) - {""})}
+        return dict(sorted(parts.items(), key=lambda part: -len(part[1].truth)))
+
+    def _numbers(self, labels: Sequence[str]) -> list[int]:
+        return [self.labels.index(label) for label in labels if label in self.labels]
+
+
+def answers(
+    examples: Sequence[Example],
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    bars: dict[str, Bars] | None = None,
+) -> Answers:
+    """Puts `probabilities`, (examples, labels), beside what the examples say."""
+    truth = np.array([labels.index(example.label) for example in examples])
+    languages = tuple(example.language for example in examples)
+    return Answers(tuple(labels), truth, np.asarray(probabilities), languages, bars or {})
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """The answers of several pools of one model as one."""
+    return Answers(
+        parts[0].labels,
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        tuple(name for part in parts for name in part.languages),
+        parts[0].bars,
+    )
