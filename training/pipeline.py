@@ -34,6 +34,8 @@ Say = Callable[[str], None]
 
 VOCABULARY_TEMPLATES = 6000
 """Template messages, at most and no more than data, that a new vocabulary is learned from beside the data."""
+HEAD_SEED = 0
+"""A new head on a base starts alike whatever the seed, so that the weights of several seeds can be averaged."""
 VOCABULARY_EPOCHS = 3
 """Epochs whose texts decide which pieces of a base model's vocabulary are kept."""
 
@@ -111,7 +113,7 @@ def train(
     """
     device = torch.device(options.device)
     options = replace(options, fit=replace(options.fit, amp=resolve(options.fit.amp, device)))
-    torch.manual_seed(options.seed)
+    torch.manual_seed(HEAD_SEED if options.base is not None else options.seed)
     start = _start(data, labels, options, say)
     freeze(start.model, options.fit.freeze)
     say(_what_learns(start.model, options))

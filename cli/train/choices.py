@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from sluice.cli.train.values import LayerCount
 
 if TYPE_CHECKING:
+    from sluice.training.augment import MixOptions
     from sluice.training.fit import FitOptions
     from sluice.training.pipeline import TrainOptions
 
@@ -48,7 +50,6 @@ def train_options(given: Mapping[str, Any]) -> TrainOptions:
 
     Raises ModelUnavailable for a device that is not there.
     """
-    from sluice.training.augment import MixOptions
     from sluice.training.base import BaseOptions
     from sluice.training.pipeline import TrainOptions
     from sluice.worker.model.torch_classifier import choose_device
@@ -60,7 +61,7 @@ def train_options(given: Mapping[str, Any]) -> TrainOptions:
         taken=BaseOptions(given["keep_layers"], given["vocabulary"] if base else None, given["head"]),
         seed=given["seed"],
         fit=_fit_options(given, teacher),
-        mix=MixOptions() if teacher else MixOptions(spliced=0.0, teacher_share=0.0),
+        mix=_mix_options(base is not None, teacher),
         width=given["width"],
         layers=given["layers"],
         heads=given["width"] // 32,
@@ -71,6 +72,15 @@ def train_options(given: Mapping[str, Any]) -> TrainOptions:
         version=given["model_version"],
         author=given["author"],
     )
+
+
+def _mix_options(base: bool, teacher: bool) -> MixOptions:
+    from sluice.training.augment import MixOptions
+
+    chosen = MixOptions() if teacher else MixOptions(spliced=0.0, teacher_share=0.0)
+    if base:  # it knows languages already: fewer copies with tricks, more of the notices it has never seen
+        return replace(chosen, templates=0.3, notices=0.35, obfuscated=0.08, damaged=0.04, spliced=0.0)
+    return chosen
 
 
 def _fit_options(given: Mapping[str, Any], teacher: bool) -> FitOptions:
@@ -85,6 +95,7 @@ def _fit_options(given: Mapping[str, Any], teacher: bool) -> FitOptions:
     return FitOptions(
         **chosen,
         weight_decay=0.01 if base else 0.05,
+        label_smoothing=0.05 if base else 0.0,
         token_dropout=0.05 if teacher or not base else 0.0,
         max_length=given["max_length"],
         average=FitOptions.average if teacher or not base else 0.0,
