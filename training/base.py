@@ -12,6 +12,7 @@ from sluice.training.head import pooling, set_head
 from sluice.training.parts import keep_layers
 from sluice.training.start import Start, label_maps, own_encoder
 from sluice.training.vocabulary import count_pieces, cut_embeddings, cut_positions, cut_vocabulary
+from sluice.worker.model.disguise import make_normalizer
 from sluice.worker.model.hub import source
 from sluice.worker.model.huggingface import text_encoder
 
@@ -110,7 +111,7 @@ def _wrap(backend: Any, names: dict[str, str]) -> Any:
 
 def _cut(tokenizer: Any, model: Any, size: int, texts: Sequence[str], max_length: int) -> Any:
     """The tokenizer with the vocabulary that `texts` need most; the model's embeddings are cut alike."""
-    used = count_pieces(text_encoder(tokenizer, max_length, model.config).encode(texts))
+    used = count_pieces(text_encoder(tokenizer, max_length, model.config, make_normalizer(tokenizer)).encode(texts))
     names = _special_names(tokenizer)
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()

@@ -28,6 +28,7 @@ from sluice.training.record import FILE as RECORD_FILE, Record
 from sluice.training.scores import Scores, score
 from sluice.training.start import Shape, Start, start_mini
 from sluice.training.templates import LABELS as TEMPLATE_LABELS, make_examples
+from sluice.worker.model.disguise import KEY, NORMALIZATION
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
@@ -273,6 +274,7 @@ def _describe(folder: Path, data: Sequence[Example], scores: Scores, options: Tr
         "last_training": dt.datetime.now(dt.UTC).date().isoformat(),
         "parameters": sum(value.numel() for value in start.model.parameters()),
         "messages": len(data),
+        KEY: NORMALIZATION,
         "metrics": {"macro_f1": round(scores.macro_f1, 4), "accuracy": round(scores.accuracy, 4)},
     }
     write_json(folder / "sluice.json", facts)

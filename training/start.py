@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.training.tokenizer import CLS, MASK, PAD, SEP, SPECIAL, UNKNOWN, save_tokenizer, train_tokenizer
+from sluice.worker.model.disguise import Normalizer, make_normalizer
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.huggingface import text_encoder
 
@@ -47,7 +48,8 @@ def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_le
     """A BERT of the given shape with random weights, and a vocabulary learned from the texts."""
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-    tokenizer = train_tokenizer(texts, shape.vocab)
+    plain = Normalizer()
+    tokenizer = train_tokenizer([plain(text) for text in texts], shape.vocab)
     pad_id, mask_id = SPECIAL.index(PAD), SPECIAL.index(MASK)
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
@@ -73,11 +75,11 @@ def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_le
 
 
 def own_encoder(library: Any, max_length: int, config: Any) -> TextEncoder:
-    """The service's encoder over a copy of the tokenizer, which it changes.
+    """The service's encoder, which undoes disguises, over a copy of the tokenizer, which it changes.
 
     Raises ModelUnavailable for a tokenizer without a fast backend.
     """
-    return text_encoder(deepcopy(library), max_length, config)
+    return text_encoder(deepcopy(library), max_length, config, make_normalizer(library))
 
 
 def label_maps(labels: Sequence[str]) -> dict[str, Any]:

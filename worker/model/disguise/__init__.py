@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sluice.worker.model.disguise.normalizer import NORMALIZATION, Normalizer, make_normalizer, read_normalizer
+from sluice.worker.model.disguise.normalizer import KEY, NORMALIZATION, Normalizer, make_normalizer, read_normalizer
 
-__all__ = ["NORMALIZATION", "Normalizer", "make_normalizer", "read_normalizer"]
+__all__ = ["KEY", "NORMALIZATION", "Normalizer", "make_normalizer", "read_normalizer"]

@@ -10,9 +10,13 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from confusable_homoglyphs.confusables import confusables_data
+
 STRONG, WEAK = 2, 1
 ALWAYS = {"<font>", "<wide>", "<narrow>", "<initial>", "<medial>", "<final>", "<isolated>"}
 IN_WORDS = {"<circle>", "<square>", "<super>", "<sub>", "<compat>"}
+VOICED = "\uff9e\uff9f"
+"""Narrow voice marks, which go with the kana before."""
 KEPT = frozenset("ªº™℠℡№℃℉ℹ")
 NAMED = re.compile(
     r"(?:NEGATIVE |CROSSED NEGATIVE )?(?:CIRCLED|SQUARED|PARENTHESIZED) LATIN (?:CAPITAL|SMALL) LETTER ([A-Z])"
@@ -23,6 +27,8 @@ WIDE_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 
 BETWEEN_WIDE = re.compile("(?<=[０-９Ａ-Ｚａ-ｚ])[！-／：-＠［-｀｛-～]+(?=[０-９Ａ-Ｚａ-ｚ])")
 WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
 STRONG_RUN = re.compile("w+")
+MANY = 4
+"""Letters in another form that are no accident."""
 REGIONAL_ALONE = re.compile("(?<!i)i(?!i)")
 
 
@@ -36,8 +42,12 @@ def form(char: str) -> tuple[int, str]:
         return 0, char
     named = NAMED.fullmatch(unicodedata.name(char, ""))
     if named:
-        letter = named[1] or named[2] or named[3]
-        return WEAK, letter.lower() if "SMALL" in unicodedata.name(char) else letter
+        # Small, for most of these alphabets have capitals only.
+        return WEAK, (named[1] or named[2] or named[3]).lower()
+    if char in VOICED:
+        return STRONG, unicodedata.normalize("NFKC", char)
+    if 0x2E80 <= ord(char) <= 0x2FDF:
+        return STRONG, _ideograph(char)
     tag = unicodedata.decomposition(char).partition(" ")[0]
     plain = unicodedata.normalize("NFKC", char)
     if not plain.isalpha() and not plain.isdecimal():
@@ -46,9 +56,16 @@ def form(char: str) -> tuple[int, str]:
         return STRONG, plain
     if tag in IN_WORDS and unicodedata.category(char)[0] != "N" and plain.isascii() and len(plain) <= 3:
         return WEAK, plain
-    if tag == "<compat>" and unicodedata.category(char) in ("Nl", "Lo", "Ll", "Lu") and len(plain) == 1:
+    if tag == "<compat>" and unicodedata.category(char) in ("Nl", "Ll", "Lu") and len(plain) == 1:
         return WEAK, plain
     return 0, char
+
+
+def _ideograph(radical: str) -> str:
+    """The character that a radical of a dictionary's index looks like."""
+    plain = unicodedata.normalize("NFKC", radical)
+    alike = [other["c"] for other in confusables_data.get(radical, ()) if unicodedata.category(other["c"][0]) == "Lo"]
+    return plain if plain != radical or not alike else str(alike[0])
 
 
 def plain_forms(text: str, signs: str) -> str:
@@ -59,21 +76,23 @@ def plain_forms(text: str, signs: str) -> str:
         text = wide if cjk else text.translate(WIDE_SIGNS)
     parts, at = [], 0
     for run in STRONG_RUN.finditer(signs):
-        parts += [text[at : run.start()], unicodedata.normalize("NFKC", text[run.start() : run.end()])]
-        at = run.end()
+        start, end = run.span()
+        parts += [text[at:start], unicodedata.normalize("NFKC", "".join(form(char)[1] for char in text[start:end]))]
+        at = end
     return "".join(parts) + text[at:]
 
 
 def plain_words(text: str, signs: str) -> str:
-    """The text with enclosed, raised and small-capital letters plain where they stand in a word with others."""
+    """The text with enclosed, raised and small-capital letters plain where they stand in a word, or are many."""
     letters = list(text)
-    for run in re.finditer(r"[LGCRXaym]{2,}", signs):
-        if "y" in run[0]:
+    many = signs.count("y") >= MANY
+    for run in re.finditer(r"[LGCRXaym]+", signs):
+        if "y" in run[0] and (many or len(run[0]) > 1):
             for place in range(*run.span()):
                 if signs[place] == "y":
                     letters[place] = form(letters[place])[1]
     alone = [found.start() for found in REGIONAL_ALONE.finditer(signs)]
-    if len(alone) >= 3:
+    if len(alone) >= MANY:
         for place in alone:
-            letters[place] = chr(ord(letters[place]) - 0x1F1E6 + ord("A"))
+            letters[place] = chr(ord(letters[place]) - 0x1F1E6 + ord("a"))
     return "".join(letters)

@@ -19,9 +19,11 @@ ALWAYS = re.compile(
 )
 STRETCHING = re.compile("\u0640+")
 TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+")
-VARIANT = re.compile(f"(?<=[^\\W\u2139])[{VARIANTS}]+(?!\u20e3)")
 VIRAMAS = "".join(chr(code) for code in range(0x0900, 0x1100) if unicodedata.combining(chr(code)) == 9)
-EMOJI = "\u2190-\u2bff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
+EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+VARIANT = re.compile(
+    f"(?<![{EMOJI}\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030\u303d\u3297\u3299])[{VARIANTS}]+(?!\u20e3)"
+)
 ARABIC = "\u0620-\u064a\u066e-\u06d3\u06d5\u06fa-\u06ff\u0750-\u077f"
 UNJOINED = (
     "\u0621-\u0625\u0627\u0629\u062f-\u0632\u0648\u0649\u0671-\u0673\u0675-\u0677"
@@ -29,13 +31,13 @@ UNJOINED = (
 )
 """Arabic letters that never join the next one."""
 MEANT = (
-    f"(?<=[{VIRAMAS}])|(?<=\u09b0)(?=[{JOINERS}]\u09cd)|(?<=[{EMOJI}])(?=\u200d[{EMOJI}])"
+    f"(?<=[{VIRAMAS}])|(?<=\u09b0)(?=[{JOINERS}]\u09cd)|(?<=[{EMOJI}\ufe0f])(?=\u200d[{EMOJI}])"
     f"|(?<=[{ARABIC}])(?<![{UNJOINED}])(?=\u200c[{ARABIC}])"
 )
 IDLE = re.compile(f"(?!{MEANT})[{JOINERS}]")
 LIGATURE = re.compile("(?<=\u0dca)(?=[\u0dba\u0dbb])")
 """Where Sinhala always joins: yansaya and rakaransaya."""
-WITHIN_EMOJI = re.compile(f"(?<=[{EMOJI}])\u200d(?=[{EMOJI}])")
+WITHIN_EMOJI = re.compile(f"(?<=[{EMOJI}\ufe0f])\u200d(?=[{EMOJI}])")
 
 
 def visible(text: str) -> str:

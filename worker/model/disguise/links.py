@@ -8,7 +8,7 @@ from itertools import product
 from sluice.worker.model.disguise.vocabulary import Vocabulary
 
 SCHEME = re.compile(
-    r"\bh(?:tt|xx|\*\*|t\*|\*t|__|--|77)ps? {0,2}(?:[\[(]:[\])]|:) {0,2}(?:/ {0,2}/|\\\\|/(?=\w)) {0,2}"
+    r"\bh(?:tt|xx|\*\*|t\*|\*t|__|--|77)ps? {0,2}(?:[\[(]:[\])]|:) {0,2}(?:/ {0,2}/|\\\\) {0,2}"
     r"|\bh(?:xx|\*\*|t\*|\*t)p(?=s?:)",
     re.IGNORECASE,
 )
@@ -24,45 +24,59 @@ ENDINGS = frozenset(
     life store tech cloud cc tk ml ga cf gq pw ru cn ly gl gd""".split()
 )
 """Ends of hosts that stand for themselves; others are seen by what comes before or after them."""
-HOST = r"[A-Za-z0-9@$!|](?:[A-Za-z0-9@$!|_-]{0,62}[A-Za-z0-9@$!|])?"
+HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?"
 LINK = re.compile(
     rf"(?P<scheme>https?://)?(?P<host>(?:{HOST}\.){{1,8}}[A-Za-z]{{2,24}})(?![A-Za-z0-9])(?P<path>/[^\s<>\"]{{0,300}})?",
     re.IGNORECASE,
 )
-LEET = {
-    "0": "o",
-    "1": "li",
-    "3": "e",
-    "4": "a",
-    "5": "s",
-    "7": "t",
-    "8": "b",
-    "9": "g",
-    "@": "a",
-    "$": "s",
-    "!": "i",
-    "|": "l",
-}
-PART = re.compile(r"[A-Za-z0-9@$!|]+")
+LEET = {"0": "o", "1": "li", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
+PART = re.compile(r"[A-Za-z0-9]+")
 NUMBER_AT_END = re.compile(r"[0-9]{2,}$")
 MOST_SIGNS = 6
 LONGEST_PART = 40
 MARGIN = 2.0
 """By how much, in nats, a part of a host must be likelier with letters than with digits."""
-SUSPECT = ("[", "(", "{", " .", "www. ", "WWW. ", " dot ", " DOT ", "xxp", "XXP", "**p", "t*p", "*tp", "。", "｡", "．")
-DIGIT_IN_WORD = re.compile(r"[A-Za-z][0134578@$!|]|[0134578@$!|][A-Za-z]")
+IN_SCHEMES = (
+    "xxp", "**p", "t*p", "*tp", "__p", "--p", "77p", "[:]", "(:)", ":\\", "ttp :", "tps :", ": /", ":/ ", "// ",
+)  # fmt: skip
+IN_LOOSE_HOSTS = (" .", "www. ", "。", "｡", "．")
+SUSPECT = (
+    "[",
+    "(",
+    "{",
+    "<",
+    " dot ",
+    " DOT ",
+    " Dot ",
+    *IN_SCHEMES,
+    *(sign.upper() for sign in IN_SCHEMES[:7]),
+    *IN_LOOSE_HOSTS[:2],
+)
+"""A text with none of these, and no digit beside a letter, has its links in their usual form."""
+DIGIT_IN_WORD = re.compile(r"[A-Za-z][01345789]|[01345789][A-Za-z]")
 
 
 def plain_links(text: str, vocabulary: Vocabulary | None) -> str:
     """The text with its links in their usual form."""
-    if "p" in text or "P" in text:
+    lower = text.lower()
+    if any(sign in lower for sign in IN_SCHEMES):
         text = SCHEME.sub(_scheme, text)
-    text = BRACKETED_DOT.sub(".", text)
-    text = WORD_DOT.sub(lambda found: "." if _ends_host(text, found.end()) else found[0], text)
-    text = _closed(text)
-    if vocabulary is not None and "." in text and DIGIT_IN_WORD.search(text):
-        text = LINK.sub(lambda found: _plain_link(found, vocabulary), text)
-    return text
+    if "[" in text or "(" in text or "{" in text or "<" in text:
+        text = BRACKETED_DOT.sub(".", text)
+    if " dot " in lower:
+        text = WORD_DOT.sub(lambda found: "." if _ends_host(text, found.end()) else found[0], text)
+    if any(sign in lower for sign in IN_LOOSE_HOSTS):
+        text = LOOSE_DOT.sub(lambda found: "." if _within_host(text, found) else found[0], text)
+    if vocabulary is None or "." not in text:
+        return text
+    # Word by word, for most words are no link, and that is soon seen.
+    return " ".join([_plain_word(word, vocabulary) if "." in word else word for word in text.split(" ")])
+
+
+def _plain_word(word: str, vocabulary: Vocabulary) -> str:
+    if not DIGIT_IN_WORD.search(word):
+        return word
+    return LINK.sub(lambda found: _plain_link(found, vocabulary), word)
 
 
 def _scheme(found: re.Match[str]) -> str:
@@ -75,17 +89,6 @@ def _scheme(found: re.Match[str]) -> str:
 def _ends_host(text: str, at: int) -> bool:
     word = re.compile(r"[A-Za-z]{2,24}").match(text, at)
     return word is not None and (word[0].lower() in ENDINGS or text[word.end() : word.end() + 1] == "/")
-
-
-def _closed(text: str) -> str:
-    """Hosts without spaces around their dots: after a scheme or "www", or before a known end."""
-    if not LOOSE_DOT.search(text):
-        return text
-
-    def close(found: re.Match[str]) -> str:
-        return "." if _within_host(text, found) else found[0]
-
-    return LOOSE_DOT.sub(close, text)
 
 
 def _within_host(text: str, dot: re.Match[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.tasks.errors import ModelUnavailable
-from sluice.worker.model.disguise.alike import unlike
+from sluice.worker.model.disguise.alike import same_script, unlike
 from sluice.worker.model.disguise.forms import plain_forms, plain_words
 from sluice.worker.model.disguise.invisible import visible
 from sluice.worker.model.disguise.links import SUSPECT, plain_links
@@ -36,6 +36,7 @@ SIGN_SHAPE = bytes(
 )
 APART = b" a a a "
 MARKED = re.compile(f"[{ALPHABETS}]m")
+JAMO = re.compile("[\u1100-\u1112][\u1161-\u1175]")
 MARKS = re.compile("(?<=[^\\W\\d_])[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20df\u20e5-\u20f0]+")
 
 
@@ -70,7 +71,7 @@ class Normalizer:
         if "w" in signs:
             text = plain_forms(text, signs)
             signs = text.translate(SIGNS)
-        if "m" in signs and MARKED.search(signs):
+        if ("m" in signs and MARKED.search(signs)) or JAMO.search(text):
             text = _unmarked(text)
             signs = text.translate(SIGNS)
         if "y" in signs or "i" in signs:
@@ -78,6 +79,9 @@ class Normalizer:
             signs = text.translate(SIGNS)
         if _apart(signs.encode().translate(SIGN_SHAPE, b"m")):
             text = joined(text, signs, self._vocabulary)
+            signs = text.translate(SIGNS)
+        if any(sign in signs for sign in "maTK"):
+            text = same_script(text, signs)
             signs = text.translate(SIGNS)
         if "X" in signs or sum(sign in signs for sign in "LCGR") > 1:
             text = unlike(text, signs)
@@ -93,7 +97,7 @@ def _ascii_suspect(text: str) -> bool:
     shape = text.encode().translate(ASCII_SHAPE)
     if _apart(shape):
         return True
-    if "." in text and (b"a0" in shape or b"0a" in shape or "@" in text or "$" in text or "!" in text):
+    if "." in text and (b"a0" in shape or b"0a" in shape):
         return True
     return any(sign in text for sign in SUSPECT)
 

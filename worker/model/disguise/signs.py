@@ -28,8 +28,10 @@ INVISIBLE_RANGES = (
     (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
 )  # fmt: skip
 """Characters without a shape; the Arabic stretching stroke, which has no meaning, among them."""
-AFRICAN = frozenset("ɓɖɗɛɔɣɩɲʋƴʃʒəɨʉʌɪʊ")
+AFRICAN = frozenset("ɓɖɗɛɔɣɲʋƴʃʒəɨʉʌʊ")
 """Letters of real orthographies among those of phonetics; schwa of Azerbaijani."""
+RARE = frozenset("ƄƅƖƦƧƨƼƽǀ")
+"""Latin letters of forgotten alphabets."""
 KEPT = 0x20000
 """Signs of characters from here on are not kept, so that no text makes the table large."""
 
@@ -65,7 +67,7 @@ def _letter(char: str, code: int) -> str:
     script = categories.alias(char)
     if script == "HANGUL":
         return "J"
-    if script == "LATIN" and 0x0250 <= code < 0x02B0 and char not in AFRICAN:
+    if char in RARE or (script == "LATIN" and 0x0250 <= code < 0x02B0 and char not in AFRICAN):
         return "X"
     if script in EXOTIC:
         return "X"

@@ -7,12 +7,15 @@ begins words.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
 import orjson
 
+LINK = re.compile("https?://|hxxps?:|www\\.", re.IGNORECASE)
+"""What follows has no borders, for where a link ends nobody knows."""
 START = "\u2581"
 """Stands at the beginning of words in such vocabularies."""
 LONGEST_PIECE = 16
@@ -31,7 +34,7 @@ class Vocabulary:
             least = min(least, score)
             starts = piece.startswith(START)
             letters = piece[starts:].lower()
-            if letters and len(letters) <= LONGEST_PIECE:
+            if score < 0 and letters and len(letters) <= LONGEST_PIECE:  # special tokens have 0
                 table = self._starts if starts else self._inner
                 table[letters] = max(score, table.get(letters, -math.inf))
         self._unknown = least - 10
@@ -42,6 +45,9 @@ class Vocabulary:
         if not self.has_borders:
             return [letters]
         found: list[str] = []
+        link = LINK.search(letters)
+        if link:
+            return [*self.words(letters[: link.start()]), letters[link.start() :]] if link.start() else [letters]
         for start in range(0, len(letters), LONGEST_TEXT):
             part = letters[start : start + LONGEST_TEXT]
             _, borders = self._cut(part.lower() if len(part.lower()) == len(part) else part, inside=True)
