@@ -32,6 +32,10 @@ class MixOptions:
     """Halves of two of the data's messages, labelled by the teacher."""
     teacher_share: float = 0.5
     """Weight of the teacher's opinion in the targets of the data's own messages."""
+    model_share: float = 0.5
+    """Weight of trained classifiers' answers in the targets of all messages, where there are such teachers."""
+    draws: int = 3
+    """Epochs after which the messages made come again, where classifiers are asked about each."""
 
 
 class Mix:
@@ -45,12 +49,15 @@ class Mix:
         opinions: np.ndarray | None = None,
         teacher: Labeller | None = None,
         templates: bool = True,
+        models: Labeller | None = None,
     ) -> None:
+        """`opinions` and `teacher` are the linear teachers'; `models` are trained classifiers."""
         self._examples = list(examples)
         self._labels = list(labels)
         self._options = options
         self._teacher = teacher
         self._templates = templates
+        self._models = models
         self._targets = self._one_hot(self._examples)
         if opinions is not None:
             share = options.teacher_share
@@ -62,6 +69,8 @@ class Mix:
 
     def draw(self, seed: int) -> tuple[list[str], np.ndarray]:
         """The texts of one epoch, not shuffled, and their targets, float32 (texts, labels)."""
+        if self._models is not None:
+            seed %= self._options.draws
         rng = random.Random(seed)
         count = len(self._examples)
         texts = [example.text for example in self._examples]
@@ -71,16 +80,23 @@ class Mix:
             made += make_notices(int(count * self._options.notices), rng.randrange(2**31))
             texts += [example.text for example in made]
             parts.append(self._one_hot(made))
+        plain = list(texts)
         for share, change in ((self._options.obfuscated, obfuscate), (self._options.damaged, typos)):
             rows = self._choose(int(count * share), np.concatenate(parts), rng, bad_only=change is obfuscate)
             parts.append(np.concatenate(parts)[rows])
+            plain += [plain[row] for row in rows]
             texts += [change(texts[row], rng) for row in rows]
         if self._teacher is not None and self._options.spliced:
             own = texts[:count]
             spliced = [splice(rng.choice(own), rng.choice(own), rng) for _ in range(int(count * self._options.spliced))]
             texts += spliced
+            plain += spliced
             parts.append(self._teacher(spliced))
-        return texts, np.concatenate(parts).astype(np.float32)
+        targets = np.concatenate(parts).astype(np.float32)
+        if self._models is not None:
+            weight = self._options.model_share
+            targets = np.asarray((1 - weight) * targets + weight * self._models(plain), dtype=np.float32)
+        return texts, targets
 
     def _choose(self, count: int, targets: np.ndarray, rng: random.Random, bad_only: bool) -> list[int]:
         """Row numbers; with `bad_only`, nine in ten of them are not ham."""

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from sluice.config.settings import read
 from sluice.training.amp import resolve
 from sluice.training.augment import Mix, MixOptions, disguised
 from sluice.training.base import BaseOptions, start_from
 from sluice.training.card import write_card, write_json
 from sluice.training.data import DataError, Example
+from sluice.training.distill import Teachers
 from sluice.training.fit import FitOptions, Progress, Run, Swapped, fit, predict
 from sluice.training.head import architecture, set_head
 from sluice.training.notices import make_notices
@@ -29,6 +31,7 @@ from sluice.training.scores import Scores, score
 from sluice.training.start import Shape, Start, start_mini
 from sluice.training.templates import LABELS as TEMPLATE_LABELS, make_examples
 from sluice.worker.model.disguise import KEY, NORMALIZATION
+from sluice.worker.model.loader import load
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
@@ -47,6 +50,8 @@ class TrainOptions:
 
     base: str | None = None
     """A folder or hub id to fine-tune; None trains the small model from nothing."""
+    teachers: tuple[str, ...] = ()
+    """Trained classifiers whose answers are learned beside the labels."""
     taken: BaseOptions = field(default_factory=BaseOptions)
     """What is taken of the base, and the head of either."""
     seed: int = 1
@@ -67,6 +72,7 @@ class TrainOptions:
         choices = {name: value for name, value in asdict(self).items() if name not in ("name", "version", "author")}
         if self.base is not None and Path(self.base).is_dir():
             choices["base"] = Path(self.base).resolve().name
+        choices["teachers"] = [Path(one).resolve().name if Path(one).is_dir() else one for one in self.teachers]
         return choices
 
 
@@ -155,7 +161,17 @@ def _mix(data: Sequence[Example], labels: Sequence[str], options: TrainOptions, 
     if (options.mix.spliced or options.mix.teacher_share) and _enough_to_teach(data, say):
         say("Asking the linear teachers")
         teacher, opinions = _teach(data, labels, options)
-    return Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options))
+    models = _models(labels, options) if options.teachers else None
+    return Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options), models)
+
+
+def _models(labels: Sequence[str], options: TrainOptions) -> Teachers:
+    """Raises ModelUnavailable for a teacher that cannot be had, or answers other labels."""
+    loaded = [
+        load(read(model=one, device=options.device, precision="fp32", max_text_length=options.fit.max_length))
+        for one in options.teachers
+    ]
+    return Teachers(loaded, labels)
 
 
 def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:

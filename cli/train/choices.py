@@ -58,6 +58,7 @@ def train_options(given: Mapping[str, Any]) -> TrainOptions:
     teacher = given["teacher"] if given["teacher"] is not None else not base
     return TrainOptions(
         base=base,
+        teachers=given["teacher_model"],
         taken=BaseOptions(given["keep_layers"], given["vocabulary"] if base else None, given["head"]),
         seed=given["seed"],
         fit=_fit_options(given, teacher),

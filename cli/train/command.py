@@ -116,6 +116,11 @@ Examples:
     help="Also learn from linear teachers.  [default: yes for mini, no otherwise]",
 )
 @click.option(
+    "--teacher-model",
+    multiple=True,
+    help="Also learn what this trained model answers, half and half with the labels; may be given again.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0),
     default=1,

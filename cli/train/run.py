@@ -74,6 +74,9 @@ def _files(data: Sequence[Path], valid: Sequence[Path], options: TrainOptions) -
     }
     if options.base is not None and Path(options.base).is_dir():
         files |= folder_files("base", Path(options.base))
+    for number, teacher in enumerate(options.teachers, start=1):
+        if Path(teacher).is_dir():
+            files |= folder_files(f"teacher {number}", Path(teacher))
     return files | shipped_texts()
 
 

@@ -1,0 +1,52 @@
+"""Trained classifiers as teachers: what they answer is learned beside the labels.
+
+Method: Hinton, Vinyals, Dean (2015), "Distilling the Knowledge in a Neural Network", arXiv:1503.02531.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.base import Classifier
+
+BATCH = 64
+
+
+class Teachers:
+    """Mean answers of several classifiers, each text asked once a run.
+
+    Args:
+        classifiers: loaded as the service loads them.
+        labels: the order of the columns of what comes out.
+
+    Raises:
+        ModelUnavailable: a classifier has other labels.
+    """
+
+    def __init__(self, classifiers: Sequence[Classifier], labels: Sequence[str]) -> None:
+        for one in classifiers:
+            if set(one.labels) != set(labels):
+                raise ModelUnavailable(
+                    f"The teacher {one.info.name} answers {', '.join(one.labels)}, and the data has "
+                    f"{', '.join(labels)}: give --teacher-model a model of the same labels."
+                )
+        self._classifiers = tuple(classifiers)
+        self._columns = [[one.labels.index(label) for label in labels] for one in classifiers]
+        self._known: dict[str, np.ndarray] = {}
+
+    def __call__(self, texts: Sequence[str], asked: Callable[[int], None] | None = None) -> np.ndarray:
+        """Probabilities, float32 (texts, labels); `asked` is told how many new texts were asked, batch by batch."""
+        new = sorted({text for text in texts if text not in self._known}, key=len)
+        for start in range(0, len(new), BATCH):
+            batch = new[start : start + BATCH]
+            answers = [
+                np.asarray(one.forward(one.encode(batch)), dtype=np.float32)[:, columns]
+                for one, columns in zip(self._classifiers, self._columns, strict=True)
+            ]
+            self._known.update(zip(batch, np.mean(answers, axis=0), strict=True))
+            if asked is not None:
+                asked(len(batch))
+        return np.stack([self._known[text] for text in texts])
