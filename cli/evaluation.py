@@ -270,7 +270,9 @@ def _classify(classifier: Classifier, texts: Sequence[str], batch: int, title: s
     ids = classifier.encode(texts)
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     result = np.zeros((len(ids), len(classifier.labels)), dtype=np.float32)
-    for start in track(range(0, len(order), batch), title, console=screen(stderr=True), transient=True):
+    bar = screen(stderr=True)
+    starts = range(0, len(order), batch)
+    for start in track(starts, title, console=bar, transient=True, disable=not bar.is_interactive):
         rows = order[start : start + batch]
         result[rows] = classifier.forward([ids[row] for row in rows])
     return result

@@ -20,7 +20,7 @@ from sluice.training.pools import Pool
 
 MAX_HAM_BLOCKED = 0.005
 """Of all ham, by the labels together."""
-SURE = 0.95
+SURE = 0.8
 """How sure the data must be that no more ham is blocked than that."""
 COLDEST, HOTTEST = 0.2, 5.0
 EVEN = 0.5
@@ -53,7 +53,7 @@ def calibrate(
     are chosen on the answers after it, for spam and phishing each. Flagged is what is more likely bad than not: from
     the probability on at which isotonic regression of "is bad" (Zadrozny and Elkan 2002) reaches one half, among
     messages whose likelier bad label this is. Blocked is from the lowest probability on, not below flag, at which the
-    share of ham blocked is below this label's part of `max_ham_blocked` with 95% confidence (exact binomial limit).
+    labels together block a share of ham that is below `max_ham_blocked` with 80% confidence (exact binomial limit).
 
     Args:
         answers: with probabilities at `temperature`, the one that the model has now.
@@ -150,21 +150,23 @@ def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> d
     if not answers.good.any():
         notes.append("There are no thresholds: the messages hold no ham.")
         return {}
-    part = max_ham_blocked / len(labels)
-    allowed = _allowed(int(answers.good.sum()), part)
+    ham = int(answers.good.sum())
+    allowed = _allowed(ham, max_ham_blocked)
     if allowed is None:
         notes.append(
-            f"{int(answers.good.sum()):,} ham are too few to vouch for {max_ham_blocked:.1%} of ham blocked "
-            f"({_needed(part):,} are needed): each label blocks from above the ham with its highest probability on."
+            f"{ham:,} ham are too few to vouch for {max_ham_blocked:.1%} of ham blocked ({_needed(max_ham_blocked):,} "
+            "are needed): each label blocks from above the ham with its highest probability on."
         )
+    columns = [answers.labels.index(label) for label in labels]
+    shown = np.round(answers.probabilities[:, columns].astype(float), PLACES)
+    kept = _kept(shown[answers.good], allowed or 0)
     found = {}
-    for label in labels:
-        probabilities = np.round(answers.probabilities[:, answers.labels.index(label)].astype(float), PLACES)
+    for label, probabilities, highest in zip(labels, shown.T, kept.max(axis=0, initial=0), strict=True):
         flag = _flag(answers, label, probabilities)
         if flag is None:
             notes.append(f"{label} is flagged from {EVEN} on: too few messages are near it to choose by.")
             flag = EVEN
-        block = _block(probabilities[answers.good], allowed or 0)
+        block = round(float(highest) + 10**-PLACES, PLACES)
         if block > 1:
             notes.append(f"{label} is never blocked: ham reaches its highest probability.")
         found[label] = Bars(flag, max(flag, block) if block <= 1 else None)
@@ -184,10 +186,10 @@ def _flag(answers: Answers, label: str, probabilities: np.ndarray) -> float | No
     return round(float(above[0]), PLACES) if len(above) and above[0] > 0 else None
 
 
-def _block(ham: np.ndarray, allowed: int) -> float:
-    """The lowest probability that no more than `allowed` ham reach; `ham` are theirs, rounded."""
-    ranked = np.sort(ham)[::-1]
-    return round(float(ranked[allowed]) + 10**-PLACES, PLACES) if allowed < len(ranked) else 0.0
+def _kept(ham: np.ndarray, allowed: int) -> np.ndarray:
+    """The ham that must not be blocked: all of `ham`, (messages, labels), but the `allowed` that look worst."""
+    order = np.argsort(-ham.max(axis=1), kind="stable")
+    return ham[order[allowed:]]
 
 
 def _allowed(ham: int, share: float) -> int | None:

@@ -64,7 +64,7 @@ def save_reliability(pools: Mapping[str, tuple[Sequence[Bin], float]], path: Pat
             axes.bar(left, height, width=1 / ECE_BINS, align="edge", color="#d5dde5", edgecolor="white")
         axes.errorbar(at, right, yerr=spread, color=BLUE, marker="o", markersize=5, linewidth=1.4, capsize=2.5)
         axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1.03)
+        axes.set_ylim(-0.03, 1.03)
         axes.set_aspect("equal")
         axes.set_title(f"{name}: {total:,} messages, ECE {ece:.3f}", fontsize=10)
         _percent(axes.xaxis)
@@ -106,7 +106,7 @@ def _drawn(one: Roc) -> tuple[list[float], list[float]]:
 
 def _panels(count: int, height: float) -> tuple[Any, list[Any]]:
     """A figure with `count` axes, at most COLUMNS side by side."""
-    columns = min(count, COLUMNS)
+    columns = 2 if count == 4 else min(count, COLUMNS)
     rows = -(-count // columns)
     size = (max(5.2, 3.5 * columns + 0.5), height * rows + 0.9)
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)

@@ -10,7 +10,15 @@ import pytest
 from scipy.special import softmax
 
 from sluice.training.answers import Answers
-from sluice.training.calibrate import Calibration, calibrate, rescaled, write_calibration
+from sluice.training.calibrate import (
+    Calibration,
+    _allowed,
+    _flag,
+    _kept,
+    calibrate,
+    rescaled,
+    write_calibration,
+)
 from tests.unit.training.test_measures import made
 from tests.unit.training.test_results import pool
 
@@ -74,9 +82,23 @@ def test_what_is_flagged_at_the_limit_is_as_often_bad_as_not() -> None:
 
 
 def test_too_few_ham_are_told() -> None:
-    found, after = calibrate(drawn(300, 1.0))
-    assert any("too few to vouch for 0.5%" in note and "1,197 are needed" in note for note in found.notes)
+    found, after = calibrate(drawn(250, 1.0))
+    assert any("too few to vouch for 0.5%" in note and "322 are needed" in note for note in found.notes)
     assert not after.reaches("block")[after.good].any()
+
+
+def test_the_ham_that_looks_worst_is_given_up_first() -> None:
+    ham = np.array([[0.2, 0.1], [0.9, 0.05], [0.3, 0.6], [0.1, 0.8]])
+    assert sorted(_kept(ham, 2).tolist()) == [[0.2, 0.1], [0.3, 0.6]]
+    assert [_allowed(ham, 0.005) for ham in (321, 322, 1000)] == [None, 0, 2]
+    assert _allowed(100, 0.5) == 45  # of 100 the 80% limit of 45 is 49.7%, of 46 it is 50.7%
+
+
+def test_the_flag_lies_where_good_and_bad_meet() -> None:
+    probabilities = np.array([[0.7, 0.3, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0.1, 0.9, 0]])
+    answers = Answers(LABELS, np.array([0, 0, 1, 1]), probabilities, ("",) * 4)
+    assert _flag(answers, "spam", probabilities[:, 1]) == pytest.approx(0.6, abs=0.002)
+    assert _flag(answers, "phishing", probabilities[:, 2]) is None
 
 
 def test_messages_without_ham_give_no_thresholds() -> None:
