@@ -23,13 +23,14 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS models (number INTEGER PRIMARY KEY, name TEXT, version TEXT, UNIQUE (name, version));
 CREATE TABLE IF NOT EXISTS answers (
     digest BLOB PRIMARY KEY, first INTEGER NOT NULL, model INTEGER NOT NULL,
-    label TEXT NOT NULL, probability REAL NOT NULL, scores BLOB
+    label TEXT NOT NULL, probability REAL NOT NULL, scores BLOB, verdict TEXT, rule TEXT
 ) WITHOUT ROWID;
 """
 #: What SQLite says of a file that is not such a database; a full disk or a locked file is no reason to forget it.
 BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 MARKS = ", ".join("?" * LOOKUP)
-FIND = f"SELECT digest, first, label, probability, scores FROM answers WHERE digest IN ({MARKS}) AND model = ?"  # noqa: S608
+FIELDS = "digest, first, label, probability, scores, verdict, rule"
+FIND = f"SELECT {FIELDS} FROM answers WHERE digest IN ({MARKS}) AND model = ?"  # noqa: S608
 
 
 def digest_of(text: str) -> bytes:
@@ -77,10 +78,12 @@ class Answers:
         with faults_of(self._path):
             found = self._db.execute(FIND, [*digests, *[None] * (LOOKUP - len(digests)), number]).fetchall()
         known = {}
-        for digest, first, label, probability, scores in found:
+        for digest, first, label, probability, scores, verdict, rule in found:
             entry = labelled(None, label, probability, *self._current)
             if scores is not None:
                 entry["scores"] = orjson.loads(scores)
+            if rule is not None:
+                entry["verdict"], entry["rule"] = verdict, rule
             known[digest] = entry, first
         return known
 
@@ -97,9 +100,10 @@ class Answers:
             number = self._models.get(model) or self._number(*model)
             scores = entry.get("scores")
             kept = orjson.dumps(scores) if scores is not None else None
-            rows.append((digest, first, number, entry["label"], entry["probability"], kept))
+            judged = entry.get("verdict"), entry.get("rule")
+            rows.append((digest, first, number, entry["label"], entry["probability"], kept, *judged))
         with faults_of(self._path):
-            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def commit(self) -> None:
         with faults_of(self._path):

@@ -104,7 +104,9 @@ class _Run:
         self._checkpoint = kept or fresh
         self._tally = Tally.carried_on(kept.tally) if kept is not None and kept.tally else Tally()
         self._tally.started = began
-        self._added = added(source.columns, self._labels(plan))
+        if plan.verdict:
+            carrier.require_verdicts()
+        self._added = added(source.columns, self._labels(plan), verdict=plan.verdict)
         self._line = Line(
             carrier,
             answers,
@@ -292,6 +294,7 @@ def _options(plan: Plan, source: Source) -> dict[str, Any]:
     return {
         "output format": plan.output_format,
         "scores": plan.scores,
+        "verdict": plan.verdict or None,  # as of a run that an earlier release began
         "longest text": plan.max_text_chars,
         **{name.replace("_", " "): value for name, value in asdict(plan.read).items()},
         "columns": [column.name for column in source.columns],

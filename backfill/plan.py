@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.backfill.formats.base import ReadOptions
+from sluice.tasks.wish import Wish
 
 #: Most messages under way at once: what bounds the memory and what the broker holds.
 DEFAULT_WINDOW = 16_384
@@ -19,6 +20,7 @@ class Plan:
         target: where the output appears; the run's folder is ``<target>.sluice`` beside it.
         output_format: ``csv``, ``tsv``, ``jsonl``, ``parquet`` or ``sqlite``.
         scores: whether the output has one column per class.
+        verdict: whether it says what to do about each message, and by which rule.
         max_text_chars: longest text that the service accepts.
         window: most messages under way at once.
         restart: forget what an earlier run has done.
@@ -32,12 +34,18 @@ class Plan:
     output_format: str
     read: ReadOptions = field(default_factory=ReadOptions)
     scores: bool = False
+    verdict: bool = False
     max_text_chars: int = 5_000
     window: int = DEFAULT_WINDOW
     restart: bool = False
     max_unpacked_bytes: int = 0
     streamed: bool = False
     plain: frozenset[str] = frozenset()
+
+    @property
+    def wish(self) -> Wish:
+        """What answers hold besides label and probability."""
+        return Wish(self.scores, self.verdict)
 
     @property
     def shown(self) -> str:

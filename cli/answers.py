@@ -15,12 +15,14 @@ import click
 import orjson
 
 from sluice.cli.embedded import require_running
-from sluice.cli.output import LABEL_COLOURS, screen
+from sluice.cli.output import LABEL_COLOURS, VERDICT_COLOURS, screen
 from sluice.cli.streams import STDIN
 from sluice.config.settings import Settings
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.verdicts import objection
+from sluice.tasks.wish import PLAIN, Wish
 
 Ask = Callable[[Sequence[str]], list[Entry]]
 
@@ -50,42 +52,45 @@ class Deadline:
         return self.left_s == 0.0
 
 
-def run(settings: Settings, texts: Iterable[str], *, as_json: bool, scores: bool, local: bool, wait_s: float) -> int:
+def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wish: Wish, local: bool, wait_s: float) -> int:
     """Classify ``texts`` some at a time and print each answer; returns the exit status.
 
     Args:
-        scores: whether to print the probability of every label.
+        wish: what to print besides label and probability.
         local: whether the model runs in this process; else in the workers of the running service.
 
     Raises:
         ServiceNotRunning, BrokerUnavailable, BackendUnavailable, ModelUnavailable: nothing can be asked.
+        InvalidInput: a verdict is wished for, and the model gives none.
         NoAnswer: no answer within ``wait_s``.
     """
     logging.basicConfig(level=logging.ERROR, format="sluice: %(message)s")
     failures = 0
-    with _asking(settings, local, scores, wait_s) as ask_for:
+    with _asking(settings, local, wish, wait_s) as ask_for:
         for chunk in _chunks(_lines(texts)):
             sent = time.perf_counter()
             entries = ask_for(chunk)
             ms = (time.perf_counter() - sent) * 1000
-            failures += sum("error" in entry for entry in entries)
+            failures += sum("error" in entry or (wish.verdict and not entry.get("verdict")) for entry in entries)
             (_print_json if as_json else _print_lines)(chunk, entries, ms)
     return 1 if failures else 0
 
 
 @contextmanager
-def _asking(settings: Settings, local: bool, scores: bool, wait_s: float) -> Iterator[Ask]:
+def _asking(settings: Settings, local: bool, wish: Wish, wait_s: float) -> Iterator[Ask]:
     """What answers texts, in order: a model that is loaded here, or the service."""
     if local:
         with _waiting("loading the model"):
             from sluice.cli.local import LocalModel
 
-            model = LocalModel(settings, scores)
+            model = LocalModel(settings, wish)
         yield model.ask
         return
     require_running(settings, "give --local to run the model in this command")
     with Client(settings) as client:
-        yield lambda texts: ask(client, texts, wait_s, scores)
+        if wish.verdict and (error := objection(client.workers())):
+            raise error
+        yield lambda texts: ask(client, texts, wait_s, wish)
 
 
 @contextmanager
@@ -99,10 +104,10 @@ def _waiting(reason: str) -> Iterator[None]:
         yield
 
 
-def ask(client: Client, texts: Sequence[str], wait_s: float, scores: bool = False) -> list[Entry]:
+def ask(client: Client, texts: Sequence[str], wait_s: float, wish: Wish = PLAIN) -> list[Entry]:
     """The entries of one envelope, in order."""
     envelope_id = str(uuid4())
-    client.publish(texts, lane="interactive", envelope_id=envelope_id, scores=scores)
+    client.publish(texts, lane="interactive", envelope_id=envelope_id, wish=wish)
     deadline = Deadline(wait_s)
     entries: dict[int, Entry] = {}
     while len(entries) < len(texts):
@@ -183,6 +188,9 @@ def _print_lines(texts: Sequence[str], entries: Sequence[Entry], ms: float) -> N
             number = f"{entry['probability']:6.3f}"
         line = Text.assemble((f"{answer:<9}", style), f" {number} ", (f"{ms:7.1f} ms  ", "dim"))
         note = entry["error"]["message"] if "error" in entry else " ".join(text.split())
+        if verdict := entry.get("verdict"):
+            line.append(f"{verdict:<5} ", VERDICT_COLOURS[verdict])
+            line.append(f"({entry['rule']})  ", "dim")
         if scores := entry.get("scores"):
             line.append("  ".join(f"{label} {share:.3f}" for label, share in scores.items()) + "  ", "dim")
         line.append(note)

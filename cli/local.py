@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 
 from sluice.config.settings import Settings
-from sluice.tasks.envelope import Entry, Message, failed, labelled, parse
+from sluice.tasks.envelope import Entry, Message, failed, parse
 from sluice.tasks.errors import ModelFailed, ModelUnavailable
+from sluice.tasks.wish import Wish
 from sluice.worker.capacity import load_classifier
+from sluice.worker.entries import Entries
+from sluice.worker.judge import Judge
 
 
 class LocalModel:
@@ -16,15 +19,20 @@ class LocalModel:
 
     Args:
         settings: which model, on which device, and most messages in a batch.
-        scores: whether entries name the probability of every label.
+        wish: what entries hold besides label and probability.
 
     Raises:
         ModelUnavailable: there is no model, or (on ``ask``) its device is lost.
+        InvalidInput: a verdict is wished for, and the model has no thresholds.
     """
 
-    def __init__(self, settings: Settings, scores: bool) -> None:
+    def __init__(self, settings: Settings, wish: Wish) -> None:
         self._classifier = load_classifier(settings)
-        self._scores = scores
+        judge = Judge(self._classifier.labels, self._classifier.info, settings)
+        if wish.verdict and judge.objection is not None:
+            raise judge.objection
+        self._entries = Entries(self._classifier, judge)
+        self._wish = wish
         self._most = settings.max_batch_size
         self._max_text_chars = settings.max_text_chars
 
@@ -39,9 +47,7 @@ class LocalModel:
     def _entry(self, row: list[float] | None) -> Entry:
         if row is None:
             return failed(None, ModelFailed.code, "the model failed on this message")
-        labels, info = self._classifier.labels, self._classifier.info
-        entry = labelled(None, labels[row.index(max(row))], max(row), info.name, info.version)
-        return {**entry, "scores": dict(zip(labels, row, strict=True))} if self._scores else entry
+        return self._entries.facts(row, self._wish)
 
     def _forward(self, batch: list[list[int]]) -> list[list[float] | None]:
         """Probabilities, or None for a message that the model fails on: a batch that fails is halved."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Labels of the shipped model, and how a terminal shows them.
 LABEL_COLOURS = {"ham": "green", "spam": "yellow", "phishing": "red"}
+VERDICT_COLOURS = {"allow": "green", "flag": "yellow", "block": "bold red"}
 #: Columns of a table that goes into a file or a pipe, where the terminal's width is unknown.
 PLAIN_WIDTH = 140
 #: A warning is not repeated within this time.

@@ -49,6 +49,8 @@ SOCKET_PATH_LIMIT = 100  # bytes; Linux allows 107 in sun_path, redis-server's o
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 Batching = Literal["dynamic", "static", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+VerdictPolicy = Literal["model", "never_block"]
+OnOutage = Literal["error", "allow"]
 
 
 class SettingsError(ValueError):
@@ -149,6 +151,32 @@ class Settings(BaseSettings):
     )
     deduplicate: bool = Field(True, description="compute texts that wait together and read alike only once")
 
+    # Verdicts
+    verdict: bool = Field(
+        False, description="true: every answer says what to do, allow, flag or block; false: those that ask for it"
+    )
+    verdict_policy: VerdictPolicy = Field(
+        "model",
+        description="model: the model's thresholds decide; never_block: the model alone never blocks, such are flagged",
+    )
+    flag_at: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="spam and phishing are flagged from this probability on, if a model has no thresholds",
+    )
+    block_at: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="spam and phishing are blocked from this probability on, if a model has no thresholds",
+    )
+    on_outage: OnOutage = Field(
+        "error",
+        description="what POST /predict/ answers who wants a verdict and gets none in time or because a part is away or"
+        " full: error, or allow (marked degraded)",
+    )
+
     # Broker and results
     broker_url: SecretStr | None = Field(
         None, description="redis://, rediss://, redis+socket:// or amqp://; empty: the embedded Redis"
@@ -222,7 +250,9 @@ class Settings(BaseSettings):
         " machine ended soon after their start; 0: it never waits",
     )
 
-    @field_validator("batching", "device", "precision", "queue_type", "log_level", mode="before")
+    @field_validator(
+        "batching", "device", "precision", "verdict_policy", "on_outage", "queue_type", "log_level", mode="before"
+    )
     @classmethod
     def _any_case(cls, value: object, info: ValidationInfo) -> object:
         lowered = value.strip().lower() if isinstance(value, str) else ""
@@ -291,6 +321,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"SLUICE_MAX_BATCH_TOKENS={self.max_batch_tokens} is less than MAX_TEXT_LENGTH={self.max_text_length}:"
                 " a full-length message would never fit into a batch"
+            )
+        if self.flag_at > self.block_at:
+            raise ValueError(
+                f"SLUICE_FLAG_AT={self.flag_at:g} is more than BLOCK_AT={self.block_at:g}: what is blocked would not be"
+                " flagged before"
             )
         if self.sync_wait_s > self.result_ttl_s:
             raise ValueError(

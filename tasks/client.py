@@ -24,6 +24,7 @@ from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import Answers, ReplyListener
 from sluice.tasks.results import ResultReader, Stored
 from sluice.tasks.server import Condition, Server, connection_errors
+from sluice.tasks.wish import PLAIN, Wish
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +64,14 @@ class Client:
         self._publisher.close()
         self._redis.close()
 
-    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, scores: bool = False) -> None:
-        """Send one envelope; its answers come from ``replies``, with every label's probability for ``scores``.
+    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, wish: Wish = PLAIN) -> None:
+        """Send one envelope; its answers, which hold what ``wish`` says, come from ``replies``.
 
         Raises:
             BrokerUnavailable: the broker did not take it.
         """
         self._publisher.publish(
-            list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address, scores=scores
+            list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address, wish=wish
         )
 
     def replies(self, timeout_s: float) -> list[Reply]:

@@ -5,13 +5,15 @@ Arguments of the task::
     classify("text")                                     one message
     classify(["text", {"id": "m1", "text": "…"}, …])     1..N messages
     classify(…, scores=True)                             the probability of every label, not of the likeliest alone
+    classify(…, verdict=True)                            what to do about the message, and the rule that decided
 
 Result: for one text a *label entry*, for a list a list of entries in input order. An entry is either::
 
-    {"id"?, "label", "probability", "model", "version", "scores"?: {label: probability, …}}
+    {"id"?, "label", "probability", "model", "version", "scores"?: {label: probability, …}, "verdict"?, "rule"?}
     {"id"?, "error": {"code", "message"}}
 
-A single text that fails makes the task fail; in a list the failure stays in its entry.
+``verdict`` is ``allow``, ``flag`` or ``block``; ``rule`` is in words of a fixed form, ``phishing >= 0.9``. A single
+text that fails makes the task fail; in a list the failure stays in its entry.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.tasks.errors import InvalidInput
+from sluice.tasks.wish import PLAIN, WISHES, Wish
 
 TASK_NAME = "tasks.classify"
 
@@ -47,6 +50,9 @@ MAX_ENVELOPE_MESSAGES = 10_000
 #: Longest message id.
 MAX_ID_CHARS = 200
 
+#: Decimal places of probabilities in files; a threshold is compared with as many.
+PLACES = 6
+
 #: What is wrong with a text such as ``"\ud83d"``.
 HALF_PAIR = "holds half a surrogate pair, which is no character"
 
@@ -54,6 +60,8 @@ HALF_PAIR = "holds half a surrogate pair, which is no character"
 REPLY_HEADER = "sluice_reply"
 #: Header: how many messages the sender already holds back for its next envelope.
 MORE_HEADER = "sluice_more"
+#: Header: the entries shall hold verdicts. Workers of earlier releases refuse an argument that they do not know.
+VERDICT_HEADER = "sluice_verdict"
 
 Entry = dict[str, Any]
 
@@ -73,12 +81,12 @@ class Call:
 
     Attributes:
         single: the call was for one text; its result is then one entry, not a list.
-        scores: whether each label entry names the probability of every label.
+        wish: what label entries hold besides.
     """
 
     messages: list[Message]
     single: bool
-    scores: bool = False
+    wish: Wish = PLAIN
 
 
 def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
@@ -108,25 +116,26 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
         InvalidInput: the call as a whole makes no sense; nothing of it can be classified.
     """
     kwargs = kwargs if isinstance(kwargs, dict) else {}
-    unknown = sorted(set(kwargs) - {"messages", "scores"})
+    unknown = sorted(set(kwargs) - {"messages", *WISHES})
     given = list(args) if isinstance(args, (list, tuple)) else [args]
     if "messages" in kwargs:
         given.append(kwargs["messages"])
     if unknown or len(given) != 1:
         raise InvalidInput(
             "classify takes one argument, messages: a text or a list of texts or {id, text} objects;"
-            f" and the keyword scores. It was given {len(given)} and {len(unknown)} unknown keywords",
+            f" and the keywords {' and '.join(WISHES)}. It was given {len(given)} and {len(unknown)} unknown keywords",
             {"field": "messages", "arguments": len(given), "unknown": unknown[:5]},
         )
-    scores = kwargs.get("scores", False)
-    if not isinstance(scores, bool):
-        raise InvalidInput(f"scores must be true or false, not {type(scores).__name__}", {"field": "scores"})
+    for name in WISHES:
+        if not isinstance(value := kwargs.get(name, False), bool):
+            raise InvalidInput(f"{name} must be true or false, not {type(value).__name__}", {"field": name})
+    wish = Wish(*(kwargs.get(name, False) for name in WISHES)) if kwargs else PLAIN
     payload = given[0]
     if isinstance(payload, (str, dict)):
         message = read_message(payload, max_text_chars, "messages")
         if message.error:
             raise message.error
-        return Call([message], True, scores)
+        return Call([message], True, wish)
     if not isinstance(payload, list):
         raise InvalidInput(f"messages must be a text or a list, not {type(payload).__name__}", {"field": "messages"})
     if not 1 <= len(payload) <= MAX_ENVELOPE_MESSAGES:
@@ -135,7 +144,7 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
             {"field": "messages", "limit": MAX_ENVELOPE_MESSAGES},
         )
     messages = [read_message(item, max_text_chars, f"messages[{i}]") for i, item in enumerate(payload)]
-    return Call(messages, False, scores)
+    return Call(messages, False, wish)
 
 
 def read_message(item: Any, max_text_chars: int, field: str) -> Message:

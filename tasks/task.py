@@ -11,7 +11,7 @@ from sluice.tasks.envelope import TASK_NAME
 
 class Classify(Task):
     """``classify("text")`` or ``classify(["text", …])``: label and probability of each message; with ``scores=True``
-    the probability of every label.
+    the probability of every label, with ``verdict=True`` what to do about it (``allow``, ``flag``, ``block``) and why.
 
     The worker supplies the execution through ``Strategy``: it is named, not imported, so that clients of this
     package need neither the worker's code nor torch.
@@ -26,5 +26,5 @@ class Classify(Task):
     max_retries = 0
     typing = False
 
-    def run(self, messages: Any, scores: bool = False) -> Any:
+    def run(self, messages: Any, scores: bool = False, verdict: bool = False) -> Any:
         raise NotImplementedError("this task runs in batches: start its worker with `sluice worker`")

@@ -13,6 +13,7 @@ from sluice.web import docs, errors, health, jobs, predict
 from sluice.web.archives import Archives, Command
 from sluice.web.auth import Guard
 from sluice.web.cors import Cors
+from sluice.web.degraded import Fallback
 from sluice.web.gateway import Gateway
 from sluice.web.hot import HotRoute
 from sluice.web.requestid import RequestIds
@@ -52,12 +53,13 @@ def create_app(
     app.extensions["sluice"] = gateway
     app.extensions["sluice-archives"] = archives
     guard, served, requests = Guard(settings), Served(gateway), requests_for(settings)
+    fallback = Fallback(settings)
     errors.install(app, settings.max_body_bytes)
-    predictor = predict.Predictor(settings, gateway, guard, requests.predict, served)
+    predictor = predict.Predictor(settings, gateway, guard, requests.predict, served, fallback)
     app.register_blueprint(predict.blueprint(predictor))
     app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests, archives.listed))
     app.register_blueprint(archives.blueprint(guard))
-    app.register_blueprint(health.blueprint(gateway, guard, served))
+    app.register_blueprint(health.blueprint(gateway, guard, served, fallback))
     app.register_blueprint(docs.blueprint(settings, requests))
     routes: WSGIApplication = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)
     if settings.cors_origins:

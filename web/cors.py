@@ -20,7 +20,8 @@ ALLOWED = (
 )
 #: What a page may read, besides the few headers that browsers always show.
 EXPOSED = (
-    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Preference-Applied, Retry-After, X-Request-ID"
+    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Preference-Applied, Retry-After, X-Degraded,"
+    " X-Request-ID"
 )
 #: Seconds for which a browser need not ask again.
 MAX_AGE_S = 600

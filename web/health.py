@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 
 from sluice.web.auth import Guard
 from sluice.web.body import JSON
+from sluice.web.degraded import Fallback
 from sluice.web.errors import timestamp
 from sluice.web.gateway import Gateway
 from sluice.web.served import Served, model_info
@@ -24,7 +25,7 @@ def api_version() -> str:
         return "0+source"
 
 
-def blueprint(gateway: Gateway, guard: Guard, served: Served) -> Blueprint:
+def blueprint(gateway: Gateway, guard: Guard, served: Served, fallback: Fallback) -> Blueprint:
     routes = Blueprint("health", __name__)
     release = api_version()
 
@@ -59,7 +60,7 @@ def blueprint(gateway: Gateway, guard: Guard, served: Served) -> Blueprint:
     @routes.get("/stats")
     def stats() -> Response:
         guard()
-        return _json(totals(gateway.workers(), gateway))
+        return _json({**totals(gateway.workers(), gateway), "degraded": fallback.counts})
 
     return routes
 

@@ -14,6 +14,8 @@ from flask import Blueprint, Response, request
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, Entry, is_unicode
 from sluice.tasks.errors import Conflict
+from sluice.tasks.verdicts import objection
+from sluice.tasks.wish import WISHES, Wish
 from sluice.web import joblist
 from sluice.web.auth import Guard
 from sluice.web.body import JSON, read_job
@@ -71,9 +73,8 @@ def blueprint(
         lane = body.lane or ("interactive" if len(messages) <= ENVELOPE_MESSAGES else "bulk")
         wanted = preference(request.headers.get("Prefer"), 0)
         owner = guard.owner(request.headers)
-        submission = gateway.submit_job(
-            messages, lane, wanted.wait_s, _claim(body, halves), scores=body.scores, owner=owner
-        )
+        wish = _wish(body, settings, gateway)
+        submission = gateway.submit_job(messages, lane, wanted.wait_s, _claim(body, halves), wish=wish, owner=owner)
         if submission.entries is None:
             response = accepted(submission.status)
         else:
@@ -169,12 +170,19 @@ def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
     raise invalid(problems[:MAX_PROBLEMS], len(problems))
 
 
+def _wish(body: JobRequest, settings: Settings, gateway: Gateway) -> Wish:
+    """What results are to have besides; InvalidInput, ModelUnavailable: a verdict, and no worker gives one."""
+    if body.verdict and (error := objection(gateway.workers())):
+        raise error
+    return Wish(body.scores, body.verdict or settings.verdict)
+
+
 def _claim(body: JobRequest, halves: Halves) -> Claim | None:
     digest = key_digest(request)
     if digest is None:
         return None
     # What says the same has the same digest: a flag that is not set, and one that an older release did not know.
-    asked = body.model_dump_json(exclude=None if body.scores else {"scores"})
+    asked = body.model_dump_json(exclude={name for name in WISHES if not getattr(body, name)})
     return Claim(digest, hashlib.sha256(f"{asked}{json.dumps(halves) if halves else ''}".encode()).hexdigest())
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from sluice.config.settings import Settings
-from sluice.web import joblist, schemas
+from sluice.web import degraded, joblist, schemas
 from sluice.web.schemas import Requests
 
 Json = dict[str, Any]
@@ -20,6 +20,9 @@ RETRY_AFTER = {
 }
 LOCATION = {"Location": {"description": "where the job is", "schema": {"type": "string"}}}
 APPLIED = {"Preference-Applied": {"description": "what of Prefer was heeded", "schema": {"type": "string"}}}
+DEGRADED = {
+    degraded.HEADER: {"description": "why the answer is a degraded one; absent else", "schema": {"type": "string"}}
+}
 
 #: What the results of an archive come as.
 ARCHIVE_TYPES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.sqlite3")
@@ -90,6 +93,7 @@ def _schemas(requests: Requests) -> Json:
     incoming: list[type[BaseModel]] = [requests.predict, requests.job, schemas.ArchiveRequest]
     outgoing: list[type[BaseModel]] = [
         schemas.PredictResponse,
+        degraded.DegradedResponse,
         schemas.JobState,
         schemas.JobResults,
         schemas.JobList,
@@ -139,12 +143,15 @@ def _predict(requests: Requests) -> Json:
                 "summary": "Classify one message",
                 "description": (
                     "Waits for the answer. When the wait runs out the message stays queued, and its result is found"
-                    " at `Location` later."
+                    " at `Location` later. Who wants a verdict is answered `DegradedResponse` then, and while a part is"
+                    " away or full, if the server is set so."
                 ),
                 "parameters": [_prefer("the server's `SYNC_WAIT_S`")],
                 "requestBody": _body(requests.predict),
                 "responses": {
-                    "200": _content("The answer", "PredictResponse", APPLIED),
+                    "200": _either(
+                        "The answer", "PredictResponse", "DegradedResponse", headers={**APPLIED, **DEGRADED}
+                    ),
                     "202": _content("Queued; no answer in time", "JobState", {**LOCATION, **RETRY_AFTER, **APPLIED}),
                     **_errors(*WRITE_ERRORS, 410),
                 },
@@ -372,9 +379,10 @@ def _content(description: str, name: str, headers: Json | None = None) -> Json:
     return {**content, "headers": headers} if headers else content
 
 
-def _either(description: str, *names: str) -> Json:
+def _either(description: str, *names: str, headers: Json | None = None) -> Json:
     schema = {"anyOf": [_ref(name) for name in names]}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    content = {"description": description, "content": {"application/json": {"schema": schema}}}
+    return {**content, "headers": headers} if headers else content
 
 
 def _errors(*statuses: int) -> Json:

@@ -10,9 +10,12 @@ from flask import Blueprint, Response, request
 
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import Entry
-from sluice.tasks.errors import from_code
+from sluice.tasks.errors import SluiceError, from_code
+from sluice.tasks.verdicts import earlier_release, no_thresholds
+from sluice.tasks.wish import Wish
 from sluice.web.auth import Guard
 from sluice.web.body import JSON, read
+from sluice.web.degraded import HEADER, OUTAGES, Fallback
 from sluice.web.gateway import Gateway, Pending
 from sluice.web.jobs import POLL_AFTER_S, as_json, queued_message
 from sluice.web.prefer import preference
@@ -27,11 +30,19 @@ class Predictor:
     """From a request that is read to the parts of its response; knows nothing of Flask."""
 
     def __init__(
-        self, settings: Settings, gateway: Gateway, guard: Guard, schema: type[PredictRequest], served: Served
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        guard: Guard,
+        schema: type[PredictRequest],
+        served: Served,
+        fallback: Fallback,
     ) -> None:
         self.guard = guard
         self.schema = schema
         self._default_wait_s = settings.sync_wait_s
+        self._always_verdict = settings.verdict
+        self._fallback = fallback
         self._gateway = gateway
         self._served = served
 
@@ -43,36 +54,69 @@ class Predictor:
             started: ``perf_counter()`` at the request's arrival.
 
         Raises:
-            SluiceError: what the gateway raises, an unknown model, or the message's own error.
+            SluiceError: what the gateway raises, an unknown model, no verdict where one was asked for, or the message's
+                own error.
         """
-        if wanted.model is not None:
-            self._served.check(wanted.model)
         preferred = preference(prefer, self._default_wait_s)
-        outcome = self._gateway.classify(wanted.text, preferred.wait_s, scores=wanted.scores)
-        headers = [("Content-Type", JSON)]
+        wish = Wish(wanted.scores, wanted.verdict or self._always_verdict)
+        status, headers = "200 OK", [("Content-Type", JSON)]
         if preferred.applied:
             headers.append(("Preference-Applied", preferred.applied))
-        if isinstance(outcome, Pending):
-            status, payload = "202 Accepted", orjson.dumps(as_json(queued_message(outcome.id)))
-            headers += [("Location", f"/jobs/{outcome.id}"), ("Retry-After", POLL_AFTER_S)]
+        if self._fallback.covers(wish, preferred.wait_s):
+            answer = self._answer_anyway(wanted, wish, preferred.wait_s, started)
+            if answer.get("degraded"):
+                headers.append((HEADER, answer["reason"]))
         else:
-            status, payload = "200 OK", self._answer(outcome, perf_counter() - started, wanted.scores)
+            outcome = self._classify(wanted, wish, preferred.wait_s)
+            if isinstance(outcome, Pending):
+                status, answer = "202 Accepted", as_json(queued_message(outcome.id))
+                headers += [("Location", f"/jobs/{outcome.id}"), ("Retry-After", POLL_AFTER_S)]
+            else:
+                answer = self._answer(wanted, wish, outcome, started)
+        payload = orjson.dumps(answer)
         headers.append(("Content-Length", str(len(payload))))
         return status, headers, payload
 
-    def _answer(self, entry: Entry, seconds: float, scores: bool) -> bytes:
+    def _classify(
+        self, wanted: PredictRequest, wish: Wish, wait_s: float, *, punctual: bool = False
+    ) -> Entry | Pending:
+        if wanted.model is not None:
+            self._served.check(wanted.model)
+        return self._gateway.classify(wanted.text, wait_s, wish=wish, punctual=punctual)
+
+    def _answer_anyway(self, wanted: PredictRequest, wish: Wish, wait_s: float, started: float) -> dict[str, Any]:
+        """The answer; a degraded one if there is none in time, or because a part is away or full."""
+        try:
+            outcome = self._classify(wanted, wish, wait_s, punctual=True)
+            if isinstance(outcome, Pending):
+                return self._fallback.of_timeout(outcome.id, wait_s, perf_counter() - started)
+            return self._answer(wanted, wish, outcome, started)
+        except OUTAGES as exc:
+            return self._fallback.of_outage(exc, perf_counter() - started)
+
+    def _answer(self, wanted: PredictRequest, wish: Wish, entry: Entry, started: float) -> dict[str, Any]:
         error: dict[str, Any] | None = entry.get("error")
         if error is not None:
             raise from_code(error["code"], error["message"])
         answer = {
             "label": entry["label"],
             "probability": entry["probability"],
-            "processing_time": round(seconds, 6),
+            "processing_time": round(perf_counter() - started, 6),
             "model_info": self._served.info(entry["model"], entry["version"]),
         }
-        if scores:
+        if wish.scores:
             answer["scores"] = entry["scores"]
-        return orjson.dumps(answer)
+        if entry.get("verdict") is None:
+            if wanted.verdict:
+                raise _no_verdict(entry)
+        elif wish.verdict:
+            answer["verdict"], answer["rule"] = entry["verdict"], entry["rule"]
+        return answer
+
+
+def _no_verdict(entry: Entry) -> SluiceError:
+    """Why the entry of somebody who asked for a verdict has none."""
+    return no_thresholds(f"{entry['model']} {entry['version']}") if "rule" in entry else earlier_release()
 
 
 def blueprint(predictor: Predictor) -> Blueprint:

@@ -18,6 +18,9 @@ ArchiveFormat = Literal[
 ]
 #: Delimiters that have a name, as `sluice backfill` takes them.
 DELIMITERS = frozenset({"tab", "comma", "semicolon", "pipe", "\\t"})
+Verdict = Literal["allow", "flag", "block"]
+VERDICT = "what to do; there if `verdict` was sent or the server always says it; null if the model has no thresholds"
+RULE = "the rule that decided: label, >= or <, threshold; in brackets behind it the policy, if that mattered"
 ColumnName = Annotated[str, Field(max_length=200)]
 
 
@@ -59,6 +62,7 @@ class PredictRequest(Body):
         None, description="name of a model that is being served, or `ots-mbert` for whichever is"
     )
     scores: bool = Field(False, description="answer with the probability of every label")
+    verdict: bool = Field(False, description="say what to do, allow, flag or block, and by which rule")
 
 
 class JobMessage(Body):
@@ -88,6 +92,7 @@ class JobRequest(Body):
         None, description="interactive up to 256 messages, bulk beyond, unless set"
     )
     scores: bool = Field(False, description="every result has the probability of every label")
+    verdict: bool = Field(False, description="every result says what to do, allow, flag or block, and by which rule")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -116,12 +121,15 @@ class ArchiveRequest(Body):
         None, description="of dates in WhatsApp chats; found out if absent"
     )
     scores: Literal["true", "false"] = Field("false", description="one more column per label, with its probability")
+    verdict: Literal["true", "false"] = Field(
+        "false", description="two more columns: what to do, allow, flag or block, and the rule that decided"
+    )
     report: Literal["true", "false"] = Field("false", description="make a page with pictures too")
 
     def read(self) -> dict[str, str]:
         """What is said about reading the files."""
         given = self.model_dump(exclude_none=True)
-        return {name: value for name, value in given.items() if name not in ("output", "scores", "report")}
+        return {name: value for name, value in given.items() if name not in ("output", "scores", "verdict", "report")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,8 @@ class PredictResponse(BaseModel):
     processing_time: float = Field(ge=0, description="seconds from the request's arrival to its answer")
     model_info: ModelInfo
     scores: dict[str, float] | None = Field(None, description="label → its probability; there if `scores` was sent")
+    verdict: Verdict | None = Field(None, description=VERDICT)
+    rule: str | None = Field(None, description=RULE, examples=["phishing >= 0.9"])
 
 
 class JobState(BaseModel):
@@ -284,6 +294,8 @@ class ResultEntry(BaseModel):
     model: str | None = None
     version: str | None = None
     scores: dict[str, float] | None = Field(None, description="label → its probability; there if `scores` was sent")
+    verdict: Verdict | None = Field(None, description=VERDICT)
+    rule: str | None = Field(None, description=RULE, examples=["phishing >= 0.9"])
     error: Failure | None = Field(None, description="absent when there is a label")
 
 
@@ -374,3 +386,6 @@ class StatsResponse(BaseModel):
     counters: dict[str, float] = Field(description="sums since each worker's start")
     batch: dict[str, float] = Field(description="mean_size: messages per batch, over all workers")
     queue: dict[str, int] = Field(description="messages waiting: per lane in the broker, buffered in workers")
+    degraded: dict[str, int] = Field(
+        description="answers of this web process that let a message pass unseen, by reason"
+    )

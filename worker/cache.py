@@ -1,7 +1,8 @@
 """The result cache: answers for texts that come again, in the result backend's Redis. Holds hashes, never a text.
 
 A key is a hash of the text as the model sees it (its token ids) and of everything else that decides the answer: the
-model's name, version, precision and labels. The value is the answer itself: a hit is what the model gave, bit by bit.
+model's name, version, precision, temperature and labels. The value is the answer itself: a hit is what the model gave,
+bit by bit.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class ResultCache:
 
     def __init__(self, classifier: Classifier, ttl_s: int) -> None:
         info = classifier.info
-        facts = (info.name, info.version, info.architecture, classifier.precision, *classifier.labels)
+        made = (info.architecture, classifier.precision, repr(info.temperature))
+        facts = (info.name, info.version, *made, *classifier.labels)
         self.ttl_s = ttl_s
         self._model = blake2b("\0".join(facts).encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES)
         self._answer = struct.Struct(f"<{len(classifier.labels)}d")

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
+from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.batching.budget import batch_tokens
 from sluice.worker.batching.former import Limits
 from sluice.worker.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, SLOW_BATCH_S, Policy
 from sluice.worker.calibrate import Cost, measure
+from sluice.worker.judge import Judge
 from sluice.worker.model import threads
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.loader import load
@@ -31,11 +33,15 @@ def load_classifier(settings: Settings) -> Classifier:
     """Load the classifier that the settings name, with the threads that suit it.
 
     Raises:
-        ModelUnavailable: there is none; the message names the setting to change.
+        ModelUnavailable: there is none, or it gives no verdicts though the settings want them always; the message names
+            the setting to change.
     """
     # A model on the CPU may tokenise while it is loaded, and the tokenizer's pool asks but once.
     spread(settings.tokenizer_threads, "cpu")
     classifier = load(settings)
+    objection = Judge(classifier.labels, classifier.info, settings).objection
+    if settings.verdict and objection is not None:
+        raise ModelUnavailable(f"SLUICE_VERDICT is true, but {objection.message}, or set SLUICE_VERDICT to false.")
     threads.settle(classifier, settings.model_threads)
     return classifier
 

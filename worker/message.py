@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sluice.tasks.envelope import Entry, Message, shown
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.wish import PLAIN, Wish
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +36,8 @@ class Received:
     refused: SluiceError | None = None
     told: bool = False
     """Whether the log has said why it does not run."""
-    scores: bool = False
+    wish: Wish = PLAIN
+    """What its entries hold besides label and probability."""
     counted: int = 0
     """Messages that the ledger has of it; 0: it is not in there."""
     answers: list[Entry | None] = field(default_factory=list)

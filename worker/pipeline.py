@@ -18,6 +18,8 @@ from sluice.tasks.server import Condition, Server
 from sluice.worker.cache import ResultCache
 from sluice.worker.capacity import Capacity
 from sluice.worker.consumer.waker import Waker
+from sluice.worker.entries import Entries
+from sluice.worker.judge import Judge
 from sluice.worker.message import Drain, NewConnection, Received
 from sluice.worker.results import ResultStore
 from sluice.worker.stats import Stats
@@ -56,6 +58,7 @@ class Pipeline:
     ) -> None:
         self.capacity = capacity
         self.settings, self.classifier = capacity.settings, capacity.classifier
+        self.judge = Judge(self.classifier.labels, self.classifier.info, self.settings)
         self.hostname = hostname
         self.generation = 0
         self.stats = Stats()
@@ -73,7 +76,7 @@ class Pipeline:
         self._deliver = Deliver(
             app,
             ResultStore(app, client, self.hostname, settings.result_ttl_s),
-            self.classifier,
+            Entries(self.classifier, self.judge),
             self.stats,
             to_main=self._to_main,
             to_batcher=self._to_batcher,
@@ -169,6 +172,7 @@ class Pipeline:
                 "last_training": info.last_training,
             },
             "labels": list(self.classifier.labels),
+            "verdicts": self.judge.as_json(),
             "device": self.classifier.device,
             "precision": self.classifier.precision,
             "batching": self.settings.batching_mode,

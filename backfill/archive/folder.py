@@ -65,6 +65,7 @@ class Description(_Kept):
     max_text_chars: int = 5_000
     read: dict[str, str] = field(default_factory=dict)
     scores: bool = False
+    verdict: bool = False
     report: bool = False
     key: str | None = None
     body: str | None = None

@@ -28,6 +28,7 @@ def plan_of(folder: Folder, description: Description, settings: Settings) -> Pla
         output_format=description.output,
         read=ReadOptions(**description.read),
         scores=description.scores,
+        verdict=description.verdict,
         max_text_chars=description.max_text_chars,
         plain=frozenset(
             f"file-{number}"

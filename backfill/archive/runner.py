@@ -19,7 +19,13 @@ from sluice.backfill.plan import Plan
 from sluice.backfill.stop import Stop, Stopped
 from sluice.backfill.tally import Tally
 from sluice.config.settings import Settings
-from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, ServiceNotRunning, SluiceError
+from sluice.tasks.errors import (
+    BackendUnavailable,
+    BrokerUnavailable,
+    ModelUnavailable,
+    ServiceNotRunning,
+    SluiceError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +35,7 @@ LOOK_EVERY_S = 0.2
 #: Runners that may die in an archive's last steps before it is done without its report.
 REPORT_STARTS = 3
 NO_REPORT = "the report could not be made"
-AWAY = (BrokerUnavailable, BackendUnavailable, ServiceNotRunning)
+AWAY = (BrokerUnavailable, BackendUnavailable, ModelUnavailable, ServiceNotRunning)
 
 
 class FolderStop(Stop):
@@ -99,7 +105,7 @@ def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderD
     retry_s = RETRY_S
     while True:
         try:
-            with QueueCarrier(settings, scores=plan.scores, note=display.note, stop=stop) as carrier:
+            with QueueCarrier(settings, wish=plan.wish, note=display.note, stop=stop) as carrier:
                 return engine.run(plan, carrier, display, stop, partial(ending.save, folder))
         except AWAY as exc:
             _wait(display, exc, retry_s, stop)

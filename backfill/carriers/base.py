@@ -32,6 +32,14 @@ class Carrier(Protocol):
             ServiceNotRunning, BackendUnavailable: there is nobody to ask.
         """
 
+    def require_verdicts(self) -> None:
+        """Make sure that whoever answers gives verdicts; waits for a model to be there.
+
+        Raises:
+            InvalidInput: the model has no thresholds, or a worker is of a release that knows none.
+            ServiceNotRunning, BackendUnavailable: there is nobody to ask.
+        """
+
     def version(self) -> tuple[str, str] | None:
         """Name and version of the model that answers now; None if that is unknown or not one alone."""
 

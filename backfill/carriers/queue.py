@@ -15,6 +15,8 @@ from sluice.config.settings import Settings
 from sluice.tasks.client import Client
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.shape import envelope_messages
+from sluice.tasks.verdicts import objection
+from sluice.tasks.wish import PLAIN, Wish
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class QueueCarrier:
     Args:
         settings: which broker and backend.
         lane: ``bulk`` or ``interactive``.
-        scores: whether answers hold the probability of every label.
+        wish: what answers hold besides label and probability.
         note: called with one sentence when the operator should know what is being waited for.
         stop: asked in every wait and before everything that is sent.
         client: stands in for the client of these settings, in tests.
@@ -61,14 +63,14 @@ class QueueCarrier:
         settings: Settings,
         *,
         lane: str = "bulk",
-        scores: bool = False,
+        wish: Wish = PLAIN,
         note: Callable[[str], None],
         stop: Stop,
         client: Client | None = None,
     ) -> None:
         self._client = client or Client(settings)
         self._lane = lane
-        self._scores = scores
+        self._wish = wish
         self._note = note
         self._stop = stop
         self._sent: dict[str, Sent] = {}
@@ -94,10 +96,18 @@ class QueueCarrier:
             BackendUnavailable: there is no result backend.
             Stopped: a stop was asked for.
         """
+        return list(self._some_workers()[0]["labels"])
+
+    def require_verdicts(self) -> None:
+        for worker in self._some_workers():
+            if error := objection([worker]):
+                raise error
+
+    def _some_workers(self) -> list[dict[str, Any]]:
         while not (workers := self._client.workers()):
             self._note("no worker is ready; waiting for one (`sluice worker` starts one)")
             self._stop.sleep(ASK_EVERY_S)
-        return list(workers[0]["labels"])
+        return workers
 
     def version(self) -> tuple[str, str] | None:
         self._look()
@@ -152,7 +162,7 @@ class QueueCarrier:
         while True:
             self._stop.check()
             try:
-                self._client.publish(texts, lane=self._lane, envelope_id=envelope_id, scores=self._scores)
+                self._client.publish(texts, lane=self._lane, envelope_id=envelope_id, wish=self._wish)
             except BrokerUnavailable as exc:
                 if not self._published:
                     raise

@@ -9,11 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from sluice.backfill.columns import TEXT, Column
-from sluice.tasks.envelope import Entry
+from sluice.tasks.envelope import PLACES, Entry
+from sluice.tasks.wish import VERDICT
 
 PREFIX = "sluice_"
-#: Decimal places of probabilities: what batches of different shapes agree on.
-PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,8 @@ class Added:
     """What is appended to a row, and under which names.
 
     Attributes:
-        columns: label, probability, one score per label if they are wanted, model, version, error; in this order.
+        columns: label, probability, one score per label if they are wanted, verdict and rule if they are, model,
+            version, error; in this order.
         label, probability, model, version, error: names of these columns.
         scores: names of the score columns by label; empty if they are not wanted.
         cells: the values of these columns for one answer; an error's answer has nothing but ``code: message``.
@@ -37,17 +37,21 @@ class Added:
     cells: Callable[[Entry], list[Any]]
 
 
-def added(columns: Sequence[Column], labels: Sequence[str] | None) -> Added:
+def added(columns: Sequence[Column], labels: Sequence[str] | None, *, verdict: bool = False) -> Added:
     """What is added to an input of ``columns``; with ``labels``, one score column for each of them.
+
+    Args:
+        verdict: whether the verdict and its rule are added.
 
     A name that the input has already, in whatever case, gets the prefix ``sluice_``.
     """
     taken = {column.name.lower() for column in columns}
     label, probability = _free("label", taken), _free("probability", taken)
     scores = {name: _free(f"score_{name}", taken) for name in labels or ()}
+    judged = [_free(name, taken) for name in VERDICT] if verdict else []
     model, version, error = _free("model", taken), _free("version", taken), _free("error", taken)
     numbers = {probability, *scores.values()}
-    names = (label, probability, *scores.values(), model, version, error)
+    names = (label, probability, *scores.values(), *judged, model, version, error)
     return Added(
         columns=tuple(Column(name, pa.float64() if name in numbers else TEXT) for name in names),
         label=label,
@@ -56,7 +60,7 @@ def added(columns: Sequence[Column], labels: Sequence[str] | None) -> Added:
         version=version,
         error=error,
         scores=scores,
-        cells=_cells(tuple(scores)),
+        cells=_cells(tuple(scores), VERDICT if verdict else ()),
     )
 
 
@@ -67,21 +71,25 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _cells(labels: tuple[str, ...]) -> Callable[[Entry], list[Any]]:
-    """Made once per backfill, for it is called once per row."""
-    blank = [None] * (4 + len(labels))
+def _cells(labels: tuple[str, ...], more: tuple[str, ...]) -> Callable[[Entry], list[Any]]:
+    """Made once per backfill, for it is called once per row.
+
+    Args:
+        more: fields of an entry that are written as they stand.
+    """
+    blank = [None] * (4 + len(labels) + len(more))
 
     def cells(entry: Entry) -> list[Any]:
         if (error := entry.get("error")) is not None:
             return [*blank, f"{error['code']}: {error['message']}"]
         return [entry["label"], round(entry["probability"], PLACES), entry["model"], entry["version"], None]
 
-    def cells_with_scores(entry: Entry) -> list[Any]:
+    def cells_with_more(entry: Entry) -> list[Any]:
         label, probability, *rest = cells(entry)
         if label is None:
             return [*blank, rest[-1]]
         known = entry.get("scores", {})
         scores = [round(known[name], PLACES) if name in known else None for name in labels]
-        return [label, probability, *scores, *rest]
+        return [label, probability, *scores, *map(entry.get, more), *rest]
 
-    return cells_with_scores if labels else cells
+    return cells_with_more if labels or more else cells

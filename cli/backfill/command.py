@@ -60,6 +60,9 @@ Examples:
     "--date-order", type=click.Choice(["dmy", "mdy", "ymd"]), help="Order of dates in WhatsApp.  [default: found out]"
 )
 @click.option("--scores", is_flag=True, help="One more column per class, with its probability.")
+@click.option(
+    "--verdict", is_flag=True, help="Two more columns: verdict (allow, flag, block) and the rule that decided."
+)
 @click.option("--report", type=click.Path(path_type=Path), metavar="PAGE.html", help="Write a page with pictures too.")
 @click.option("--include-text", is_flag=True, help="Let the report show some messages and full senders.")
 @click.option("--restart", is_flag=True, help="Begin anew in place of carrying on after a stop.")

@@ -15,9 +15,11 @@ from sluice.backfill.stop import SLICE_S, Stop
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, parse
 from sluice.tasks.errors import ModelUnavailable, Revoked
+from sluice.tasks.wish import Wish
 from sluice.worker.batching.former import WINDOW_BATCHES
 from sluice.worker.capacity import load_classifier, warm_up
 from sluice.worker.entries import Entries
+from sluice.worker.judge import Judge
 from sluice.worker.message import Abort, Outcome, Received
 from sluice.worker.threads.batcher import Batcher
 from sluice.worker.threads.encoder import Encoder
@@ -43,7 +45,7 @@ class LocalCarrier:
     Args:
         settings: which model, on which device, in which batches.
         stop: asked in every wait.
-        scores: whether entries name the probability of every label.
+        wish: what entries hold besides label and probability.
         stage: told what is being done on entry, which takes seconds.
 
     Raises:
@@ -53,11 +55,11 @@ class LocalCarrier:
     """
 
     def __init__(
-        self, settings: Settings, stop: Stop, scores: bool, stage: Callable[[str], None] = lambda _: None
+        self, settings: Settings, stop: Stop, wish: Wish, stage: Callable[[str], None] = lambda _: None
     ) -> None:
         self._settings = settings
         self._stop = stop
-        self._scores = scores
+        self._wish = wish
         self._stage = stage
         self._given_up: set[str] = set()
         # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
@@ -71,7 +73,9 @@ class LocalCarrier:
         self._capacity = capacity = warm_up(classifier, self._settings)
         self._stop.check()
         self._info, self._labels = classifier.info, list(classifier.labels)
-        self._entries = Entries(classifier)
+        judge = Judge(classifier.labels, classifier.info, self._settings)
+        self._no_verdict = judge.objection
+        self._entries = Entries(classifier, judge)
         share = self._settings.deduplicate
         self._model = ModelThread(
             classifier, to_batcher=self._to_batcher, to_deliver=self._deliver, on_death=self._on_death
@@ -104,6 +108,10 @@ class LocalCarrier:
     def labels(self) -> list[str]:
         return self._labels
 
+    def require_verdicts(self) -> None:
+        if self._no_verdict is not None:
+            raise self._no_verdict
+
     def version(self) -> tuple[str, str]:
         return self._info.name, self._info.version
 
@@ -119,7 +127,7 @@ class LocalCarrier:
             InvalidInput: no text or too many of them.
         """
         self._check()
-        call = parse([list(texts)], {"scores": self._scores}, self._settings.max_text_chars)
+        call = parse([list(texts)], {}, self._settings.max_text_chars)
         self._batcher.inbox.put(
             Received(
                 Request(envelope_id),
@@ -128,7 +136,7 @@ class LocalCarrier:
                 bulk=True,
                 arrived=time.monotonic(),
                 generation=0,
-                scores=call.scores,
+                wish=self._wish,
             )
         )
 

@@ -28,6 +28,7 @@ from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.errors import InvalidInput, UnreadableArchive, UnwritableOutput
 from sluice.tasks.server import check
+from sluice.tasks.wish import Wish
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +44,7 @@ def run(
     target: Path,
     output_format: str | None,
     scores: bool,
+    verdict: bool,
     report: Path | None,
     include_text: bool,
     restart: bool,
@@ -65,6 +67,7 @@ def run(
         output_format=output_format or _format(target),
         read=ReadOptions(**read),
         scores=scores,
+        verdict=verdict or settings.verdict,
         max_text_chars=settings.max_text_chars,
         window=window,
         restart=restart,
@@ -89,7 +92,7 @@ def run(
             _write_report(report, plan, outcome, include_text)
 
     try:
-        with _target(plan) as plan, display, _carrier(settings, local, lane, scores, display, stop) as carrier:
+        with _target(plan) as plan, display, _carrier(settings, local, lane, plan.wish, display, stop) as carrier:
             display.stage("looking through the input")
             outcome = engine.run(plan, carrier, display, stop, afterwards)
     except Stopped as stopped:
@@ -140,14 +143,14 @@ def stopped_sentence(plan: Plan, rows: int) -> str:
 
 
 def _carrier(
-    settings: Settings, local: bool, lane: str, scores: bool, display: Progress, stop: Stop
+    settings: Settings, local: bool, lane: str, wish: Wish, display: Progress, stop: Stop
 ) -> AbstractContextManager[Carrier]:
     if local:
         display.stage("loading the model")
         from sluice.cli.backfill.local import LocalCarrier
 
-        return LocalCarrier(settings, stop, scores, display.stage)
-    return QueueCarrier(settings, lane=lane, scores=scores, note=display.note, stop=stop)
+        return LocalCarrier(settings, stop, wish, display.stage)
+    return QueueCarrier(settings, lane=lane, wish=wish, note=display.note, stop=stop)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import ModelFailed
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.replies import ReplyListener
+from sluice.tasks.wish import Wish
 from tests.conftest import Brokers
 from tests.harness.events import Events
 from tests.harness.process import ROOT, wait_for
@@ -212,7 +213,7 @@ def test_every_answer_is_replied_batch_by_batch(env: dict[str, str], app: Celery
     try:
         with Publisher(app) as publisher:
             sent = [publisher.publish(items, reply_to=listener.address, lane=lane) for lane in QUEUES for _ in range(5)]
-            sent.append(publisher.publish(items, reply_to=listener.address, scores=True))
+            sent.append(publisher.publish(items, reply_to=listener.address, wish=Wish(scores=True)))
         wait_for(lambda: all(len(answers[one]) == len(items) for one in sent), "every answer", WAIT_S)
     finally:
         listener.stop()

@@ -153,6 +153,7 @@ class ArchiveDesk:
             max_text_chars=self._settings.max_text_chars,
             read=request.read(),
             scores=request.scores == "true",
+            verdict=request.verdict == "true" or self._settings.verdict,
             report=request.report == "true",
             key=key,
             body=form.digest if key else None,

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from sluice.tasks.errors import BrokerUnavailable, SluiceError
 from sluice.tasks.ledger import Count
+from sluice.tasks.wish import PLAIN, Wish, together
 from sluice.web.gateway.shape import Shape
 from sluice.web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
@@ -38,7 +39,7 @@ class Publishes(Protocol):
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
-        scores: bool = False,
+        wish: Wish = PLAIN,
         counted: bool = False,
     ) -> str: ...
 
@@ -161,7 +162,7 @@ class GroupCommit:
                 envelope_id=envelope_id,
                 reply_to=self._reply_to,
                 more=more,
-                scores=any(waiter.scores for waiter in waiters),
+                wish=together(waiter.wish for waiter in waiters),
                 counted=True,
             )
         except Exception as exc:  # a dispatcher that dies would hang every caller

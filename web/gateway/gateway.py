@@ -29,13 +29,14 @@ from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.cancel import cancel
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES, Entry
-from sluice.tasks.errors import BrokerUnavailable, QueueFull
+from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
 from sluice.tasks.ledger import Count
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader
 from sluice.tasks.server import Condition, Server
+from sluice.tasks.wish import PLAIN, Wish
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.commit import GroupCommit
 from sluice.web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
@@ -78,16 +79,17 @@ class Gateway:
         self._parts: _Parts | None = None
         self._starting = threading.Lock()
 
-    def classify(self, text: str, wait_s: float, *, scores: bool = False) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Pending:
         """Classify one message together with whatever else arrives at this moment.
 
         Args:
             wait_s: longest time, seconds, to wait for the answer.
-            scores: whether the answer has the probability of every label.
+            wish: what the answer has besides label and probability.
+            punctual: to be told when ``wait_s`` is over, though the broker may be about to take the message.
 
         Returns:
-            The entry (``sluice.tasks.envelope``; with scores if any message of its envelope wants them), or
-            ``Pending`` when the time ran out.
+            The entry (``sluice.tasks.envelope``; with what any message of its envelope wants), or ``Pending`` when the
+            time ran out.
 
         Raises:
             QueueFull: too many messages wait.
@@ -96,13 +98,13 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, "interactive", Count())
-        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), scores)
+        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), wish)
         parts.commit.add(waiter)
         parts.patience.begin(waiter)
         answered = waiter.wait(wait_s)
         parts.patience.end(waiter)
         if not answered:
-            return self._late(parts, waiter, wait_s)
+            return self._late(parts, waiter, wait_s, punctual)
         if waiter.error is not None:
             raise waiter.error
         assert waiter.entry is not None
@@ -115,7 +117,7 @@ class Gateway:
         wait_s: float = 0,
         claim: Claim | None = None,
         *,
-        scores: bool = False,
+        wish: Wish = PLAIN,
         owner: str = "",
     ) -> JobSubmission:
         """Queue a job; see ``JobDesk.submit``.
@@ -125,7 +127,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, lane, Count(math.ceil(len(messages) / ENVELOPE_MESSAGES), len(messages)))
-        return parts.desk.submit(messages, lane, wait_s, claim, scores=scores, owner=owner)
+        return parts.desk.submit(messages, lane, wait_s, claim, wish=wish, owner=owner)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
@@ -200,16 +202,18 @@ class Gateway:
             exc.retry_after_s = parts.sampler.retry_after_s(over)
             raise
 
-    def _late(self, parts: _Parts, waiter: Waiter, wait_s: float) -> Entry | Pending:
+    def _late(self, parts: _Parts, waiter: Waiter, wait_s: float, punctual: bool) -> Entry | Pending:
         """The wait is over without an answer: look once at what is stored, or say where it will be found."""
-        if not waiter.wait_published(PUBLISH_GRACE_S):
+        if not waiter.wait_published(0 if punctual else PUBLISH_GRACE_S):
             parts.commit.withdraw(waiter)
             parts.registry.abandon(waiter)
             raise BrokerUnavailable("the broker does not take messages now", retry_after_s=2)
         parts.registry.abandon(waiter)
         if waiter.error is not None:
             raise waiter.error
-        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, scores=waiter.scores)
+        if punctual and (reason := parts.sampler.reasons()["backend"]):
+            raise BackendUnavailable(reason, retry_after_s=2)  # asking it would take seconds more
+        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, wish=waiter.wish)
         entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
         if entry is not None:
             return entry

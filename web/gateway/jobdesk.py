@@ -16,6 +16,7 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from sluice.tasks.ledger import Count
 from sluice.tasks.results import ResultReader, Stored
+from sluice.tasks.wish import PLAIN, Wish
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.jobstatus import JobStatus, finished, job_status, placed, queued, single_entry, single_status
 from sluice.web.gateway.jobstore import Claim, Job, JobStore
@@ -97,7 +98,7 @@ class JobDesk:
         wait_s: float,
         claim: Claim | None,
         *,
-        scores: bool = False,
+        wish: Wish = PLAIN,
         owner: str = "",
     ) -> JobSubmission:
         """Describe, publish and, for ``wait_s`` seconds, await a job, whose messages the backlog has let in.
@@ -105,7 +106,7 @@ class JobDesk:
         Args:
             messages: texts, or ``{"id", "text"}`` objects with ids that differ.
             claim: the caller's Idempotency-Key; a job that holds it already is returned instead.
-            scores: whether results have the probability of every label.
+            wish: what results have besides label and probability.
             owner: stands for the caller, in whose list the job is.
 
         Raises:
@@ -125,7 +126,8 @@ class JobDesk:
             lane=lane,
             envelopes=[(str(uuid4()), len(cut)) for cut in cuts],
             named=bool(ids),
-            scores=scores,
+            scores=wish.scores,
+            verdict=wish.verdict,
             owner=owner,
         )
         try:
@@ -228,7 +230,7 @@ class JobDesk:
                         more=job.total - sent - count,
                         group_id=job.id,
                         group_index=index,
-                        scores=job.scores,
+                        wish=job.wish,
                         counted=True,
                     )
                     sent += count

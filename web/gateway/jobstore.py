@@ -2,11 +2,12 @@
 
 A description, written before the first envelope is published and never changed::
 
-    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token", "scores", "owner"}
+    {"total", "created_at", "lane", "envelopes": [[id, messages], …], "named", "token", "scores", "verdict"?, "owner"}
 
 ``created_at`` is Unix seconds; ``named`` says that the caller gave message ids (kept under a key of their own, read
 only when an envelope has no entries to name); ``token`` marks one message of a shared envelope; ``scores`` says that
-results have the probability of every label; ``owner`` stands for the caller, in whose list the job is.
+results have the probability of every label, ``verdict`` that they say what to do; ``owner`` stands for the caller, in
+whose list the job is.
 
 Beside it in the same hash stand two marks, each set once, to the Unix time of then, by whoever knows: ``published``,
 that every envelope went out, and ``cancelled``.
@@ -26,6 +27,7 @@ from sluice.tasks import keys
 from sluice.tasks.errors import Conflict, NotFound
 from sluice.tasks.ledger import Count
 from sluice.tasks.server import Server
+from sluice.tasks.wish import PLAIN, Wish
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
 #: KEYS: idempotency, job, group, ids, list. ARGV: ttl, record, description, group, ids, position in the list, most that
@@ -73,9 +75,10 @@ class Job:
     cancelled_at: float | None = None
     scores: bool = False
     owner: str = ""
+    verdict: bool = False
 
     @classmethod
-    def of_message(cls, envelope_id: str, token: str, *, alone: bool, scores: bool = False) -> Job:
+    def of_message(cls, envelope_id: str, token: str, *, alone: bool, wish: Wish = PLAIN) -> Job:
         """One message of an envelope, found later by a token that its neighbours' callers do not know.
 
         Args:
@@ -83,7 +86,12 @@ class Job:
         """
         one = (envelope_id, 1 if alone else 0)
         job_id = f"{envelope_id}.{token}"
-        return cls(job_id, 1, time.time(), "interactive", [one], token=token, scores=scores)
+        return cls(job_id, 1, time.time(), "interactive", [one], token=token, scores=wish.scores, verdict=wish.verdict)
+
+    @property
+    def wish(self) -> Wish:
+        """What its results have besides label and probability."""
+        return Wish(self.scores, self.verdict)
 
     @property
     def position(self) -> str:
@@ -97,6 +105,8 @@ class Job:
 
     def packed(self) -> bytes:
         fields = asdict(self)
+        if not self.verdict:
+            del fields["verdict"]  # web processes of earlier releases take no field that they do not know
         return orjson.dumps(
             {name: value for name, value in fields.items() if name not in ("id", "cancelled_at", *MARKS)}
         )

@@ -14,6 +14,7 @@ from typing import Protocol
 from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.replies import Answers
+from sluice.tasks.wish import PLAIN, Wish
 
 
 class Waiter:
@@ -29,15 +30,15 @@ class Waiter:
         "hurried",
         "index",
         "published",
-        "scores",
         "text",
         "token",
+        "wish",
     )
 
-    def __init__(self, text: str, token: str, scores: bool = False) -> None:
+    def __init__(self, text: str, token: str, wish: Wish = PLAIN) -> None:
         self.text = text
         self.token = token
-        self.scores = scores  # the probability of every label is wanted
+        self.wish = wish
         self.envelope_id = ""
         self.index = 0
         self.alone = False  # no other message travels in its envelope

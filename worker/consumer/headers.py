@@ -12,7 +12,7 @@ from typing import Any
 
 from celery.exceptions import InvalidTaskError
 
-from sluice.tasks.envelope import MORE_HEADER, REPLY_HEADER
+from sluice.tasks.envelope import MORE_HEADER, REPLY_HEADER, VERDICT_HEADER
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.ledger import COUNTED_HEADER
 
@@ -37,6 +37,7 @@ def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput |
         "task": get("task"),
         "ignore_result": get("ignore_result") is True,
         COUNTED_HEADER: get(COUNTED_HEADER) is True,
+        VERDICT_HEADER: get(VERDICT_HEADER) is True,
     }
     # Every message passes here, and most have few of these.
     for name in TEXTS:

@@ -17,9 +17,19 @@ from celery.worker.strategy import hybrid_to_proto2, proto1_to_proto2
 from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.imports import symbol_by_name
 
-from sluice.tasks.envelope import DEAD_LETTERS, MORE_HEADER, QUEUES, REPLY_HEADER, Call, message_count, parse
+from sluice.tasks.envelope import (
+    DEAD_LETTERS,
+    MORE_HEADER,
+    QUEUES,
+    REPLY_HEADER,
+    VERDICT_HEADER,
+    Call,
+    message_count,
+    parse,
+)
 from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
+from sluice.tasks.wish import Wish
 from sluice.worker.consumer.headers import readable, without_times
 from sluice.worker.message import Received
 from sluice.worker.pipeline import revoked
@@ -35,7 +45,8 @@ class Batching:
 
     def __init__(self, task: Task, app: Celery, consumer: Any) -> None:
         self._pipeline, self._consumer = consumer.controller.sluice, consumer
-        self._receiver = Receiver(task, app, consumer, self._pipeline.new_connection())
+        no_verdict = self._pipeline.judge.objection
+        self._receiver = Receiver(task, app, consumer, self._pipeline.new_connection(), no_verdict)
 
     def __call__(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> None:
         envelope = self._receiver.receive(message, body, ack, reject)
@@ -63,14 +74,21 @@ class Batching:
 
 
 class Receiver:
-    """Turns broker messages into received envelopes."""
+    """Turns broker messages into received envelopes.
 
-    def __init__(self, task: Task, app: Celery, consumer: Any, generation: int) -> None:
+    Args:
+        no_verdict: why the model gives no verdicts, for calls that are for nothing without one.
+    """
+
+    def __init__(
+        self, task: Task, app: Celery, consumer: Any, generation: int, no_verdict: InvalidInput | None
+    ) -> None:
         self._task, self._app, self._consumer = task, app, consumer
         self._generation = generation
         self._request = symbol_by_name(task.Request)
         self._utc = app.uses_utc_timezone()
         self._max_text_chars = app.sluice_settings.max_text_chars
+        self._always_verdict, self._no_verdict = app.sluice_settings.verdict, no_verdict
 
     def receive(self, message: Any, body: Any, ack: Any, reject: Any) -> Received | None:
         """Read one broker message; None if it was revoked by a stamped header.
@@ -176,6 +194,11 @@ class Receiver:
             call = parse(request.args, request.kwargs, self._max_text_chars)
         except InvalidInput as exc:
             call, refused = UNREADABLE, exc
+        if call.wish.verdict and self._no_verdict is not None:
+            call, refused = UNREADABLE, self._no_verdict
+        wish = call.wish
+        if headers.get(VERDICT_HEADER) or self._always_verdict:
+            wish = Wish(wish.scores, verdict=True)
         dead = request.delivery_info.get("exchange") == DEAD_LETTERS
         return Received(
             request=request,
@@ -189,7 +212,7 @@ class Receiver:
             redelivered=dead or bool(request.delivery_info.get("redelivered")),
             dead=dead,
             refused=refused,
-            scores=call.scores,
+            wish=wish,
             # As its sender counted: of one that makes no sense, no messages are read.
             counted=message_count(request.args, request.kwargs) if headers.get(COUNTED_HEADER) is True else 0,
         )

@@ -148,7 +148,7 @@ class AheadClassifier(PackedClassifier):
         """Probabilities, float32 (messages of the shape, labels), launched kernel by kernel."""
         ids, positions, borders, first = shape.read(inputs)
         logits = self._model(ids, positions, VarlenAttention(borders, first, longest, self._attend))
-        return torch.softmax(logits.float(), dim=-1)
+        return self._probabilities(logits)
 
     def _replay(self, shape: Shape) -> Tensor:
         """What `_run` gives for the inputs in place, as one launch where it is recorded."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+from sluice.worker.model.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The facts of one set of weights that callers are shown with every answer."""
+    """The facts of one set of weights: those that callers are shown with every answer, and how to read its logits."""
 
     name: str
     version: str
     architecture: str
     author: str
     last_training: str
+    temperature: float = 1.0
+    """Probabilities are softmax(logits / temperature), which makes them calibrated."""
+    thresholds: Thresholds | None = field(default=None, hash=False)
+    """From when on labels are acted on; None if the weights came without."""
 
 
 @runtime_checkable

@@ -70,7 +70,7 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
     folder = Path(name) if Path(name).is_dir() else None
     normalizer = read_normalizer(read_card(folder) if folder is not None else {}, tokenizer)
     encoder = text_encoder(tokenizer, settings.max_text_length, config, normalizer)
-    info = model_info(spec, folder, config.to_dict())
+    info = model_info(spec, folder, config.to_dict(), labels)
     return classifier(model, encoder, labels, info, device, settings)
 
 

@@ -24,6 +24,9 @@ SYNONYMS = {
     "junk": "spam",
 }
 
+HARMLESS = frozenset({"ham", *(name for name, label in SYNONYMS.items() if label == "ham")})
+"""Labels that nobody flags or blocks, whatever a folder says."""
+
 
 def read_labels(id2label: Mapping[int, str]) -> tuple[str, ...]:
     """Lower-cases the names and maps synonyms; unnamed heads of 2 or 3 classes get OpenTextShield's order.

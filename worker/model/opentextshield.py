@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import ModelInfo
-from sluice.worker.model.card import UNKNOWN, read_card
+from sluice.worker.model.card import UNKNOWN, stated_info
 from sluice.worker.model.hub import source
 from sluice.worker.model.huggingface import classifier, text_encoder
 from sluice.worker.model.labels import LABELS
@@ -170,7 +170,10 @@ def with_adapter(model: Any, adapter: Path) -> Any:
 
 
 def describe(path: Path, version: str) -> ModelInfo:
-    """What OpenTextShield's API says of its models; a `sluice.json` beside the file overrides it."""
+    """What OpenTextShield's API says of its models; a `sluice.json` beside the file overrides it.
+
+    Raises ModelUnavailable when that cannot be read, or says what cannot be.
+    """
     facts: dict[str, str] = {
         "name": "OTS_mBERT",
         "version": version,
@@ -178,5 +181,4 @@ def describe(path: Path, version: str) -> ModelInfo:
         "author": "TelecomsXChange (TCXC)",
         "last_training": UNKNOWN,
     }
-    stated = read_card(path.parent)
-    return ModelInfo(**{name: str(stated.get(name) or value) for name, value in facts.items()})
+    return stated_info(path.parent, facts, LABELS)

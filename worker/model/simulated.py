@@ -10,6 +10,8 @@ from urllib.parse import parse_qs
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.labels import LABELS
+from sluice.worker.model.thresholds import Threshold, read_thresholds
 
 SCHEME = "simulated:"
 CHARS_PER_TOKEN = 4
@@ -41,6 +43,10 @@ class SimulatedOptions:
     """Milliseconds that `slow` adds."""
     oom_over: int = 0
     """Batches of more messages run out of memory; 0 is no limit."""
+    flag: float | None = None
+    """From which probability on spam and phishing are flagged; without `flag` and `block` it has no thresholds."""
+    block: float | None = None
+    """From which probability on they are blocked."""
 
 
 class SimulatedOutOfMemory(RuntimeError):
@@ -71,6 +77,9 @@ def parse_options(spec: str) -> SimulatedOptions:
             values[name] = _typed(name, given)
         except ValueError:
             raise ModelUnavailable(f"SLUICE_MODEL: {name}={given[-1]!r} is not a number that is 0 or more.") from None
+    if "flag" in values or "block" in values:
+        limits = {name: values[name] for name in ("flag", "block") if name in values}
+        read_thresholds({"spam": limits, "phishing": limits}, LABELS, "SLUICE_MODEL")
     return SimulatedOptions(**values)  # type: ignore[arg-type]
 
 
@@ -91,7 +100,7 @@ class SimulatedClassifier:
     The first id of a message is a hash of its text, the second says whether it is to fail or to take long.
     """
 
-    labels: tuple[str, ...] = ("ham", "spam", "phishing")
+    labels: tuple[str, ...] = LABELS
     device = "cpu"
     precision = "float32"
     padded = False
@@ -99,7 +108,9 @@ class SimulatedClassifier:
     def __init__(self, options: SimulatedOptions | None = None, max_text_length: int = 96) -> None:
         self.options = options or SimulatedOptions()
         self.max_text_length = max_text_length
-        self.info = ModelInfo("simulated", "1", "sleep", "Sluice", "never")
+        given = Threshold(self.options.flag, self.options.block)
+        thresholds = {"spam": given, "phishing": given} if given != Threshold() else None
+        self.info = ModelInfo("simulated", "1", "sleep", "Sluice", "never", thresholds=thresholds)
         self._fail_on = frozenset(self.options.fail_on)
         time.sleep(self.options.load_ms / 1000)
 

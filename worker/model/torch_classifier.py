@@ -1,4 +1,4 @@
-"""A sequence classifier on torch: device, precision, padded batches, softmax."""
+"""A sequence classifier on torch: device, precision, padded batches, calibrated softmax."""
 
 from __future__ import annotations
 
@@ -81,9 +81,15 @@ class TorchClassifier:
         """
         if not batch:
             return []
-        logits = self.logits(batch)
-        probabilities: list[list[float]] = torch.softmax(logits.float(), dim=-1).tolist()
-        return probabilities
+        rows: list[list[float]] = self._probabilities(self.logits(batch)).tolist()
+        return rows
+
+    def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Calibrated probabilities, float32 (messages, labels)."""
+        logits = logits.float()
+        if self.info.temperature != 1:
+            logits = logits / self.info.temperature
+        return torch.softmax(logits, dim=-1)
 
     def logits(self, batch: Sequence[list[int]]) -> torch.Tensor:
         """Logits, (messages, labels), of a batch padded to its longest message."""

@@ -23,7 +23,6 @@ from sluice.worker.entries import Entries
 from sluice.worker.followups import FollowUps
 from sluice.worker.forwarding import Interrupted
 from sluice.worker.message import Alone, Check, Dropped, Finished, NotStored, Outcome, Received, Started
-from sluice.worker.model.base import Classifier
 from sluice.worker.redelivery import Trials
 from sluice.worker.results import Answered, ResultStore, Stored
 from sluice.worker.stats import Stats
@@ -43,7 +42,7 @@ class Deliver(GuardedThread):
     Args:
         app: the worker's Celery app, for what clients hang on results.
         store: the result store; used in this thread only.
-        classifier: for the labels and names in the answers.
+        entries: makes what callers get of the answers.
         stats: written in this thread only.
         to_main: gets ``Finished`` for each envelope whose result is stored.
         to_batcher: gets the redelivered envelopes that must run.
@@ -57,7 +56,7 @@ class Deliver(GuardedThread):
         self,
         app: Celery,
         store: ResultStore,
-        classifier: Classifier,
+        entries: Entries,
         stats: Stats,
         *,
         to_main: Callable[[Any], None],
@@ -72,7 +71,7 @@ class Deliver(GuardedThread):
         self.inbox: Queue[Any] = Queue(QUEUE_LIMIT)
         self._store = store
         self._follow_ups = FollowUps(app, self._patiently)
-        self._entries = Entries(classifier)
+        self._entries = entries
         self._stats = stats
         self._to_main, self._to_batcher = to_main, to_batcher
         self._status = status

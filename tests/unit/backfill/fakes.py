@@ -18,7 +18,8 @@ def entry_for(text: str, version: str = "1") -> Entry:
         return failed(None, "model_failed", "the model could not classify this message")
     seed = int.from_bytes(blake2b(text.encode(), digest_size=4).digest())
     entry = labelled(None, LABELS[seed % 3], (500 + seed % 500) / 1000, "fake", version)
-    return entry | {"scores": dict.fromkeys(LABELS, 0.25)}
+    verdict = ("allow", "flag", "block")[seed % 3]
+    return entry | {"scores": dict.fromkeys(LABELS, 0.25), "verdict": verdict, "rule": f"rule of {entry['label']}"}
 
 
 class FakeCarrier:
@@ -40,6 +41,9 @@ class FakeCarrier:
 
     def labels(self) -> list[str]:
         return LABELS
+
+    def require_verdicts(self) -> None:
+        """It gives them."""
 
     def version(self) -> tuple[str, str] | None:
         return self.serving

@@ -23,7 +23,7 @@ def kept(path: Path, *texts: str, version: str = "1") -> Answers:
     return store
 
 
-def test_what_was_kept_is_found_with_its_scores(path: Path) -> None:
+def test_what_was_kept_is_found_with_its_scores_and_verdict(path: Path) -> None:
     store = kept(path, "a", "b")
     assert store.find([digest_of("a"), digest_of("c")]) == {digest_of("a"): (entry_for("a"), 0)}
 

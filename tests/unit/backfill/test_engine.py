@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.plan import Plan
 from sluice.backfill.stop import Stop, Stopped
 from sluice.backfill.tally import Tally
-from sluice.tasks.errors import BrokerUnavailable, ChangedRun, UnreadableArchive
+from sluice.tasks.errors import BrokerUnavailable, ChangedRun, InvalidInput, UnreadableArchive
+from sluice.tasks.verdicts import no_thresholds
 from tests.unit.backfill.compare import sqlite_rows
 from tests.unit.backfill.fakes import LABELS, FakeCarrier, entry_for
 
@@ -130,6 +132,37 @@ def test_scores_get_a_column_each(plan: Plan) -> None:
     assert [row[f"score_{label}"] for label in LABELS] == ["0.25"] * 3
 
 
+def test_verdicts_get_a_column_and_their_rules_another(plan: Plan) -> None:
+    backfill(replace(plan, verdict=True))
+    rows = [row for row in rows_of(plan.target) if row["label"]]
+    said = {"ham": "allow", "spam": "flag", "phishing": "block"}
+    assert {row["verdict"] for row in rows} == set(said.values())
+    assert all((row["verdict"], row["rule"]) == (said[row["label"]], f"rule of {row['label']}") for row in rows)
+
+
+def test_a_model_that_gives_no_verdicts_is_told_at_once(plan: Plan) -> None:
+    class Silent(FakeCarrier):
+        def require_verdicts(self) -> None:
+            raise no_thresholds("fake 1")
+
+    with pytest.raises(InvalidInput, match="the model fake 1 has no thresholds"):
+        backfill(replace(plan, verdict=True), Silent())
+    assert not plan.target.exists()
+    backfill(plan, Silent())
+    assert "verdict" not in rows_of(plan.target)[0]
+
+
+def test_a_run_that_was_begun_without_the_option_is_carried_on(plan: Plan) -> None:
+    with pytest.raises(Crash):
+        backfill(plan, Fragile(12, Crash()))
+    path = plan.folder / "checkpoint.json"
+    kept = json.loads(path.read_text())
+    del kept["options"]["verdict"]  # as an earlier release wrote it
+    path.write_text(json.dumps(kept))
+    backfill(plan)
+    assert len(rows_of(plan.target)) == ROWS
+
+
 @pytest.mark.parametrize("output_format", ["csv", "jsonl", "sqlite"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_crashed_run_carries_on_to_the_same_output(plan: Plan, tmp_path: Path, output_format: str, seed: int) -> None:
@@ -205,6 +238,7 @@ def test_a_changed_input_is_refused(plan: Plan, source: Path) -> None:
     [
         (lambda plan: replace(plan, output_format="jsonl"), "output format"),
         (lambda plan: replace(plan, scores=True), "scores"),
+        (lambda plan: replace(plan, verdict=True), "verdict not given, now it is True"),
         (lambda plan: replace(plan, max_text_chars=10), "longest text"),
         (lambda plan: replace(plan, read=ReadOptions(text_column="sender")), "text column"),
         (lambda plan: replace(plan, inputs=(*plan.inputs, f"{plan.inputs[0]}.more")), "inputs"),

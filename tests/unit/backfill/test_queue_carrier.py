@@ -17,6 +17,7 @@ from sluice.config.settings import read
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry, labelled
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.results import Stored
+from sluice.tasks.wish import Wish
 
 
 def status(version: str, messages: int, seconds: float, buffered: int = 0) -> dict[str, Any]:
@@ -45,7 +46,7 @@ class FakeClient:
         self.forgotten: list[str] = []
         self.revoked: list[str] = []
 
-    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, scores: bool) -> None:
+    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, wish: Wish) -> None:
         if self.broker_errors:
             self.broker_errors -= 1
             raise BrokerUnavailable("the broker cannot be reached (ConnectionError)")

@@ -17,6 +17,7 @@ from sluice.cli.backfill.local import LocalCarrier
 from sluice.config.settings import Settings, read
 from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import ModelUnavailable
+from sluice.tasks.wish import PLAIN, Wish
 from sluice.worker.model.loader import load
 from sluice.worker.model.simulated import SimulatedClassifier
 
@@ -29,8 +30,8 @@ def settings(**more: object) -> Settings:
     return read(**{"model": SIMULATED, "max_batch_size": 16, **more})
 
 
-def local(stop: Stop | None = None, *, scores: bool = False, **more: object) -> LocalCarrier:
-    return LocalCarrier(settings(**more), stop or Stop(), scores)
+def local(stop: Stop | None = None, *, wish: Wish = PLAIN, **more: object) -> LocalCarrier:
+    return LocalCarrier(settings(**more), stop or Stop(), wish)
 
 
 def numbered(count: int, name: str = "text") -> list[str]:
@@ -93,7 +94,7 @@ def test_the_shipped_model_answers_as_it_does_alone() -> None:
     texts += numbered(200)
     classifier = load(shipped)
     rows = classifier.forward(classifier.encode(texts))
-    with LocalCarrier(shipped, Stop(), scores=True) as carrier:
+    with LocalCarrier(shipped, Stop(), Wish(scores=True)) as carrier:
         entries = answers(carrier, {"one": texts[:150], "two": texts[150:]})
     found = entries["one"] + entries["two"]
     assert [entry["label"] for entry in found[:2]] == ["ham", "spam"]
@@ -107,7 +108,7 @@ def test_a_bad_text_spoils_only_itself() -> None:
     texts = numbered(40)
     texts[11] = f"{POISON} here"
     texts[30] = "x" * 200
-    with local(max_text_chars=100, scores=True) as carrier:
+    with local(max_text_chars=100, wish=Wish(scores=True)) as carrier:
         found = answers(carrier, {"one": texts})["one"]
     assert found[11]["error"]["code"] == "model_failed"
     assert found[30]["error"]["code"] == "invalid_input"
@@ -118,7 +119,7 @@ def test_a_bad_text_spoils_only_itself() -> None:
 def test_scores_come_on_request_only() -> None:
     with local() as carrier:
         assert "scores" not in answers(carrier, {"one": ["hello"]})["one"][0]
-    with local(scores=True) as carrier:
+    with local(wish=Wish(scores=True)) as carrier:
         entry = answers(carrier, {"one": ["hello"]})["one"][0]
     assert set(entry["scores"]) == {"ham", "spam", "phishing"}
     assert entry["scores"][entry["label"]] == entry["probability"]

@@ -44,15 +44,24 @@ def attend(query: Tensor, key: Tensor, value: Tensor, of_queries: Tensor, of_key
     return out
 
 
-def classifier(library: Any, max_batch: int = 0) -> AheadClassifier:
+def classifier(library: Any, max_batch: int = 0, temperature: float = 1.0) -> AheadClassifier:
     blueprint = read(library)
     assert blueprint is not None
     encoder = TextEncoder(make_tokenizer(), LONGEST, 0, 1)
-    info = ModelInfo("n", "v", "a", "b", "t")
+    info = ModelInfo("n", "v", "a", "b", "t", temperature)
     made = AheadClassifier(PackedModel(blueprint), encoder, "abc", info, CPU, "float32", attend)
     if max_batch:
         made.warm_up(max_batch)
     return made
+
+
+def test_the_temperature_is_part_of_what_is_recorded() -> None:
+    library = make("bert")
+    batch = [[2, 7, 9, 3], [2, 4, 3]]
+    soft = classifier(library, max_batch=4, temperature=2.0)
+    plain = torch.tensor(classifier(library, max_batch=4).forward(batch), dtype=torch.float64)
+    rooted = plain.sqrt() / plain.sqrt().sum(dim=1, keepdim=True)  # softmax at twice the temperature
+    torch.testing.assert_close(torch.tensor(soft.forward(batch), dtype=torch.float64), rooted, atol=1e-6, rtol=0)
 
 
 def batch_of(rng: random.Random, count: int, longest: int = LONGEST) -> list[list[int]]:

@@ -47,6 +47,24 @@ def test_answers_are_those_of_the_library(classifier: TorchClassifier, model_fol
     torch.testing.assert_close(torch.tensor(classifier.forward(classifier.encode(TEXTS[:1]))[0]), expected)
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_temperature_softens_every_answer_and_keeps_its_bits_in_any_batch(
+    model_folder: Path, tmp_path: Path, packed: bool
+) -> None:
+    folder = tmp_path / "calibrated"
+    shutil.copytree(model_folder, folder)
+    plain = load_huggingface(str(folder), Settings(packed=packed))
+    (folder / "sluice.json").write_text('{"temperature": 2.5}')
+    soft = load_huggingface(str(folder), Settings(packed=packed))
+    batch = soft.encode(TEXTS)
+    with torch.inference_mode():
+        expected = torch.softmax(plain.logits(batch).float() / 2.5, dim=-1)
+    assert torch.equal(torch.tensor(soft.forward(batch)), expected)
+    assert not torch.equal(torch.tensor(plain.forward(batch)), expected)
+    if packed:
+        assert [soft.forward([ids])[0] for ids in batch] == soft.forward(batch)
+
+
 def test_an_empty_batch_is_no_rows(classifier: TorchClassifier) -> None:
     assert classifier.forward([]) == []
     classifier.warm_up(4)
@@ -67,7 +85,8 @@ def test_facts_come_from_the_card_and_then_from_the_config(model_folder: Path, t
     info = load_huggingface(str(folder), Settings()).info
     assert (info.name, info.version, info.author, info.last_training) == ("n", "3", "a", "d")
     (folder / "sluice.json").write_text("{broken")
-    assert load_huggingface(str(folder), Settings()).info.name == "named"
+    with pytest.raises(ModelUnavailable, match=r"named/sluice\.json is not JSON"):
+        load_huggingface(str(folder), Settings())
 
 
 @pytest.mark.parametrize("lost", ["config.json", "model.safetensors"])

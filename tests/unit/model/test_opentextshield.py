@@ -12,6 +12,7 @@ import torch
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.loader import load
 from sluice.worker.model.opentextshield import read_state_dict, read_version
+from sluice.worker.model.thresholds import Threshold
 from tests.unit.model.conftest import Settings, make_model
 
 
@@ -26,6 +27,21 @@ def test_a_checkpoint_answers_with_three_labels(checkpoint: Path) -> None:
     assert model.info.architecture == "bert-base-multilingual-cased"
     rows = model.forward(model.encode(["win a prize now", "ok"]))
     assert [len(row) for row in rows] == [3, 3]
+
+
+def test_a_card_beside_a_checkpoint_calibrates_it(checkpoint: Path, tmp_path: Path) -> None:
+    plain = load(settings(checkpoint))
+    folder = tmp_path / "calibrated"
+    shutil.copytree(checkpoint.parent, folder)
+    (folder / "sluice.json").write_text('{"temperature": 3, "thresholds": {"phishing": {"block": 0.8}}}')
+    model = load(settings(folder / checkpoint.name))
+    assert (model.info.version, model.info.temperature) == ("2.5", 3.0)
+    assert model.info.thresholds == {"phishing": Threshold(block=0.8)}
+    batch = model.encode(["win a prize now"])
+    assert max(model.forward(batch)[0]) < max(plain.forward(batch)[0])
+    (folder / "sluice.json").write_text('{"temperature": 0}')
+    with pytest.raises(ModelUnavailable, match=r"sluice\.json: temperature must be"):
+        load(settings(folder / checkpoint.name))
 
 
 def test_the_folder_of_a_single_checkpoint_will_do(checkpoint: Path) -> None:

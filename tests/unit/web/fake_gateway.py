@@ -8,6 +8,7 @@ from typing import Any
 
 from sluice.tasks.envelope import Entry, labelled
 from sluice.tasks.errors import NotFound, SluiceError
+from sluice.tasks.wish import PLAIN, WISHES, Wish
 from sluice.web.gateway import JobStatus, JobSubmission, Pending, ResultPage
 from sluice.web.gateway.jobstore import Claim, Job
 
@@ -20,11 +21,15 @@ class FakeGateway:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.late = False
+        self.judged: Entry = {"verdict": "flag", "rule": "spam >= 0.5"}
         self.entry: Entry = labelled("token", "spam", 0.75, "fake", "7")
         self.asked: list[tuple[Any, ...]] = []
         self.status = JobStatus("job-1", "done", 2, 2, 0, 1_700_000_000.0, 1_700_000_001.5)
         self.entries: list[Entry] = [{"id": "0", "label": "ham"}, {"id": "1", "label": "spam"}]
-        self.alive: list[dict[str, Any]] = [{"hostname": "w", "state": "ready", "model": MODEL, "rate": 10.0}]
+        verdicts = {"policy": "model", "thresholds": {"spam": {"flag": 0.5, "block": 0.9}}}
+        self.alive: list[dict[str, Any]] = [
+            {"hostname": "w", "state": "ready", "model": MODEL, "rate": 10.0, "verdicts": verdicts}
+        ]
         self.why: dict[str, str | None] = {"broker": None, "backend": None}
 
     def _asked(self, *what: Any) -> None:
@@ -32,11 +37,11 @@ class FakeGateway:
         if self.error is not None:
             raise self.error
 
-    def classify(self, text: str, wait_s: float, *, scores: bool = False) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Pending:
         self._asked("classify", text, wait_s)
         if self.late:
             return Pending("env.token")
-        return {**self.entry, "scores": {"ham": 0.25, "spam": 0.75}} if scores else self.entry
+        return wish.only({"scores": {"ham": 0.25, "spam": 0.75}, **self.judged, **self.entry})
 
     def submit_job(
         self,
@@ -45,10 +50,10 @@ class FakeGateway:
         wait_s: float = 0,
         claim: Claim | None = None,
         *,
-        scores: bool = False,
+        wish: Wish = PLAIN,
         owner: str = "",
     ) -> JobSubmission:
-        self._asked("submit_job", messages, lane, wait_s, claim, *(["scores"] if scores else []))
+        self._asked("submit_job", messages, lane, wait_s, claim, *(name for name in WISHES if getattr(wish, name)))
         queued = JobStatus("job-1", "queued", len(messages), 0, 0, time.time(), None)
         return JobSubmission(self.status, self.entries) if wait_s and not self.late else JobSubmission(queued)
 

@@ -9,6 +9,7 @@ import pytest
 
 from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import BrokerUnavailable
+from sluice.tasks.wish import PLAIN, Wish
 from sluice.web.gateway.commit import GroupCommit
 from sluice.web.gateway.patience import Patience
 from sluice.web.gateway.shape import Shape
@@ -118,7 +119,7 @@ class SlowPublisher:
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)
         self.sent: list[tuple[int, int]] = []
-        self.scored: list[bool] = []
+        self.wishes: list[Wish] = []
         self.error: Exception | None = None
         self.closed = False
 
@@ -129,14 +130,14 @@ class SlowPublisher:
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
-        scores: bool = False,
+        wish: Wish = PLAIN,
         counted: bool = False,
     ) -> str:
         self.gate.acquire(timeout=5)
         if self.error is not None:
             raise self.error
         self.sent.append((len(messages), more))
-        self.scored.append(scores)
+        self.wishes.append(wish)
         return envelope_id or ""
 
     def close(self) -> None:

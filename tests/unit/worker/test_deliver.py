@@ -16,7 +16,10 @@ from sluice.tasks import keys
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import Message
 from sluice.tasks.errors import InvalidInput, ModelFailed
+from sluice.tasks.wish import Wish
 from sluice.worker.cache import ResultCache
+from sluice.worker.entries import Entries
+from sluice.worker.judge import Judge
 from sluice.worker.message import Dropped, Finished, Outcome, Received
 from sluice.worker.model.simulated import SimulatedClassifier
 from sluice.worker.results import ResultStore
@@ -29,16 +32,18 @@ HAM, SPAM = [0.75, 0.25, 0.0], [0.25, 0.75, 0.0]
 
 class Rig:
     def __init__(self, server: RedisServer, **login: str) -> None:
-        self.app = make_celery(read(broker_url=server.url, result_backend=server.url))
+        settings = read(broker_url=server.url, result_backend=server.url)
+        self.app = make_celery(settings)
         self.client = redis.Redis.from_url(server.url, **login)
         self.cache = ResultCache(SimulatedClassifier(), ttl_s=60)
         self.stats = Stats()
         self.main: SimpleQueue[Finished] = SimpleQueue()
         self.deaths: list[str] = []
+        model = SimulatedClassifier()
         self.deliver = Deliver(
             self.app,
             ResultStore(self.app, self.client, "w@test", 100),
-            SimulatedClassifier(),
+            Entries(model, Judge(model.labels, model.info, settings)),
             self.stats,
             to_main=self.main.put,
             to_batcher=lambda note: None,
@@ -87,7 +92,7 @@ def test_all_who_share_an_answer_get_it_under_their_own_ids(rig: Rig) -> None:
 
 def test_scores_go_to_those_of_a_shared_answer_who_asked_for_them(rig: Rig) -> None:
     plain, full = envelope_of("plain", None, None), envelope_of("full", "m1", None)
-    full.scores = True
+    full.wish = Wish(scores=True)
     shared = [[(plain, 0), (full, 0)], [(full, 1), (plain, 1)]]
     rig.finished(Outcome(shared, [SPAM, ModelFailed("no")], "model", 0.01, 9))
     without = {"label": "spam", "probability": 0.75, "model": "simulated", "version": "1"}

@@ -70,3 +70,17 @@ def test_the_names_are_those_of_the_columns() -> None:
     more = added(names("text", "model"), ["ham"])
     said = [more.label, more.probability, more.scores["ham"], more.model, more.version, more.error]
     assert said == [column.name for column in more.columns]
+
+
+def test_the_verdict_and_its_rule_stand_before_the_model() -> None:
+    more = added(names("text", "Verdict"), ["ham", "spam"], verdict=True)
+    assert [column.name for column in more.columns] == [
+        *("label", "probability", "score_ham", "score_spam", "sluice_verdict", "rule", "model", "version", "error")
+    ]
+    judged = {**SPAM, "verdict": "block", "rule": "spam >= 0.9"}
+    plain = added(names("text"), None, verdict=True)
+    assert plain.cells(judged) == ["spam", 0.987654, "block", "spam >= 0.9", "sms-mini", "1", None]
+    assert plain.cells(SPAM)[2:4] == [None, None]
+    wrong = plain.cells(failed(None, "model_failed", "no"))
+    assert wrong == [None] * 6 + ["model_failed: no"]
+    assert len(wrong) == len(plain.columns)
