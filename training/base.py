@@ -15,6 +15,7 @@ from sluice.training.vocabulary import count_pieces, cut_embeddings, cut_positio
 from sluice.worker.model.disguise import make_normalizer
 from sluice.worker.model.hub import source
 from sluice.worker.model.huggingface import text_encoder
+from sluice.worker.model.library import read_library
 
 SPECIAL_NAMES = {
     "pad_token": ("<pad>", "[PAD]"),
@@ -57,7 +58,7 @@ def start_from(base: str, labels: Sequence[str], options: BaseOptions, texts: Se
 
 def _load(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
     """The library's tokenizer and model."""
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     name, options = source(base, "--base")
@@ -65,9 +66,10 @@ def _load(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
     logging.set_verbosity_error()  # it would tell at length that the head is new
     try:
         tokenizer = _tokenizer(name, options)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            name, dtype="float32", ignore_mismatched_sizes=True, **label_maps(labels), **options
-        )
+        config = AutoConfig.from_pretrained(name, **label_maps(labels), **options)
+        model, _ = read_library(name, config, ignore_mismatched_sizes=True, **options)
+    except ModelUnavailable:
+        raise
     except Exception as error:
         raise ModelUnavailable(
             f"The base model {base!r} cannot be loaded ({type(error).__name__}): "

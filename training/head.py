@@ -9,27 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from transformers import BertForSequenceClassification
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.mean import MeanBertForSequenceClassification
 
 POOLING = {"first": "cls", "mean": "mean"}
 """The config's word for each head."""
-
-
-class MeanBertForSequenceClassification(BertForSequenceClassification):
-    """BERT whose pooler gets the mean of the last layer over the tokens that are no padding."""
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **rest: Any) -> SequenceClassifierOutput:
-        """Logits, (messages, labels), for ids and mask, both (messages, tokens)."""
-        states = self.bert(input_ids, attention_mask=attention_mask, **rest).last_hidden_state
-        real = attention_mask.unsqueeze(-1).to(states.dtype)
-        mean = (states * real).sum(dim=1) / real.sum(dim=1)
-        assert self.bert.pooler is not None
-        pooled = torch.tanh(self.bert.pooler.dense(mean))
-        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
 
 
 def pooling(config: Any) -> str:
@@ -45,12 +31,10 @@ def set_head(model: Any, head: str) -> None:
     own = hasattr(model.config, "classifier_pooling") and not isinstance(model, BertForSequenceClassification)
     if own:  # ModernBERT's head does either by itself
         model.config.classifier_pooling = POOLING[head]
-    elif head == "first":
-        return
-    elif type(model) is BertForSequenceClassification:
-        model.__class__ = MeanBertForSequenceClassification
+    elif isinstance(model, BertForSequenceClassification):
+        model.__class__ = MeanBertForSequenceClassification if head == "mean" else BertForSequenceClassification
         model.config.classifier_pooling = POOLING[head]
-    elif not isinstance(model, MeanBertForSequenceClassification):
+    elif head == "mean":
         raise ModelUnavailable(f"{type(model).__name__} cannot read the mean over tokens: set --head to first.")
 
 

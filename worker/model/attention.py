@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sluice.worker.model.layout import Layout, filled
 
@@ -32,6 +33,9 @@ class Attention(Protocol):
 
     def first_only(self, qkv: Tensor, heads: int) -> Tensor:
         """The context of each row of `first`, (rows, width)."""
+
+    def mean(self, hidden: Tensor) -> Tensor:
+        """The mean over the tokens of each message that begins at a row of `first`, (rows, width)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class GroupedAttention:
 
     def __init__(self, layout: Layout, device: torch.device, row_step: int) -> None:
         self.first = torch.from_numpy(filled(layout.starts, row_step)).to(device)
+        self._layout = layout
         self._groups = list(make_groups(layout.lengths, layout.starts, device))
 
     def whole(self, qkv: Tensor, heads: int) -> Tensor:
@@ -81,6 +86,25 @@ class GroupedAttention:
             result[begin:end] = _attend(query[:, :, :1], key, value, group.bias).reshape(-1, result.shape[1])
             begin = end
         return result
+
+    def mean(self, hidden: Tensor) -> Tensor:
+        starts, tokens = self._layout.starts, len(self._layout.ids)
+        borders = np.full(len(self.first) + 1, tokens)
+        borders[: len(starts)] = starts
+        return means(hidden[:tokens], torch.from_numpy(borders).to(hidden.device))
+
+
+def means(hidden: Tensor, borders: Tensor) -> Tensor:
+    """The mean over each stretch of rows, (stretches, width); zeros for an empty one.
+
+    The library adds a stretch row after row, in float32: a stretch's sum is its own, whatever lies beside it.
+
+    Args:
+        borders: integers (stretches + 1,): where each begins, from 0 on, and the number of rows.
+    """
+    rows = torch.arange(len(hidden), dtype=borders.dtype, device=hidden.device)
+    found = functional.embedding_bag(rows, hidden.float(), borders, mode="mean", include_last_offset=True)
+    return found.to(hidden.dtype)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:

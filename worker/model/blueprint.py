@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A whole classifier: embeddings, layers, and a head that reads the first position."""
+    """A whole classifier: embeddings, layers, and a head that reads the first position or the mean over all."""
 
     words: Tensor
     """(vocabulary, width)."""
@@ -44,13 +44,15 @@ class Blueprint:
     pooler: nn.Linear
     pooled: Callable[[Tensor], Tensor]
     classifier: nn.Linear
+    mean: bool = False
+    """Whether the head reads the mean over a message's tokens."""
 
 
 def read(model: nn.Module) -> Blueprint | None:
     """The parts of `model`; None for another architecture, or a variant that computes something else."""
     reader = READERS.get(type(model).__name__)
     config = getattr(model, "config", None)
-    if reader is None or not type(model).__module__.startswith("transformers.models.") or config is None:
+    if reader is None or not type(model).__module__.startswith(ORIGINS) or config is None:
         return None
     absolute = getattr(config, "position_embedding_type", None) in (None, "absolute")
     decodes = getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False)
@@ -59,6 +61,10 @@ def read(model: nn.Module) -> Blueprint | None:
 
 def _bert(model: Any) -> Blueprint:
     return _like_bert(model, model.bert, model.bert.pooler.dense, model.classifier, pad_id=None)
+
+
+def _mean_bert(model: Any) -> Blueprint:
+    return replace(_bert(model), mean=True)
 
 
 def _roberta(model: Any) -> Blueprint:
@@ -132,9 +138,12 @@ def _activation(name: Any) -> Callable[[Tensor], Tensor]:
     return chosen
 
 
+ORIGINS = ("transformers.models.", "sluice.worker.model.")
+"""Of classes that are what their names say."""
 READERS: Mapping[str, Callable[[Any], Blueprint]] = {
     "BertForSequenceClassification": _bert,
     "DistilBertForSequenceClassification": _distilbert,
+    "MeanBertForSequenceClassification": _mean_bert,
     "RobertaForSequenceClassification": _roberta,
     "XLMRobertaForSequenceClassification": _roberta,
 }

@@ -1,8 +1,8 @@
 """BERT-like classifiers over packed batches: the tokens of all messages lie end to end, padding is never computed.
 
-Only attention needs to know where messages begin (`attention.py`). The last layer computes the first position of each
-message alone, which is all that the classification head reads. So the cost of a batch follows its tokens, whatever the
-mixture of lengths; and one plain function costs less Python than the library's tree of modules.
+Only attention needs to know where messages begin (`attention.py`). Where the head reads the first position of each
+message alone, the last layer computes no other. So the cost of a batch follows its tokens, whatever the mixture of
+lengths; and one plain function costs less Python than the library's tree of modules.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class PackedModel(nn.Module):
         self.pooler = blueprint.pooler
         self.pooled = blueprint.pooled
         self.classifier = blueprint.classifier
+        self.mean = blueprint.mean
         self.row_step = 1
 
     def forward(self, ids: Tensor, positions: Tensor, attention: Attention) -> Tensor:
@@ -51,7 +52,9 @@ class PackedModel(nn.Module):
         hidden = functional.embedding(ids, self.words) + functional.embedding(positions, self.places)
         hidden = self.embedded_norm(hidden)
         for number, layer in enumerate(self.layers, start=1):
-            hidden = layer(hidden, attention, last=number == len(self.layers))
+            hidden = layer(hidden, attention, first_only=number == len(self.layers) and not self.mean)
+        if self.mean:
+            hidden = attention.mean(hidden)
         logits: Tensor = self.classifier(self.pooled(self.pooler(hidden)))
         return logits
 
@@ -72,11 +75,11 @@ class _Layer(nn.Module):
         self.attended_norm = layer.attended_norm
         self.norm = layer.norm
 
-    def forward(self, hidden: Tensor, attention: Attention, last: bool) -> Tensor:
-        """(tokens, width) in and out; (rows of `attention.first`, width) out of the last layer."""
+    def forward(self, hidden: Tensor, attention: Attention, first_only: bool) -> Tensor:
+        """(tokens, width) in and out; with `first_only`, (rows of `attention.first`, width) out."""
         qkv = self.qkv(hidden)
-        context = attention.first_only(qkv, self.heads) if last else attention.whole(qkv, self.heads)
-        if last:
+        context = attention.first_only(qkv, self.heads) if first_only else attention.whole(qkv, self.heads)
+        if first_only:
             hidden = hidden.index_select(0, attention.first)
         hidden = self.attended_norm(self.attended(context) + hidden)
         result: Tensor = self.norm(self.narrow(self.activation(self.wide(hidden))) + hidden)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sluice.worker.model.attention import means
+
 HALF = (torch.float16, torch.bfloat16)
 LEAST_CAPABILITY = (8, 0)
 """Of the CUDA devices that have the kernel."""
@@ -56,3 +58,6 @@ class VarlenAttention:
         query = query.index_select(0, self.first)
         context = self._attend(query, key, value, self._one_each, borders, 1, self._longest)
         return context.reshape(messages, -1)
+
+    def mean(self, hidden: Tensor) -> Tensor:
+        return means(hidden, self._borders)[: len(self.first)]

@@ -17,6 +17,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
+from sluice.worker.model.mean import MeanBertForSequenceClassification
 from sluice.worker.model.torch_classifier import pad
 
 VOCABULARY = 200
@@ -33,6 +34,11 @@ BERT: dict[str, Any] = {
 
 def bert(**options: Any) -> Any:
     return BertForSequenceClassification(BertConfig(**{**BERT, "max_position_embeddings": POSITIONS, **options}))
+
+
+def mean_bert(**options: Any) -> Any:
+    shape = {"max_position_embeddings": POSITIONS, "classifier_pooling": "mean"}
+    return MeanBertForSequenceClassification(BertConfig(**{**BERT, **shape, **options}))
 
 
 def distilbert(**options: Any) -> Any:
@@ -55,6 +61,7 @@ def past_padding(options: dict[str, Any]) -> dict[str, Any]:
 
 MAKERS: dict[str, Callable[..., Any]] = {
     "bert": bert,
+    "mean_bert": mean_bert,
     "distilbert": distilbert,
     "roberta": roberta,
     "xlm_roberta": xlm_roberta,

@@ -13,10 +13,12 @@ import torch
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from transformers import AutoModelForSequenceClassification
 
-from sluice.worker.model.attention import make_groups
+from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.attention import make_groups, means
 from sluice.worker.model.blueprint import read
 from sluice.worker.model.huggingface import load_huggingface
 from sluice.worker.model.packed import PackedModel, packed_logits
+from sluice.worker.model.storage import store
 from tests.unit.model.architectures import MAKERS, POSITIONS, VOCABULARY, expected, make
 from tests.unit.model.conftest import Settings, make_tokenizer
 
@@ -163,3 +165,43 @@ def test_positions_behind_the_padding_are_not_offered_to_texts(tmp_path: Path) -
     (ids,) = classifier.encode(["ok " * 600])
     assert len(ids) == POSITIONS
     assert len(classifier.forward([ids])[0]) == 3
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_a_head_on_the_mean_is_read_from_the_config(tmp_path: Path, packed: bool, bits: int) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = make_tokenizer()
+    library = make("mean_bert", vocab_size=tokenizer.get_vocab_size())
+    library.save_pretrained(str(tmp_path))
+    if bits != 32:
+        store(tmp_path, bits)  # type: ignore[arg-type]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(
+        str(tmp_path)
+    )
+    classifier = load_huggingface(str(tmp_path), Settings(packed=packed))
+    assert classifier.padded != packed
+    batch = classifier.encode(["win a prize now", "ok", "see you at the station, call me later"])
+    found = torch.tensor(classifier.forward(batch))
+    near = {8: 0.02, 16: 1e-3, 32: 1e-5}[bits]
+    torch.testing.assert_close(found, expected(library, batch).softmax(-1), atol=near, rtol=0)
+    library.config.classifier_pooling = "cls"
+    library.config.save_pretrained(str(tmp_path))
+    first = torch.tensor(load_huggingface(str(tmp_path), Settings(packed=packed)).forward(batch))
+    assert (found - first).abs().max() > 0.05
+
+
+@pytest.mark.parametrize(("name", "pooling"), [("bert", "max"), ("roberta", "mean")])
+def test_a_head_that_is_not_known_is_refused(tmp_path: Path, name: str, pooling: str) -> None:
+    make(name, classifier_pooling=pooling).save_pretrained(str(tmp_path))
+    make_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    with pytest.raises(ModelUnavailable, match=f"^[^\n]*classifier_pooling '{pooling}'[^\n]*$"):
+        load_huggingface(str(tmp_path), Settings())
+
+
+def test_the_mean_of_a_message_is_that_of_its_tokens() -> None:
+    rows = torch.randn(9, 5)
+    found = means(rows, torch.tensor([0, 4, 9, 9]))
+    torch.testing.assert_close(found, torch.stack([rows[:4].mean(0), rows[4:].mean(0), torch.zeros(5)]))

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel
 from sluice.tasks.errors import ModelUnavailable
 from sluice.training.base import BaseOptions, start_from
 from sluice.training.fit import FitOptions, Run
-from sluice.training.head import MeanBertForSequenceClassification
+from sluice.training.head import MeanBertForSequenceClassification, set_head
 from sluice.training.optimizer import Rates
 from sluice.training.parts import freeze, height
 from sluice.training.start import Start
@@ -145,6 +145,13 @@ def test_the_mean_head_is_the_librarys_arithmetic_over_real_tokens(base: Path, t
     again = BertForSequenceClassification.from_pretrained(str(tmp_path))
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
     assert again.config.classifier_pooling == "mean"
+
+
+def test_a_head_over_the_mean_can_become_the_first_positions_again(base: Path) -> None:
+    model = begin(base, BaseOptions(head="mean")).model
+    set_head(model, "first")
+    assert type(model) is BertForSequenceClassification
+    assert model.config.classifier_pooling == "cls"
 
 
 def batch_of(start: Start) -> tuple[list[list[int]], Any]:
