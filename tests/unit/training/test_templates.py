@@ -93,8 +93,9 @@ def test_mistakes_in_a_phrasebook_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("trick", TRICKS)
 def test_a_trick_changes_the_text_and_only_its_looks(trick: str) -> None:
     text = "Please verify your account details at http://pay.example.top"
-    assert TRICKS[trick](text, random.Random(2)) != text
-    assert TRICKS[trick]("", random.Random(2)) == ""
+    for rare in (False, True):
+        assert {TRICKS[trick](text, random.Random(seed), rare) for seed in range(9)} - {text}
+        assert TRICKS[trick]("", random.Random(2), rare) == ""
 
 
 def test_disguises_are_reproducible() -> None:

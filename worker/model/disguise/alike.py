@@ -113,7 +113,7 @@ def unlike(text: str, signs: str) -> str:
     main = min(present, key=lambda script: _cost(running, script))
     mixed = sum(len(set(word_signs) & set(ALPHABETS)) > 1 for _, word_signs in running)
     often = mixed >= OFTEN and mixed * 4 >= len(running)
-    genuine = {own for own in present if own != main and _has_words(running, own, main)}
+    genuine = {own for own in present if own != main and _has_words(running, own, main, often)}
     parts, at = [], 0
     for start, end in words:
         if end - start > LONGEST:
@@ -143,10 +143,10 @@ def _in_link(text: str, start: int, end: int) -> bool:
     )
 
 
-def _has_words(running: Sequence[tuple[str, str]], own: str, main: str) -> bool:
+def _has_words(running: Sequence[tuple[str, str]], own: str, main: str, loosely: bool) -> bool:
     """Whether the message has words of `own` that imitate nothing: it is written in two languages."""
     pure = [(word, signs) for word, signs in running if set(signs) & set(ALPHABETS) == {own}]
-    return any(_into(word, signs, main, loosely=False)[1] for word, signs in pure)
+    return any(_into(word, signs, main, loosely)[1] for word, signs in pure)
 
 
 def _plain_word(word: str, signs: str, main: str, often: bool, genuine: set[str]) -> str:
@@ -161,7 +161,7 @@ def _plain_word(word: str, signs: str, main: str, often: bool, genuine: set[str]
         # often than not.
         if own == main or own in genuine or (not often and (own in "LG" or (own != "X" and len(word) < SHORTEST))):
             return word
-        plain, left = _into(word, signs, main, loosely=own == "X")
+        plain, left = _into(word, signs, main, loosely=own == "X" or often)
         return word if left else plain
     choices = sorted({sign for sign in NAMES if sign in present} | {main}, key=lambda sign: sign != main)
     best = min(choices, key=lambda sign: _cost([(word, signs)], sign)[0])

@@ -11,7 +11,7 @@ from sluice.worker.model.disguise.vocabulary import Vocabulary
 UNIT = "(?:[LGCRXHKJTaw](?:m|v[LGCRXHKJTa]?)*+|0)"
 """One letter with its marks, or one digit; a letter after a virama belongs to the one before."""
 LETTER_OR_MARK = "LGCRXHKJTaw0mv"
-RUN = re.compile(f"(?<![{LETTER_OR_MARK}]){UNIT}(?:[ .$io]{{1,9}}{UNIT})++(?![mv])")
+RUN = re.compile(f"(?<![{LETTER_OR_MARK}]){UNIT}(?:[ .$io]{{1,16}}{UNIT})++(?![mv])")
 EDGE = re.compile(f"[{LETTER_OR_MARK}]")
 PIECE = re.compile(f"({UNIT})([^{LETTER_OR_MARK}]*)")
 UNITS = re.compile(UNIT)
