@@ -52,7 +52,9 @@ Examples:
 )
 @click.option("--force", is_flag=True, help="With --calibrate: also one of Sluice's own models.")
 @click.option(
-    "--disguised", is_flag=True, help="Score copies in which all but ham is obfuscated (look-alikes, zero width, …)."
+    "--disguised",
+    is_flag=True,
+    help="Also score copies in disguise, by style: of the bad that is blocked plain, how much is blocked disguised.",
 )
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--label-column", default="label", show_default=True)

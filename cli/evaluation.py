@@ -14,16 +14,17 @@ import numpy as np
 from rich.progress import track
 
 from sluice.cli.output import screen
-from sluice.training.answers import Answers, Bars, answers
-from sluice.training.augment import disguised
+from sluice.training.answers import BAD, Answers, answers, joined
 from sluice.training.data import Columns, DataError
-from sluice.training.intervals import LEVEL, SAMPLES, SEED
+from sluice.training.intervals import LEVEL, SAMPLES, SEED, Estimate, share
 from sluice.training.measures import BY_LABEL, BY_VERDICT, ECE_BINS
-from sluice.training.pools import Pool, named_files, read_pools, sha256
+from sluice.training.pools import Pool, named_files, read_pools
+from sluice.training.record import sha256
 from sluice.training.results import Comparison, PoolResult, compare, pool_result
 from sluice.training.tables import (
     print_classes,
     print_comparison,
+    print_disguised,
     print_failures,
     print_languages,
     print_pools,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from sluice.worker.model.base import Classifier
 
 DISGUISE_SEED = 5
-"""So that the same file always gives the same copies."""
+"""So that the same messages always get the same copies."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +78,25 @@ class Evaluation:
             _refuse_to_calibrate(Path(model), given["force"])
         self._model = self._load(model)
         self._pools = read_pools(files, self._model.labels, columns)
-        if given["disguised"]:
-            self._pools = [_disguised(pool) for pool in self._pools]
         self._other = self._load(given["against"]) if given["against"] else None
         if self._other is not None and set(self._other.labels) != set(self._model.labels):
             both = (", ".join(one.labels) for one in (self._model, self._other))
             raise DataError("the two models have different labels: {}; {}.".format(*both))
         self._rules = self._read_gate(given["gate"]) if given["gate"] else []
+        self._temperature, self._thresholds = self._model.info.temperature, self._model.info.thresholds or {}
         self._results: list[PoolResult] = []
         self._comparisons: list[Comparison] = []
+        self._disguised: dict[str, Estimate] = {}
 
     def run(self) -> None:
         """All that the options ask for, up to the gate."""
-        found, seconds = self._answers(self._model)
+        found, seconds = self._answers(self._model, self._pools)
         if self._given["calibrate"]:
             found = self._calibrated(found)
         self._results = [pool_result(pool, one) for pool, one in zip(self._pools, found, strict=True)]
         self._show(sum(len(pool.examples) for pool in self._pools) / seconds)
+        if self._given["disguised"]:
+            self._disguise()
         if self._other is not None:
             self._compare(self._other, found)
         if self._given["folder"] is not None:
@@ -101,11 +104,14 @@ class Evaluation:
 
     def passes(self) -> bool:
         """Whether the figures keep the gate; prints what does not."""
-        from sluice.training.gate import failures
+        from sluice.training.gate import GateError, failures
 
         if not self._rules:
             return True
-        failed = failures(self._rules, self._results)
+        try:
+            failed = failures(self._rules, self._results, self._disguised)
+        except GateError as error:
+            raise WrongGate(f"{self._given['gate']}: {error}") from None
         name = Path(self._given["gate"]).name
         self._console.print()
         if not failed:
@@ -126,41 +132,36 @@ class Evaluation:
 
     def _read_gate(self, path: Path) -> list[Rule]:
         from sluice.training.gate import GateError, read_gate
+        from sluice.training.obfuscate import STYLES
 
-        labels, bars = self._model.labels, _bars(self._model)
+        labels, thresholds = self._model.labels, self._model.info.thresholds
         unanswered = {
-            pool.name: answers(pool.examples, np.zeros((len(pool.examples), len(labels))), labels, bars)
+            pool.name: answers(pool.examples, np.zeros((len(pool.examples), len(labels))), labels, thresholds)
             for pool in self._pools
         }
         try:
-            return read_gate(path, unanswered)
+            return read_gate(path, unanswered, tuple(STYLES) if self._given["disguised"] else ())
         except GateError as error:
             raise WrongGate(str(error)) from None
 
-    def _answers(self, classifier: Classifier) -> tuple[list[Answers], float]:
+    def _answers(self, classifier: Classifier, pools: Sequence[Pool]) -> tuple[list[Answers], float]:
         """By pool, and the seconds that it took."""
         began = time.perf_counter()
-        bars = _bars(classifier)
-        batch = self._given["batch"]
-        found = [
-            answers(
-                pool.examples,
-                _classify(classifier, [example.text for example in pool.examples], batch, pool.name),
-                classifier.labels,
-                bars,
-            )
-            for pool in self._pools
-        ]
+        thresholds, batch = classifier.info.thresholds, self._given["batch"]
+        found = []
+        for pool in pools:
+            texts = [example.text for example in pool.examples]
+            probabilities = _classify(classifier, texts, batch, pool.name)
+            found.append(answers(pool.examples, probabilities, classifier.labels, thresholds))
         return found, time.perf_counter() - began
 
     def _calibrated(self, found: list[Answers]) -> list[Answers]:
         """The answers as they are with what was fitted, which is written into the model's folder."""
-        from sluice.training.answers import joined
-        from sluice.training.calibrate import MAX_HAM_BLOCKED, calibrate, rescaled, write_calibration
+        from sluice.training.answers import Answers
+        from sluice.training.calibrate import MAX_HAM_BLOCKED, calibrate, rescaled, stated, write_calibration
 
         target = self._given["max_ham_blocked"] or MAX_HAM_BLOCKED
-        temperature = _temperature(self._model)
-        fitted, _ = calibrate(joined(found), temperature, target)
+        fitted, _ = calibrate(joined(found), self._temperature, target)
         write_calibration(Path(self._spec), fitted, self._pools)
         say = self._console.print
         say(
@@ -168,12 +169,13 @@ class Evaluation:
             f"{fitted.temperature:.3f}, ECE {fitted.ece_before:.3f} before and {fitted.ece_after:.3f} after",
             soft_wrap=True,
         )
-        for label, bars in fitted.thresholds.items():
-            say(f"  {label}: " + ", ".join(f"{name} from {value:.4f} on" for name, value in bars.as_json().items()))
+        for label, limits in stated(fitted.thresholds).items():
+            say(f"  {label}: " + ", ".join(f"{name} from {limit:.4f} on" for name, limit in limits.items()))
         for note in fitted.notes:
             say(f"  {note}", style="yellow", soft_wrap=True)
         say(f"Written to {self._spec}/sluice.json\n", soft_wrap=True)
-        factor = fitted.temperature / temperature
+        factor = fitted.temperature / self._temperature
+        self._temperature, self._thresholds = fitted.temperature, fitted.thresholds
         return [
             Answers(one.labels, one.truth, rescaled(one.probabilities, factor), one.languages, fitted.thresholds)
             for one in found
@@ -193,8 +195,26 @@ class Evaluation:
             print_classes(self._console, self._results[0].scores)
         print_languages(self._console, self._results, [name for name in BY_LABEL if name != "ece"])
 
+    def _disguise(self) -> None:
+        from sluice.training.disguises import measure, total
+        from sluice.training.obfuscate import STYLES
+
+        labels = self._model.labels
+        texts = [one.text for pool in self._pools for one in pool.examples if one.label in BAD]
+        if not texts:
+            raise click.ClickException("--disguised needs messages that are spam or phishing: there are none.")
+
+        def blocks(texts: Sequence[str]) -> list[bool]:
+            guess = _classify(self._model, texts, self._given["batch"], "disguised").argmax(axis=1)
+            return [labels[one] in BAD for one in guess]
+
+        cells = measure(blocks, texts, rare=False, seed=DISGUISE_SEED)
+        totals = [total(cells, style) for style in STYLES]
+        self._disguised = {one.style: share(one.kept, one.disguised) for one in totals if one.disguised}
+        print_disguised(self._console, self._disguised)
+
     def _compare(self, other: Classifier, found: Sequence[Answers]) -> None:
-        theirs = [_in_order(one, self._model.labels) for one in self._answers(other)[0]]
+        theirs = [_in_order(one, self._model.labels) for one in self._answers(other, self._pools)[0]]
         self._comparisons = [
             compare(pool, mine, its) for pool, mine, its in zip(self._pools, found, theirs, strict=True)
         ]
@@ -205,6 +225,7 @@ class Evaluation:
             self._console.print(f"{rows:,} messages written to {self._given['disagreements']}", soft_wrap=True)
 
     def _write(self, folder: Path) -> None:
+        from sluice.training.calibrate import stated
         from sluice.training.report import comparison_json, write_report
 
         settings = {
@@ -212,16 +233,16 @@ class Evaluation:
             "batch": self._given["batch"],
             "device": self._model.device,
             "precision": self._model.precision,
-            "disguised": self._given["disguised"],
             "interval": {"level": LEVEL, "resamples": SAMPLES, "seed": SEED},
             "ece_bins": ECE_BINS,
-            "temperature": _temperature(self._model),
-            "thresholds": {label: bars.as_json() for label, bars in _bars(self._model).items()},
+            "temperature": self._temperature,
+            "thresholds": stated(self._thresholds),
         }
         comparison = None
         if self._other is not None:
             comparison = comparison_json(_facts(self._other, self._given["against"]), self._comparisons)
-        names = write_report(folder, _facts(self._model, self._spec), settings, self._results, comparison)
+        model = _facts(self._model, self._spec)
+        names = write_report(folder, model, settings, self._results, comparison, self._disguised)
         self._console.print(f"\nWritten to {folder}: {', '.join(names)}", soft_wrap=True)
 
 
@@ -236,25 +257,11 @@ def _refuse_to_calibrate(folder: Path, force: bool) -> None:
         )
 
 
-def _disguised(pool: Pool) -> Pool:
-    return Pool(pool.name, pool.file, pool.sha256, tuple(disguised(pool.examples, DISGUISE_SEED)))
-
-
-def _bars(classifier: Classifier) -> dict[str, Bars]:
-    """The thresholds of the model's folder."""
-    stated = getattr(classifier.info, "thresholds", None) or {}
-    return {label: Bars(one.flag, one.block) for label, one in stated.items()}
-
-
-def _temperature(classifier: Classifier) -> float:
-    return float(getattr(classifier.info, "temperature", 1.0))
-
-
 def _in_order(given: Answers, labels: tuple[str, ...]) -> Answers:
     """The same answers with the labels of another model, in its order."""
     columns = [given.labels.index(label) for label in labels]
     numbers = np.argsort(columns)
-    return Answers(labels, numbers[given.truth], given.probabilities[:, columns], given.languages, given.bars)
+    return Answers(labels, numbers[given.truth], given.probabilities[:, columns], given.languages, given.thresholds)
 
 
 def _facts(classifier: Classifier, spec: str) -> dict[str, Any]:

@@ -9,28 +9,14 @@ from typing import Literal
 
 import numpy as np
 
+from sluice.tasks.envelope import PLACES
 from sluice.training.data import Example
+from sluice.worker.model.thresholds import Thresholds
 
 GOOD = "ham"
 BAD = ("spam", "phishing")
 """Labels that a gateway acts on, where a model has them."""
 PHISHING = "phishing"
-
-
-PLACES = 4
-"""Decimals at which verdicts compare probabilities with thresholds."""
-
-
-@dataclass(frozen=True)
-class Bars:
-    """From which probability on a label is flagged and blocked, 0 to 1; None: it never is."""
-
-    flag: float | None = None
-    block: float | None = None
-
-    def as_json(self) -> dict[str, float]:
-        """As sluice.json holds it."""
-        return {name: value for name, value in (("flag", self.flag), ("block", self.block)) if value is not None}
 
 
 @dataclass(frozen=True)
@@ -41,7 +27,7 @@ class Answers:
     truth: np.ndarray
     probabilities: np.ndarray
     languages: tuple[str, ...]
-    bars: dict[str, Bars] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=dict)
     """By label; empty where the model's folder has no thresholds."""
 
     @cached_property
@@ -81,12 +67,12 @@ class Answers:
         return self.probabilities[:, self._numbers(BAD)].sum(axis=1).astype(float)
 
     def reaches(self, verdict: Literal["flag", "block"]) -> np.ndarray:
-        """Whether each message gets this verdict or a more severe one."""
+        """Whether each message gets this verdict or a more severe one, as the worker decides it."""
         reached = np.zeros(len(self.truth), dtype=bool)
-        for label, bars in self.bars.items():
+        for label, threshold in self.thresholds.items():
             shown = np.round(self.probabilities[:, self.labels.index(label)].astype(float), PLACES)
-            for bar in (bars.block, bars.flag if verdict == "flag" else None):
-                reached |= shown >= bar if bar is not None else False
+            for limit in (threshold.block, threshold.flag if verdict == "flag" else None):
+                reached |= shown >= limit if limit is not None else False
         return reached
 
     def of(self, label: str) -> np.ndarray:
@@ -96,7 +82,7 @@ class Answers:
     def rows(self, chosen: np.ndarray) -> Answers:
         """The answers of some messages: `chosen` holds one truth value a message."""
         languages = tuple(name for name, taken in zip(self.languages, chosen, strict=True) if taken)
-        return Answers(self.labels, self.truth[chosen], self.probabilities[chosen], languages, self.bars)
+        return Answers(self.labels, self.truth[chosen], self.probabilities[chosen], languages, self.thresholds)
 
     def by_language(self) -> dict[str, Answers]:
         """The parts that name a language, the largest first."""
@@ -112,12 +98,12 @@ def answers(
     examples: Sequence[Example],
     probabilities: np.ndarray,
     labels: Sequence[str],
-    bars: dict[str, Bars] | None = None,
+    thresholds: Thresholds | None = None,
 ) -> Answers:
     """Puts `probabilities`, (examples, labels), beside what the examples say."""
     truth = np.array([labels.index(example.label) for example in examples])
     languages = tuple(example.language for example in examples)
-    return Answers(tuple(labels), truth, np.asarray(probabilities), languages, bars or {})
+    return Answers(tuple(labels), truth, np.asarray(probabilities), languages, thresholds or {})
 
 
 def joined(parts: Sequence[Answers]) -> Answers:
@@ -127,5 +113,5 @@ def joined(parts: Sequence[Answers]) -> Answers:
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.probabilities for part in parts]),
         tuple(name for part in parts for name in part.languages),
-        parts[0].bars,
+        parts[0].thresholds,
     )

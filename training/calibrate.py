@@ -14,15 +14,19 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binomtest
 from sklearn.isotonic import IsotonicRegression
 
-from sluice.training.answers import BAD, GOOD, PLACES, Answers, Bars
+from sluice.training.answers import BAD, GOOD, Answers
 from sluice.training.measures import Tally
 from sluice.training.pools import Pool
+from sluice.worker.model.card import CARD_FILE
+from sluice.worker.model.thresholds import Threshold, Thresholds
 
 MAX_HAM_BLOCKED = 0.005
 """Of all ham, by the labels together."""
 SURE = 0.8
 """How sure the data must be that no more ham is blocked than that."""
 COLDEST, HOTTEST = 0.2, 5.0
+PLACES = 4
+"""Decimals of what is written."""
 EVEN = 0.5
 
 
@@ -31,7 +35,7 @@ class Calibration:
     """What was fitted, on how many messages, and what it changes there."""
 
     temperature: float
-    thresholds: dict[str, Bars]
+    thresholds: Thresholds
     messages: int
     ham: int
     ece_before: float
@@ -60,9 +64,9 @@ def calibrate(
     """
     factor = _factor(answers)
     notes = [] if factor is not None else ["The temperature stays: these messages hold too few errors to fit it by."]
-    new = replace(answers, probabilities=rescaled(answers.probabilities, factor or 1.0), bars={})
+    new = replace(answers, probabilities=rescaled(answers.probabilities, factor or 1.0), thresholds={})
     thresholds = _thresholds(new, max_ham_blocked, notes)
-    result = replace(new, bars=thresholds)
+    result = replace(new, thresholds=thresholds)
     return Calibration(
         temperature=round(temperature * (factor or 1.0), 4),
         thresholds=thresholds,
@@ -92,7 +96,7 @@ def write_calibration(folder: Path, found: Calibration, pools: Sequence[Pool]) -
         ValueError: the file holds no JSON object.
         OSError: it cannot be read or written.
     """
-    path = folder / "sluice.json"
+    path = folder / CARD_FILE
     facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if not isinstance(facts, dict):
         raise ValueError(f"{path} holds no JSON object")
@@ -106,7 +110,7 @@ def as_json(found: Calibration, pools: Sequence[Pool]) -> dict[str, Any]:
     """The fields of sluice.json."""
     return {
         "temperature": found.temperature,
-        "thresholds": {label: bars.as_json() for label, bars in found.thresholds.items()},
+        "thresholds": stated(found.thresholds),
         "calibration": {
             "data": [{"file": pool.file, "sha256": pool.sha256, "messages": len(pool.examples)} for pool in pools],
             **{
@@ -116,6 +120,12 @@ def as_json(found: Calibration, pools: Sequence[Pool]) -> dict[str, Any]:
             },
         },
     }
+
+
+def stated(thresholds: Thresholds) -> dict[str, dict[str, float]]:
+    """Thresholds as sluice.json holds them: without what never happens."""
+    limits = {label: one.as_json().items() for label, one in thresholds.items()}
+    return {label: {name: limit for name, limit in pairs if limit is not None} for label, pairs in limits.items()}
 
 
 def _factor(answers: Answers) -> float | None:
@@ -142,7 +152,7 @@ def _ece(answers: Answers) -> float:
     return float(tally.figures(tally.columns.sum(axis=0, keepdims=True))["ece"][0])
 
 
-def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> dict[str, Bars]:
+def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> Thresholds:
     """By label, for spam and phishing as far as the model has them; `notes` gets what could not be decided."""
     labels = [label for label in BAD if label in answers.labels]
     if GOOD not in answers.labels or not labels:
@@ -169,7 +179,7 @@ def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> d
         block = round(float(highest) + 10**-PLACES, PLACES)
         if block > 1:
             notes.append(f"{label} is never blocked: ham reaches its highest probability.")
-        found[label] = Bars(flag, max(flag, block) if block <= 1 else None)
+        found[label] = Threshold(flag, max(flag, block) if block <= 1 else None)
     return found
 
 

@@ -24,7 +24,10 @@ from sluice.training.intervals import Estimate
 from sluice.training.measures import MEASURES, applicable
 from sluice.training.results import PoolResult
 
-LIMITS = {f"{name}_{end}" for name in MEASURES for end in ("min", "max")}
+KEPT = "kept"
+LIMITS = tuple(sorted(f"{name}_{end}" for name in MEASURES if name != KEPT for end in ("min", "max")))
+DISGUISED = "disguised"
+"""Stands for a pool where the rule is one of a style, which then stands for a language."""
 
 
 class GateError(ValueError):
@@ -57,11 +60,14 @@ class Failure:
         return abs(self.found.value - self.rule.limit)
 
 
-def read_gate(path: Path, pools: Mapping[str, Answers]) -> list[Rule]:
+def read_gate(path: Path, pools: Mapping[str, Answers], styles: Sequence[str] = ()) -> list[Rule]:
     """The rules of a file for the `pools` that were given, by name. Only truth and labels of the answers are read.
 
     Raises GateError for a file that is no TOML, an unknown table, pool, language or key, a value that is no share,
     a floor over its ceiling, a figure that the pool has no messages for, and for a file that limits nothing.
+
+    Args:
+        styles: of disguise, where copies are scored.
     """
     try:
         stated = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -69,22 +75,32 @@ def read_gate(path: Path, pools: Mapping[str, Answers]) -> list[Rule]:
         raise GateError(f"{path}: cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GateError(f"{path}: not valid TOML ({error}).") from None
-    _known(stated, ("default", "pools"), path, "the file", "table")
+    _known(stated, ("default", "pools", DISGUISED), path, "the file", "table")
     default, named = _table(stated, "default", path, ""), _table(stated, "pools", path, "")
     _known(named, tuple(pools), path, "[pools]", "pool", "the pools given are")
-    rules = list(_rules(path, default, named, pools))
+    rules = [*_rules(path, default, named, pools), *_style_rules(path, _table(stated, DISGUISED, path, ""), styles)]
     if not rules:
         raise GateError(f"{path}: it limits nothing of the pools given.")
     return rules
 
 
-def failures(rules: Sequence[Rule], results: Sequence[PoolResult]) -> list[Failure]:
-    """The rules that the figures break; the figures themselves count, not their intervals."""
-    found = {(one.pool.name, ""): one.estimates for one in results}
+def failures(
+    rules: Sequence[Rule], results: Sequence[PoolResult], disguised: Mapping[str, Estimate] | None = None
+) -> list[Failure]:
+    """The rules that the figures break; the figures themselves count, not their intervals.
+
+    Raises GateError for a style that changes none of the messages that are blocked in plain writing.
+    """
+    found: dict[tuple[str, str], Mapping[str, Estimate]] = {(one.pool.name, ""): one.estimates for one in results}
     found |= {(one.pool.name, language): part for one in results for language, part in one.languages.items()}
+    found |= {(DISGUISED, style): {KEPT: one} for style, one in (disguised or {}).items()}
     broken = []
     for rule in rules:
-        estimate = found[rule.pool, rule.language][rule.measure]
+        estimate = found.get((rule.pool, rule.language), {}).get(rule.measure)
+        if estimate is None:
+            raise GateError(
+                f"[{DISGUISED}] {rule.language}_min cannot be measured: it changes no message that is blocked."
+            )
         if estimate.value < rule.limit if rule.floor else estimate.value > rule.limit:
             broken.append(Failure(rule, estimate))
     return broken
@@ -114,6 +130,15 @@ def _rules(
             yield from _made(path, where, name, language, limits)
 
 
+def _style_rules(path: Path, floors: Mapping[str, Any], styles: Sequence[str]) -> Iterator[Rule]:
+    if floors and not styles:
+        raise GateError(f"{path}: [{DISGUISED}] needs --disguised.")
+    known = {f"{style}_min": style for style in styles}
+    _known(floors, tuple(known), path, f"[{DISGUISED}]", "key")
+    for key, limit in _shares(path, f"[{DISGUISED}]", floors).items():
+        yield Rule(DISGUISED, known[key], KEPT, True, limit)
+
+
 def _made(path: Path, where: str, pool: str, language: str, limits: Mapping[str, float]) -> Iterator[Rule]:
     for key, limit in limits.items():
         measure = _measure(key)
@@ -124,7 +149,11 @@ def _made(path: Path, where: str, pool: str, language: str, limits: Mapping[str,
 
 def _limits(path: Path, where: str, table: Mapping[str, Any]) -> dict[str, float]:
     """The limits of one table, checked by name and value."""
-    _known(table, tuple(sorted(LIMITS)), path, where, "key", "it takes")
+    _known(table, LIMITS, path, where, "key")
+    return _shares(path, where, table)
+
+
+def _shares(path: Path, where: str, table: Mapping[str, Any]) -> dict[str, float]:
     for key, value in table.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise GateError(f"{path}: {where} {key} must be a number from 0 to 1, not {value!r}.")

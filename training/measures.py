@@ -37,6 +37,7 @@ MEASURES = {
         Measure("verdict_ham_blocked", "ham blocked", "share of ham blocked", percent=True, rises=False),
         Measure("verdict_bad_flagged", "bad flagged", "share of the bad flagged or blocked", percent=True, rises=True),
         Measure("verdict_bad_blocked", "bad blocked", "share of the bad blocked", percent=True, rises=True),
+        Measure("kept", "still blocked", "of the bad blocked plain, share blocked disguised", percent=True, rises=True),
     )
 }
 BY_LABEL = ("macro_f1", "ham_blocked", "bad_blocked", "phishing_recall", "ece")
@@ -51,9 +52,10 @@ def applicable(answers: Answers) -> tuple[str, ...]:
         "ham_blocked": GOOD in answers.labels and bool(set(BAD) & set(answers.labels)) and bool(answers.good.any()),
         "bad_blocked": bool(answers.bad.any()),
         "phishing_recall": bool(answers.of(PHISHING).any()),
+        "kept": False,  # of two pools: training/disguises.py
     }
-    there["verdict_ham_flagged"] = there["verdict_ham_blocked"] = bool(answers.bars) and there["ham_blocked"]
-    there["verdict_bad_flagged"] = there["verdict_bad_blocked"] = bool(answers.bars) and there["bad_blocked"]
+    there["verdict_ham_flagged"] = there["verdict_ham_blocked"] = bool(answers.thresholds) and there["ham_blocked"]
+    there["verdict_bad_flagged"] = there["verdict_bad_blocked"] = bool(answers.thresholds) and there["bad_blocked"]
     return tuple(name for name in MEASURES if there.get(name, True))
 
 

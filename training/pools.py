@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.training.data import Columns, DataError, Example, read_examples
+from sluice.training.record import sha256
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}")
 SHAPE = "1 to 40 letters, digits, dots, dashes, underscores and pluses (A-Z, a-z, 0-9), the first a letter or a digit"
@@ -62,9 +62,3 @@ def read_pools(files: dict[str, Path], labels: Sequence[str] | None, columns: Co
         examples = tuple(read_examples(path, labels, columns))
         pools.append(Pool(name, path.name, sha256(path), examples))
     return pools
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -29,14 +29,14 @@ def write_report(
     settings: Mapping[str, Any],
     results: Sequence[PoolResult],
     comparison: Mapping[str, Any] | None = None,
-    disguised: Sequence[Mapping[str, Any]] = (),
+    disguised: Mapping[str, Estimate] | None = None,
 ) -> list[str]:
     """Writes the files into `folder`, which is made; returns their names.
 
     Args:
         model: its name, version and files.
         comparison: with another model, as `comparison_json` makes it.
-        disguised: one row a style.
+        disguised: what stays blocked, by style.
     """
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{model['name']} {model['version']}"
@@ -45,7 +45,7 @@ def write_report(
     if comparison is not None:
         facts["against"] = comparison
     if disguised:
-        facts["disguised"] = disguised
+        facts["disguised"] = as_json(disguised)
     names = ["table.md", "table.csv", *_pictures(folder, title, results, facts)]
     (folder / "table.md").write_text("\n".join(_markdown(title, results)) + "\n", encoding="utf-8")
     (folder / "table.csv").write_text(_csv(results), encoding="utf-8", newline="")

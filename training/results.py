@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
 
-from sluice.training.answers import Answers, Bars, answers
+from sluice.training.answers import Answers
 from sluice.training.intervals import Estimate, differences, estimates
 from sluice.training.pools import Pool
 from sluice.training.scores import Scores, score
-
-Predict = Callable[[Sequence[str]], np.ndarray]
-"""Texts in, probabilities, (texts, labels), out."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +34,6 @@ def pool_result(pool: Pool, given: Answers) -> PoolResult:
         estimates(given),
         {name: estimates(part) for name, part in given.by_language().items()},
     )
-
-
-def pool_answers(pool: Pool, labels: Sequence[str], predict: Predict, bars: dict[str, Bars]) -> Answers:
-    """Classifies a pool."""
-    return answers(pool.examples, predict([example.text for example in pool.examples]), labels, bars)
 
 
 @dataclass(frozen=True)

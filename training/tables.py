@@ -94,6 +94,15 @@ def print_comparison(console: Console, comparisons: Sequence[Comparison], names:
         console.print(changes)
 
 
+def print_disguised(console: Console, found: Mapping[str, Estimate]) -> None:
+    """One row a style: of the bad that it changes and that is blocked in plain writing, the share still blocked."""
+    console.print(Text("\nOf the bad blocked in plain writing, blocked in disguise", style="bold"), soft_wrap=True)
+    table = _measure_table("style", ["kept"])
+    for style, one in found.items():
+        table.add_row(style, f"{one.of:,}", *_cells({"kept": one}, ["kept"]))
+    console.print(table)
+
+
 def figure(name: str, value: float, signed: bool = False) -> str:
     """A measure's value as it is shown: a share in percent, a score with three digits."""
     from sluice.training.measures import MEASURES

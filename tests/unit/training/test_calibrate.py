@@ -17,6 +17,7 @@ from sluice.training.calibrate import (
     _kept,
     calibrate,
     rescaled,
+    stated,
     write_calibration,
 )
 from tests.unit.training.test_measures import made
@@ -62,10 +63,10 @@ def test_rescaling_undoes_itself() -> None:
 def test_thresholds_keep_ham() -> None:
     found, after = calibrate(drawn(20000, 1.0), max_ham_blocked=0.01)
     assert set(found.thresholds) == {"spam", "phishing"}
-    for bars in found.thresholds.values():
-        assert bars.flag is not None
-        assert bars.block is not None
-        assert 0.3 < bars.flag <= bars.block < 1
+    for thresholds in found.thresholds.values():
+        assert thresholds.flag is not None
+        assert thresholds.block is not None
+        assert 0.3 < thresholds.flag <= thresholds.block < 1
     blocked = after.reaches("block")
     assert 0 < blocked[after.good].mean() <= 0.01
     assert blocked[after.bad].mean() > 10 * blocked[after.good].mean()
@@ -127,7 +128,7 @@ def test_it_is_written_beside_what_is_there(tmp_path: Path) -> None:
     facts = json.loads((tmp_path / "sluice.json").read_text())
     assert (facts["name"], facts["options"]) == ("mine", {"seed": 1})
     assert facts["temperature"] == found.temperature
-    assert facts["thresholds"]["phishing"] == found.thresholds["phishing"].as_json()
+    assert facts["thresholds"]["phishing"] == stated(found.thresholds)["phishing"]
     assert facts["calibration"]["data"] == [{"file": "one.csv", "sha256": "0" * 64, "messages": 2}]
     assert facts["calibration"]["messages"] == 4000
     assert [path.name for path in tmp_path.iterdir()] == ["sluice.json"]

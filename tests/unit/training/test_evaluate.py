@@ -142,6 +142,21 @@ def test_a_model_beside_itself(model: Path, data_file: Path) -> None:
     assert row.split()[1:4] == ["0", "0", "1"]
 
 
+def test_disguise_by_style(
+    model: Path, data_file: Path, notices: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    result = call(model, data_file, notices, "--disguised", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["disguised"]
+    bad = sum(one.label != "ham" for one in examples)
+    assert set(found) <= {"look_alikes", "zero_width", "full_width", "spaced", "leet_links"}
+    assert all((one["value"], one["of"] <= bad) == (1.0, True) for one in found.values())  # it calls everything bad
+    assert found["leet_links"]["of"] < found["spaced"]["of"]
+    row = next(line.split() for line in result.output.splitlines() if line.startswith("spaced "))
+    assert row == ["spaced", str(found["spaced"]["of"]), "100.0%"]
+    assert call(model, notices, "--disguised").exit_code == 1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_gates_by_status(model: Path, data_file: Path, tmp_path: Path) -> None:

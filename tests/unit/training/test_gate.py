@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sluice.training.answers import Answers, Bars
+from sluice.training.answers import Answers
 from sluice.training.gate import GateError, failures, read_gate
+from sluice.training.intervals import share
 from sluice.training.results import pool_result
+from sluice.worker.model.thresholds import Threshold
 from tests.unit.training.test_measures import made
 from tests.unit.training.test_results import pool
 
@@ -20,6 +22,21 @@ def rules(tmp_path: Path, text: str, answers: Answers | None = None) -> list[obj
     path = tmp_path / "gates.toml"
     path.write_text(text)
     return list(read_gate(path, {"one": answers or made(TRUTH, GUESS), "quiet": made("hhh", "hhh")}))
+
+
+def test_disguises_have_floors(tmp_path: Path) -> None:
+    path = tmp_path / "gates.toml"
+    path.write_text("[disguised]\nspaced_min = 0.9\nzero_width_min = 0.9\nleet_links_min = 0.9\n")
+    with pytest.raises(GateError, match="needs --disguised"):
+        read_gate(path, {"one": made(TRUTH, GUESS)})
+    found = read_gate(path, {"one": made(TRUTH, GUESS)}, styles=("spaced", "zero_width", "leet_links"))
+    (failure,) = failures(found, [], {"spaced": share(8, 10), "zero_width": share(9, 10), "leet_links": share(1, 1)})
+    assert (failure.rule.language, round(failure.by, 4)) == ("spaced", 0.1)
+    with pytest.raises(GateError, match="leet_links_min cannot be measured"):
+        failures(found, [], {"spaced": share(8, 10), "zero_width": share(9, 10)})
+    path.write_text("[disguised]\nspced_min = 0.9\n")
+    with pytest.raises(GateError, match="did you mean spaced_min"):
+        read_gate(path, {"one": made(TRUTH, GUESS)}, styles=("spaced",))
 
 
 def failed(tmp_path: Path, text: str) -> list[tuple[str, str, str, float]]:
@@ -83,5 +100,5 @@ def test_a_gate_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_thresholds_can_be_gated(tmp_path: Path) -> None:
-    answers = made(TRUTH, GUESS, 0.8, {"spam": Bars(0.5, 0.9)})
+    answers = made(TRUTH, GUESS, 0.8, {"spam": Threshold(0.5, 0.9)})
     assert len(rules(tmp_path, "[pools.one]\nverdict_ham_flagged_max = 0.2\n", answers)) == 1

@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from sluice.training.answers import Answers, Bars
+from sluice.training.answers import Answers
 from sluice.training.curves import reliability, roc_by_language
 from sluice.training.intervals import differences, estimates, exact, resampled
 from sluice.training.measures import Tally, applicable
+from sluice.worker.model.thresholds import Threshold
 
 LABELS = ("ham", "spam", "phishing")
 
 
-def made(truth: str, guess: str, stated: float = 0.8, bars: dict[str, Bars] | None = None) -> Answers:
+def made(truth: str, guess: str, stated: float = 0.8, thresholds: dict[str, Threshold] | None = None) -> Answers:
     """Answers from first letters: each guess has the probability `stated`, the other two labels the rest alike."""
     letters = [label[0] for label in LABELS]
     right = np.array([letters.index(one) for one in truth])
     said = np.array([letters.index(one) for one in guess])
     probabilities = np.full((len(truth), 3), (1 - stated) / 2)
     probabilities[np.arange(len(truth)), said] = stated
-    return Answers(LABELS, right, probabilities, ("en",) * len(truth), bars or {})
+    return Answers(LABELS, right, probabilities, ("en",) * len(truth), thresholds or {})
 
 
 def figures(answers: Answers) -> dict[str, float]:
@@ -73,13 +74,13 @@ def test_what_a_pool_has_no_messages_for_is_absent() -> None:
 
 
 def test_thresholds_decide_by_any_label() -> None:
-    bars = {"spam": Bars(0.7, 0.9), "phishing": Bars(0.1)}
-    found = figures(made("hhsp", "hsss", 0.8, bars))
+    thresholds = {"spam": Threshold(0.7, 0.9), "phishing": Threshold(0.1)}
+    found = figures(made("hhsp", "hsss", 0.8, thresholds))
     # the phishing of each message has 0.1 at least, so all are flagged; nothing reaches 0.9, and phishing never blocks
     assert found["verdict_ham_flagged"] == 1
     assert found["verdict_bad_flagged"] == 1
     assert found["verdict_ham_blocked"] == 0
-    loose = made("hhsp", "hsss", 0.8, {"spam": Bars(0.5, 0.8)})
+    loose = made("hhsp", "hsss", 0.8, {"spam": Threshold(0.5, 0.8)})
     assert figures(loose)["verdict_ham_blocked"] == pytest.approx(1 / 2)
     assert figures(loose)["verdict_bad_blocked"] == 1
 
