@@ -17,16 +17,19 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from sluice.training.card import write_json
 from sluice.training.data import DataError
 
 WEIGHTS = "model.safetensors"
 SAME = ("config.json", "tokenizer.json")
 """Files that must be alike in all folders, to the byte."""
-COPIED = (*SAME, "tokenizer_config.json", "sluice.json")
+COPIED = (*SAME, "tokenizer_config.json")
+MEASURED = ("metrics", "temperature", "thresholds", "calibration")
+"""Facts of a run that are not those of the mean."""
 
 
 def average(folders: Sequence[Path], target: Path) -> None:
-    """Writes the model folder `target`: the weights averaged, all else as in the first of `folders`.
+    """Writes the model folder `target`: the weights averaged, all else as in the first of `folders` but its scores.
 
     What the runs were made of goes into `training.json`, by the name of each folder.
     Raises DataError when a folder lacks a file, or they are not of one shape and vocabulary.
@@ -44,10 +47,12 @@ def average(folders: Sequence[Path], target: Path) -> None:
     for name in COPIED:
         if (first / name).is_file():
             shutil.copyfile(first / name, target / name)
+    facts = json.loads(_read(first / "sluice.json"))
+    write_json(target / "sluice.json", {name: fact for name, fact in facts.items() if name not in MEASURED})
     save_file(weights, str(target / WEIGHTS), metadata={"format": "pt"})
     (target / WEIGHTS).chmod(0o644)
     runs = {folder.name: json.loads(_read(folder / "training.json")) for folder in folders}
-    (target / "training.json").write_text(json.dumps({"averaged": runs}, indent=2) + "\n", encoding="utf-8")
+    write_json(target / "training.json", {"averaged": runs})
 
 
 def _mean(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

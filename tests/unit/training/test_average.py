@@ -15,7 +15,8 @@ from sluice.training.data import DataError
 
 def run(folder: Path, value: float, config: str = "{}") -> Path:
     folder.mkdir()
-    for name, text in (("config.json", config), ("tokenizer.json", "{}"), ("sluice.json", '{"name": "one"}')):
+    card = '{"name": "one", "temperature": 2.0}'
+    for name, text in (("config.json", config), ("tokenizer.json", "{}"), ("sluice.json", card)):
         (folder / name).write_text(text)
     (folder / "training.json").write_text(json.dumps({"options": {"seed": value}}))
     weights = {"matrix": torch.full((2, 3), value), "bias": torch.tensor([value, -value])}
