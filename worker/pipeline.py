@@ -21,6 +21,7 @@ from sluice.worker.consumer.waker import Waker
 from sluice.worker.entries import Entries
 from sluice.worker.judge import Judge
 from sluice.worker.message import Drain, NewConnection, Received
+from sluice.worker.model.cascade import Cascade
 from sluice.worker.results import ResultStore
 from sluice.worker.stats import Stats
 from sluice.worker.threads.batcher import Batcher
@@ -181,8 +182,14 @@ class Pipeline:
             "full_batch": {"messages": capacity.batch_messages, "seconds": round(capacity.batch_s, 6)},
             "queue": {"buffered": self._batcher.buffered, "held": len(worker_state.reserved_requests)},
             "at": time.time(),
+            **self._cascade(),
             **self.stats.snapshot(),
         }
+
+    def _cascade(self) -> dict[str, Any]:
+        """Messages that the model answered, and those of them that needed a cascade's second one."""
+        one = self.classifier
+        return {"cascade": {"answered": one.answered, "sent_on": one.sent_on}} if isinstance(one, Cascade) else {}
 
     def _to_batcher(self, note: Any) -> None:
         self._batcher.inbox.put(note)

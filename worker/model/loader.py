@@ -8,6 +8,7 @@ from typing import Protocol
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model import threads
 from sluice.worker.model.base import Classifier
+from sluice.worker.model.cascade import load_cascade, read_plan
 from sluice.worker.model.simulated import SCHEME, SimulatedClassifier, parse_options
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
@@ -67,7 +68,12 @@ def _load(checkpoint: Path | None, settings: ModelSettings) -> Classifier:
         return load_opentextshield(checkpoint, settings)
     from sluice.worker.model.huggingface import load_huggingface
 
-    return load_huggingface(settings.mbert_model_path or settings.model, settings)
+    spec = settings.mbert_model_path or settings.model
+    folder = Path(spec).expanduser()
+    plan = read_plan(folder)
+    if plan is not None:
+        return load_cascade(folder, plan, lambda member: load_huggingface(member, settings))
+    return load_huggingface(spec, settings)
 
 
 def find_checkpoint(settings: ModelSettings) -> Path | None:

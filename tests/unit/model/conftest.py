@@ -27,13 +27,13 @@ class Settings:
     device: str = "cpu"
 
 
-def make_tokenizer() -> Tokenizer:
-    """A WordPiece tokenizer like BERT's."""
+def make_tokenizer(pieces: int = 120) -> Tokenizer:
+    """A WordPiece tokenizer like BERT's, of so many pieces at most."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.train_from_iterator(
-        SENTENCES, trainers.WordPieceTrainer(vocab_size=120, special_tokens=SPECIAL, show_progress=False)
+        SENTENCES, trainers.WordPieceTrainer(vocab_size=pieces, special_tokens=SPECIAL, show_progress=False)
     )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
