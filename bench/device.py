@@ -26,7 +26,7 @@ from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
 from sluice.bench.statistics import Row, median, summarise
 from sluice.config.paths import ROOT
-from sluice.config.settings import SHIPPED_MODEL, read
+from sluice.config.settings import SMALL_MODEL, read
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.calibrate import Cost, fit
 from sluice.worker.model.loader import load
@@ -159,7 +159,7 @@ def agreements(
     wanted: Sequence[str],
     note: Callable[[str], None],
     device: str = "auto",
-    model: Path = SHIPPED_MODEL,
+    model: Path = SMALL_MODEL,
     texts: Sequence[str] | None = None,
 ) -> list[Row]:
     """Each precision beside single precision; on the shipped model and the sample archive unless given."""

@@ -107,17 +107,17 @@ class Job:
 def agreement(job: Job) -> list[Row]:
     """Half precision beside single precision."""
     from sluice.bench.device import agreements
-    from sluice.config.settings import SHIPPED_MODEL
+    from sluice.config.settings import SMALL_MODEL
 
     wanted = ("fp16", "bf16") if job.cuda else ("int8",)
     rows = []
-    for model in (SHIPPED_MODEL, job.model):
+    for model in (SMALL_MODEL, job.model):
         rows += agreements(wanted, progress, job.device, model, job.load(min(3200, job.plan.forward_messages)))
     job.results.table("agreement", rows)
     figures = []
     for row in rows:
         name = f"{row['model']}, {row['precision']} beside fp32"
-        target = 0.999 if row["model"] == SHIPPED_MODEL.name and row["precision"] == "fp16" else None
+        target = 0.999 if row["model"] == SMALL_MODEL.name and row["precision"] == "fp16" else None
         figures.append(figure(f"labels that agree, {name}", row["labels_agree"], "", target))
         figures.append(figure(f"largest difference of a probability, {name}", row["largest_difference"], ""))
     return figures

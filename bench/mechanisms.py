@@ -18,7 +18,7 @@ from sluice.bench.service import SIMULATED, Servers, Service
 from sluice.bench.statistics import Row, summarise
 from sluice.bench.texts import load as load_texts
 from sluice.bench.variants import command
-from sluice.config.settings import SHIPPED_MODEL
+from sluice.config.settings import SMALL_MODEL
 
 EVERYTHING = "everything on"
 WARM_UP_S = 1.0
@@ -60,7 +60,7 @@ TRIALS = (
     ),
     Trial(
         "the shipped model",
-        str(SHIPPED_MODEL),
+        str(SMALL_MODEL),
         (
             Contender(EVERYTHING),
             Contender("the packed forward", settings={"packed": False}),
@@ -69,7 +69,7 @@ TRIALS = (
     ),
     Trial(
         "the shipped model, each text four times",
-        str(SHIPPED_MODEL),
+        str(SMALL_MODEL),
         (
             Contender(EVERYTHING),
             Contender("deduplication", settings={"deduplicate": False}),

@@ -247,11 +247,11 @@ class Evaluation:
 
 
 def _refuse_to_calibrate(folder: Path, force: bool) -> None:
-    from sluice.config.settings import SHIPPED_MODEL
+    from sluice.config.settings import MODELS
 
     if not folder.is_dir():
         raise click.BadParameter(f"{folder} is no folder: --calibrate writes into its sluice.json", param_hint="MODEL")
-    if folder.resolve().parent == SHIPPED_MODEL.resolve().parent and not force:
+    if folder.resolve().parent == MODELS.resolve() and not force:
         raise click.BadParameter(
             f"{folder} is one of Sluice's own models: calibrate a copy, or say --force", param_hint="MODEL"
         )

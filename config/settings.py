@@ -40,7 +40,10 @@ OTS_NAMES = (
 #: Accepted without our prefix too, as Flower's own documentation has them.
 FLOWER_NAMES = ("FLOWER_BASIC_AUTH", "FLOWER_BROKER_API")
 
-SHIPPED_MODEL = ROOT / "models" / "sms-mini"
+MODELS = ROOT / "models"
+"""The models that come with Sluice, a folder each."""
+DEFAULT_MODEL = MODELS / "sms-base"
+SMALL_MODEL = MODELS / "sms-mini"
 
 REDIS_SCHEMES = ("redis", "rediss", "redis+socket")
 AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
@@ -127,7 +130,7 @@ class Settings(BaseSettings):
 
     # Model
     model: str = Field(
-        str(SHIPPED_MODEL),
+        str(DEFAULT_MODEL),
         min_length=1,
         description="a model folder, a hub id, or simulated:?batch_ms=3&message_us=20",
     )

@@ -15,11 +15,11 @@ def chosen_names(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         click.BadParameter: one of them, the author or the folder cannot be.
     """
-    from sluice.config.settings import SHIPPED_MODEL
+    from sluice.config.settings import MODELS
     from sluice.training.names import checked, model_name
 
-    if folder.resolve() == SHIPPED_MODEL.resolve():
-        raise click.BadParameter("Sluice's own model is there: give another folder", param_hint="--output")
+    if folder.resolve().parent == MODELS.resolve():
+        raise click.BadParameter("Sluice's own models are there: give another folder", param_hint="--output")
     names = {}
     for option, call in (
         ("name", lambda: model_name(given["name"], folder)),

@@ -19,6 +19,7 @@ from typing import Any, Self
 import pyarrow.parquet as pq
 
 from sluice.bench import archives
+from sluice.config.settings import SMALL_MODEL
 from tests.harness.process import Child, wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.worker import Worker, environment
@@ -140,7 +141,7 @@ class Stage:
         more: dict[str, object] = {"visibility_timeout_s": 4, "model_threads": 1, **settings}
         self.env = environment(self._broker.url, self._store.url, **more)
         if "model" not in settings:
-            del self.env["SLUICE_MODEL"]  # the shipped one
+            self.env["SLUICE_MODEL"] = str(SMALL_MODEL)
         self._worker: Worker | None = None
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sluice.config.settings import SHIPPED_MODEL, read
+from sluice.config.settings import SMALL_MODEL, read
 from sluice.worker.model.loader import load
 from tests.conftest import Brokers
 from tests.harness.process import ROOT, wait_for
@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 
 @pytest.fixture(scope="module")
 def env(brokers: Brokers) -> dict[str, str]:
-    return brokers.env(model=SHIPPED_MODEL, max_text_chars=2000, max_body_bytes=1_000_000)
+    return brokers.env(model=SMALL_MODEL, max_text_chars=2000, max_body_bytes=1_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def alone(texts: list[str]) -> list[tuple[str, float]]:
     import torch
 
     torch.set_num_threads(1)
-    model = load(read(model=str(SHIPPED_MODEL)))
+    model = load(read(model=str(SMALL_MODEL)))
     answers = []
     for ids in model.encode(texts):
         (row,) = model.forward([ids])

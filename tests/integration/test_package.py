@@ -17,6 +17,7 @@ from tempfile import mkdtemp
 
 import pytest
 
+from sluice.config.settings import DEFAULT_MODEL
 from tests.conftest import missing
 from tests.harness.process import Child, free_port
 from tests.harness.servers import Missing
@@ -134,6 +135,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path, sources: Path) 
     assert {name for name in found if name.endswith(".py")} == wanted | {"sluice/__init__.py"}
     assert found >= {
         "sluice/py.typed", "sluice/models/sms-mini/model.safetensors", "sluice/models/sms-mini/README.md",
+        "sluice/models/sms-base/model.safetensors", "sluice/models/sms-base/sluice.json",
         "sluice/samples/archive.csv", "sluice/training/phrases/en.txt", "sluice/training/hard_cases.csv",
         "sluice/web/static/home.html", "sluice/web/static/swagger-ui/LICENSE", "sluice/web/static/swagger-ui/NOTICE",
         "sluice/backfill/report/report.css", "sluice/worker/model/golden.txt", "sluice/docs/http.md",
@@ -167,7 +169,7 @@ def test_a_client_gets_nothing_heavy(client: Venv, place: Place) -> None:
 def test_an_installed_service_classifies_beside_foreign_modules(service: Callable[..., Reply]) -> None:
     answer = service("POST", "/predict/", {"text": "WIN a prize now, call 0900 123"})
     assert answer.status == 200, answer.body
-    assert answer.json["model_info"]["name"] == "sms-mini"
+    assert answer.json["model_info"]["name"] == DEFAULT_MODEL.name
     assert service("GET", "/docs").status == 200
 
 
@@ -200,7 +202,7 @@ def test_an_installed_backfill_runs_beside_foreign_modules(
     (place.folder / "texts.csv").write_text("text\nsee you at 8\nWIN a prize now\n")
     done = place.run(venv.script("sluice"), "backfill", "texts.csv", "-o", str(out), *way)
     assert done.returncode == 0, done.stderr
-    assert out.read_text().count("sms-mini") == 2
+    assert out.read_text().count(DEFAULT_MODEL.name) == 2
 
 
 def test_the_version_is_that_of_the_wheel(client: Venv, place: Place, wheel: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sluice.bench import texts
 from sluice.bench.models import SPECIAL, make_vocabulary, mbert_folder
-from sluice.config.settings import SHIPPED_MODEL, read
+from sluice.config.settings import SMALL_MODEL, read
 from sluice.worker.model.loader import load
 
 SMALL: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "rows": 5000}
@@ -78,7 +78,7 @@ def test_texts_come_in_one_shuffled_order() -> None:
 
 
 def test_texts_that_come_again_read_otherwise_even_to_the_shipped_model() -> None:
-    classifier = load(read(model=str(SHIPPED_MODEL), device="cpu"))
+    classifier = load(read(model=str(SMALL_MODEL), device="cpu"))
     once = len(texts.load())
     rows = classifier.encode(texts.load(count=3 * once, distinct=True))
     passes = [{tuple(ids) for ids in rows[start : start + once]} for start in (0, once, 2 * once)]

@@ -12,7 +12,7 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from sluice.config.settings import SHIPPED_MODEL
+from sluice.config.settings import SMALL_MODEL
 from sluice.worker.model.blueprint import read
 from sluice.worker.model.int8 import available
 from sluice.worker.model.packed import PackedModel, packed_logits
@@ -36,7 +36,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
 @cache
 def packed(name: str, precision: str) -> PackedModel:
     if name == "shipped":
-        library = AutoModelForSequenceClassification.from_pretrained(str(SHIPPED_MODEL), dtype="float32").eval()
+        library = AutoModelForSequenceClassification.from_pretrained(str(SMALL_MODEL), dtype="float32").eval()
     else:
         library = make("bert", **WIDE) if name == "wide" else make(name)
     blueprint = read(library)

@@ -1,4 +1,4 @@
-"""The shipped model: complete, small, and right about plain cases in plain and in disguise."""
+"""The shipped models: complete, small, and right about plain cases in plain and in disguise."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sluice.config.settings import DEFAULT_MODEL, MODELS
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.loader import load
 from tests.unit.model.conftest import Settings
 
-FOLDER = Path(__file__).resolve().parents[3] / "models" / "sms-mini"
+SIZES = {"sms-mini": 12_000_000, "sms-base": 40_000_000}
+"""Most bytes of each folder."""
 
 PLAIN = [
     ("ham", "Hey, are you coming to dinner tonight? I can pick you up at seven"),
@@ -28,9 +30,14 @@ DISGUISED = [
 ]
 
 
+@pytest.fixture(scope="module", params=SIZES)
+def folder(request: pytest.FixtureRequest) -> Path:
+    return MODELS / str(request.param)
+
+
 @pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return load(Settings(str(FOLDER)))
+def classifier(folder: Path) -> Classifier:
+    return load(Settings(str(folder), precision="fp32"))
 
 
 def guess(classifier: Classifier, texts: list[str]) -> list[str]:
@@ -38,12 +45,26 @@ def guess(classifier: Classifier, texts: list[str]) -> list[str]:
     return [classifier.labels[row.index(max(row))] for row in rows]
 
 
-def test_it_is_small_and_says_what_it_is(classifier: Classifier) -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 12_000_000
+def test_every_model_is_looked_at_here() -> None:
+    assert {path.parent.name for path in MODELS.glob("*/config.json")} == set(SIZES)
+    assert DEFAULT_MODEL.name in SIZES
+
+
+def test_it_is_small_and_says_what_it_is(folder: Path, classifier: Classifier) -> None:
+    assert sum(path.stat().st_size for path in folder.iterdir()) < SIZES[folder.name]
     assert classifier.labels == ("ham", "spam", "phishing")
-    assert classifier.info.name == "sms-mini"
+    assert classifier.info.name == folder.name
     assert "unknown" not in (classifier.info.version, classifier.info.author, classifier.info.last_training)
-    assert (FOLDER / "README.md").read_text(encoding="utf-8").startswith("# sms-mini")
+    assert (folder / "README.md").read_text(encoding="utf-8").startswith(f"# {folder.name} {classifier.info.version}")
+
+
+def test_it_is_calibrated(classifier: Classifier) -> None:
+    thresholds = classifier.info.thresholds or {}
+    assert set(thresholds) == {"spam", "phishing"}
+    for one in thresholds.values():
+        assert one.flag is not None
+        assert one.block is not None
+        assert 0.1 < one.flag <= one.block < 1
 
 
 def test_plain_cases(classifier: Classifier) -> None:
@@ -55,13 +76,10 @@ def test_disguise_does_not_help(classifier: Classifier) -> None:
 
 
 def test_disguised_words_read_as_what_they_imitate(classifier: Classifier) -> None:
-    marks = set(classifier.encode(["\u0430b"])[0]) - set(classifier.encode(["ab"])[0])
     plain, *disguised = classifier.encode(
         ["secure account", "sесurе ассоunt", "s\u200becure a\u200bccount", "ｓｅｃｕｒｅ account"]
     )
-    assert marks
-    for ids in disguised:
-        assert [number for number in ids if number not in marks] == plain
+    assert disguised == [plain] * 3
 
 
 def test_messages_stay_short(classifier: Classifier) -> None:

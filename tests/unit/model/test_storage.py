@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-from sluice.config.settings import SHIPPED_MODEL
+from sluice.config.settings import SMALL_MODEL
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model import int8
 from sluice.worker.model.golden import compare, golden_texts
@@ -34,8 +34,8 @@ def copied(folder: Path, to: Path, bits: Bits | None = None) -> Path:
 
 @pytest.mark.parametrize(("bits", "labels", "difference"), [(16, 1.0, 0.002), (8, 0.995, 0.02)])
 def test_the_shipped_model_answers_alike(tmp_path: Path, bits: Bits, labels: float, difference: float) -> None:
-    folder = copied(SHIPPED_MODEL, tmp_path / "stored", bits)
-    before, after = (load_huggingface(str(path), Settings()) for path in (SHIPPED_MODEL, folder))
+    folder = copied(SMALL_MODEL, tmp_path / "stored", bits)
+    before, after = (load_huggingface(str(path), Settings()) for path in (SMALL_MODEL, folder))
     batch = before.encode(golden_texts())
     found = compare(torch.tensor(before.forward(batch)), torch.tensor(after.forward(batch)))
     assert found.labels >= labels

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from sluice.cli.evaluate import evaluate
 from sluice.cli.processes import environment, sluice
-from sluice.config.settings import SHIPPED_MODEL
+from sluice.config.settings import SMALL_MODEL
 from sluice.training.data import Example
 from tests.unit.model.conftest import save_model
 from tests.unit.training.conftest import write_csv
@@ -192,7 +192,7 @@ def test_calibration_is_written_into_the_folder(model: Path, data_file: Path, tm
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        ([SHIPPED_MODEL, "DATA", "--calibrate"], 2, "one of Sluice's own models"),
+        ([SMALL_MODEL, "DATA", "--calibrate"], 2, "one of Sluice's own models"),
         (["no-folder", "DATA", "--calibrate"], 2, "is no folder"),
         (["MODEL", "DATA", "--force"], 2, "--force needs --calibrate"),
         (["MODEL", "DATA", "--disagreements", "x.csv"], 2, "--disagreements needs --against"),

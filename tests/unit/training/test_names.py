@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from sluice.cli.train.command import train
-from sluice.config.settings import SHIPPED_MODEL
+from sluice.config.settings import SMALL_MODEL
 from sluice.training.names import checked, model_name
 
 
@@ -35,7 +35,7 @@ def test_the_folder_may_be_the_one_we_are_in(tmp_path: Path, monkeypatch: pytest
     assert model_name(None, Path()) == "here"
 
 
-@pytest.mark.parametrize("given", ["sms-mini", "SMS-Mini"])
+@pytest.mark.parametrize("given", ["sms-mini", "SMS-Mini", "sms-base"])
 def test_the_shipped_models_name_is_taken(given: str) -> None:
     with pytest.raises(ValueError, match="Sluice's own model"):
         model_name(given, Path("model"))
@@ -67,7 +67,7 @@ def test_names_stand_in_urls_as_they_are(word: str) -> None:
         (["--name", "sms-mini"], "--name"),
         (["--name", ""], "--name"),
         (["-o", "sms-mini"], "--name"),
-        (["-o", str(SHIPPED_MODEL)], "--output"),
+        (["-o", str(SMALL_MODEL)], "--output"),
         (["--model-version", "1 beta"], "--model-version"),
         (["--author", "me\n# you"], "--author"),
     ],
