@@ -51,7 +51,7 @@ def test_look_alikes_become_what_they_imitate(name: str, rare: bool) -> None:
     copies = [disguise(text, "look_alikes", random.Random(seed), rare) for seed in range(60)]
     words = [pair for copy in copies for pair in zip(normalizer(copy).split(), text.split(), strict=True)]
     assert set(copies) - {text} or rare
-    assert sum(read.lower() == meant.lower() for read, meant in words) > 0.7 * len(words)
+    assert sum(read.lower() == meant.lower() for read, meant in words) > 0.95 * len(words)
 
 
 def test_disguises_are_reproducible() -> None:

@@ -18,8 +18,10 @@ from confusable_homoglyphs.confusables import confusables_data
 from sluice.worker.model.disguise.signs import ALPHABETS, SCRIPTS
 
 NAMES = {sign: script for script, sign in SCRIPTS.items()}
-DRAWN = ("пn", "иu", "яr", "гr", "шw", "ηn", "μu", "ωw", "εe", "σo", "λa", "цu", "ҽe", "ɛe", "əe", "ƨs", "бb", "зe")
+DRAWN = ("пn", "иu", "яr", "гr", "шw", "ηn", "μu", "ωw", "εe", "σo", "цu", "ҽe", "ɛe", "əe", "ƨs", "бb", "зe")
 """Pairs that no table of Unicode's holds, the Latin letter last."""
+CLOSER = {"ӏ": "l"}
+"""Where Unicode sees another letter than readers: it takes the palochka for an i."""
 ORDINARY = {"L": (0x61, 0x7A), "G": (0x3B1, 0x3C9), "C": (0x430, 0x45F), "R": (0x561, 0x586)}
 """First and last lower-case letter of what the languages of a script write."""
 WORD = re.compile(f"[{ALPHABETS}][{ALPHABETS}mv]*")
@@ -36,10 +38,10 @@ LONGEST = 200
 """Characters of a word that is looked at; more are no word."""
 
 
-def _alike(char: str) -> set[str]:
-    """The letters that Unicode lists as alike, itself included."""
-    found = {char} | {other["c"] for other in confusables_data.get(char, ())}
-    return found | {other["c"] for near in tuple(found) for other in confusables_data.get(near, ())}
+def _alike(char: str) -> list[str]:
+    """The letters that Unicode lists as alike: those that it names with this one first, then those that they bring."""
+    direct = sorted({char} | {other["c"] for other in confusables_data.get(char, ())})
+    return direct + sorted({other["c"] for near in direct for other in confusables_data.get(near, ())} - set(direct))
 
 
 @lru_cache(maxsize=20_000)
@@ -53,12 +55,15 @@ def counterpart(char: str, script: str, loosely: bool = True) -> str | None:
     bare = unicodedata.normalize("NFD", char)
     base, marks = bare[0], bare[1:]
     drawn = [pair.replace(base.lower(), "", 1) for pair in DRAWN if loosely and base.lower() in pair]
-    by_form = sorted(_alike(base), key=lambda other: (other.isupper() != upper, other))
-    by_case = sorted(other.lower() for other in _alike(base.upper())) if loosely else []
-    for other in (*by_form, *drawn, *by_case):
+    cased = base.isupper() or base.islower()
+    by_form = [other for other in _alike(base) if not cased or other.isupper() == upper]
+    by_case = [other.lower() for other in _alike(base.upper())] if loosely else []
+    for other in (*CLOSER.get(char, ""), *by_form, *drawn, *by_case):
         if len(other) == 1 and first <= ord(other.lower()) <= last and categories.alias(other) == NAMES[script]:
             found = other.upper() if upper and len(other.upper()) == 1 else other.lower()
-            return unicodedata.normalize("NFC", found + marks)
+            composed = unicodedata.normalize("NFC", found + marks)
+            if len(composed) == 1:
+                return composed
     return None
 
 
@@ -80,7 +85,7 @@ PERSIAN = str.maketrans("يكڪې", "یککی")
 ARABIC = str.maketrans("یکڪېہ", "يككيه")
 """Letters of one language in place of the other's; both are of one script, and no table of Unicode's has them."""
 ONLY_PERSIAN = re.compile("[پچژگٹڈڑےں]")
-ONLY_ARABIC = re.compile("[ةيىكإ]")
+ONLY_ARABIC = re.compile(r"[ةيىكإېڪ]|\bال\w\w")
 FOREIGN = re.compile("[یکڪېہ]")
 KANA = {
     ord(kana): str(other["c"])
@@ -118,7 +123,8 @@ def unlike(text: str, signs: str) -> str:
     for start, end in words:
         if end - start > LONGEST:
             continue
-        parts += [text[at:start], _plain_word(text[start:end], signs[start:end], main, often, genuine)]
+        here = "L" if _in_link(text, start, end) else main
+        parts += [text[at:start], _plain_word(text[start:end], signs[start:end], here, often, genuine)]
         at = end
     return "".join(parts) + text[at:]
 
@@ -163,8 +169,9 @@ def _plain_word(word: str, signs: str, main: str, often: bool, genuine: set[str]
             return word
         plain, left = _into(word, signs, main, loosely=own == "X" or often)
         return word if left else plain
-    choices = sorted({sign for sign in NAMES if sign in present} | {main}, key=lambda sign: sign != main)
-    best = min(choices, key=lambda sign: _cost([(word, signs)], sign)[0])
+    # The message's script, unless a letter imitates nothing of it: loose imitations may fit a third one better.
+    costs = {sign: _cost([(word, signs)], sign)[0] for sign in NAMES if sign in present or sign == main}
+    best = main if costs[main] < UNLIKE else min(costs, key=lambda sign: (costs[sign], sign != main))
     # One change of alphabet is how borrowed words are written: "USBшный".
     loosely = len(RUN.findall(signs)) > 2 or often
     plain, left = _into(word, signs, best, loosely)

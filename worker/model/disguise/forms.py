@@ -56,7 +56,7 @@ def form(char: str) -> tuple[int, str]:
         return STRONG, plain
     if tag in IN_WORDS and unicodedata.category(char)[0] != "N" and plain.isascii() and len(plain) <= 3:
         return WEAK, plain
-    if tag == "<compat>" and unicodedata.category(char) in ("Nl", "Ll", "Lu") and len(plain) == 1:
+    if tag == "<compat>" and unicodedata.category(char) == "Nl" and len(plain) == 1:
         return WEAK, plain
     return 0, char
 

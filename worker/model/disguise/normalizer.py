@@ -11,7 +11,7 @@ from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.disguise.alike import same_script, unlike
 from sluice.worker.model.disguise.forms import plain_forms, plain_words
 from sluice.worker.model.disguise.invisible import visible
-from sluice.worker.model.disguise.links import SUSPECT, plain_links
+from sluice.worker.model.disguise.links import plain_links, suspect
 from sluice.worker.model.disguise.signs import ALPHABETS, SIGNS
 from sluice.worker.model.disguise.spacing import joined
 from sluice.worker.model.disguise.vocabulary import Vocabulary, vocabulary_of
@@ -26,15 +26,18 @@ ROUNDS = 4
 
 
 def _shape(code: int) -> str:
-    sign = SIGNS[code]
-    return sign if sign in "0m v" else "a" if sign in ALPHABETS + "HKJTaw" else " "
+    if chr(code) in "[({<*\\":
+        return "x"
+    return "a" if SIGNS[code] == "L" else "0" if SIGNS[code] == "0" else " "
 
 
 ASCII_SHAPE = bytes(ord(_shape(code)) for code in range(128)) + b" " * 128
+"""Letters, digits, signs that links are disguised with, and all else."""
 SIGN_SHAPE = bytes(
     ord("a" if chr(code) in ALPHABETS + "HKJTaw" else chr(code) if chr(code) in "0v" else " ") for code in range(256)
 )
 APART = b" a a a "
+DIGITS_APART = b" 0" * 6 + b" "
 MARKED = re.compile(f"[{ALPHABETS}]m")
 JAMO = re.compile("[\u1100-\u1112][\u1161-\u1175]")
 MARKS = re.compile("(?<=[^\\W\\d_])[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20df\u20e5-\u20f0]+")
@@ -85,28 +88,25 @@ class Normalizer:
             signs = text.translate(SIGNS)
         if "X" in signs or sum(sign in signs for sign in "LCGR") > 1:
             text = unlike(text, signs)
-        return plain_links(text, self._vocabulary) if "." in text or "L" in signs else text
+        return plain_links(text)
 
     def _plain_ascii(self, text: str) -> str:
-        if _apart(text.encode().translate(ASCII_SHAPE)):
+        if _apart(text.encode().translate(ASCII_SHAPE).replace(b"x", b" ")):
             text = joined(text, text.translate(SIGNS), self._vocabulary)
-        return plain_links(text, self._vocabulary)
+        return plain_links(text)
 
 
 def _ascii_suspect(text: str) -> bool:
     shape = text.encode().translate(ASCII_SHAPE)
-    if _apart(shape):
-        return True
-    if "." in text and (b"a0" in shape or b"0a" in shape):
-        return True
-    return any(sign in text for sign in SUSPECT)
+    return b"x" in shape or _apart(shape) or suspect(text)
 
 
 def _apart(shape: bytes) -> bool:
-    """Whether three letters in a row stand by themselves; `shape` has "a" for a letter, "0" for a digit."""
+    """Whether three letters or six digits in a row stand alone; `shape` has "a" for a letter, "0" for a digit."""
     if b"v" in shape:
         shape = shape.replace(b"va", b"").replace(b"v", b"")
-    return APART in b" %b " % b" ".join(shape.split())
+    spread = b" %b " % b" ".join(shape.split())
+    return APART in spread or DIGITS_APART in spread
 
 
 def _unmarked(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the tokenizer's own vocabulary says of a string of letters: where its words begin, and how likely it is.
+"""Where the words of a string of letters begin, by the tokenizer's own vocabulary.
 
 Method: the best cut under a unigram model (Kudo 2018, arXiv:1804.10959), where a word may begin at any piece that
 begins words.
@@ -38,38 +38,38 @@ class Vocabulary:
                 table = self._starts if starts else self._inner
                 table[letters] = max(score, table.get(letters, -math.inf))
         self._unknown = least - 10
-        self.has_borders = bool(self._starts)
 
     def words(self, letters: str) -> list[str]:
-        """The words of letters written without spaces; a vocabulary that knows nothing of borders leaves them one."""
-        if not self.has_borders:
-            return [letters]
-        found: list[str] = []
+        """The words of letters written without spaces. Hyphens and links hold no borders."""
         link = LINK.search(letters)
         if link:
-            return [*self.words(letters[: link.start()]), letters[link.start() :]] if link.start() else [letters]
+            return [*(self.words(letters[: link.start()]) if link.start() else ()), letters[link.start() :]]
+        found = [""]
+        for number, part in enumerate(letters.split("-")):
+            first, *others = self._cut(part) or [""]
+            found[-1] += f"-{first}" if number else first
+            found += others
+        return found
+
+    def _cut(self, letters: str) -> list[str]:
+        found: list[str] = []
         for start in range(0, len(letters), LONGEST_TEXT):
             part = letters[start : start + LONGEST_TEXT]
-            _, borders = self._cut(part.lower() if len(part.lower()) == len(part) else part, inside=True)
-            edges = [0, *borders, len(part)]
+            edges = [0, *self._borders(part.lower() if len(part.lower()) == len(part) else part), len(part)]
             found += [part[first:last] for first, last in pairwise(edges)]
         return found
 
-    def score(self, word: str) -> float:
-        """The log probability of the best cut of one word."""
-        return self._cut(word[:LONGEST_TEXT].lower(), inside=False)[0]
-
-    def _cut(self, letters: str, inside: bool) -> tuple[float, list[int]]:
-        """The best cut's score and, with `inside`, where words begin in it, the first aside."""
-        starts, inner, size = self._starts, self._inner, len(letters)
+    def _borders(self, letters: str) -> list[int]:
+        """Where words begin in the best cut, the first aside."""
+        size = len(letters)
         best = [0.0] + [-math.inf] * size
         came: list[tuple[int, bool]] = [(0, False)] * (size + 1)
         for at in range(size):
             so_far = best[at]
             for end in range(at + 1, min(size, at + LONGEST_PIECE) + 1):
                 piece = letters[at:end]
-                begins = starts.get(piece, -math.inf) if self.has_borders and (inside or at == 0) else -math.inf
-                goes_on = inner.get(piece, -math.inf) if at or not self.has_borders else -math.inf
+                begins = self._starts.get(piece, -math.inf)
+                goes_on = self._inner.get(piece, -math.inf) if at else -math.inf
                 score = max(begins, goes_on)
                 if end == at + 1 and score == -math.inf:
                     score = self._unknown
@@ -81,12 +81,13 @@ class Vocabulary:
             end, begins_word = came[end]
             if begins_word and end:
                 borders.append(end)
-        return best[size], borders[::-1]
+        return borders[::-1]
 
 
 def vocabulary_of(tokenizer: Any) -> Vocabulary | None:
-    """The vocabulary of a fast tokenizer; None for one whose model is not unigram."""
+    """The vocabulary of a fast tokenizer; None for one that is not unigram, or whose pieces know nothing of words."""
     model = orjson.loads(tokenizer.to_str())["model"]
     if model.get("type") != "Unigram":
         return None
-    return Vocabulary((str(piece), float(score)) for piece, score in model["vocab"])
+    pieces = [(str(piece), float(score)) for piece, score in model["vocab"]]
+    return Vocabulary(pieces) if any(piece.startswith(START) for piece, _ in pieces) else None
