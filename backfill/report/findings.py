@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.backfill.report import scripts
+from sluice.backfill.report.campaigns import Campaigns, Facts
+from sluice.backfill.report.daily import Daily
 from sluice.backfill.report.examples import Examples
+from sluice.backfill.report.pieces import Pieces
 from sluice.backfill.report.read import Batch
 from sluice.backfill.report.senders import Senders
 from sluice.backfill.report.timeline import Timeline
@@ -49,11 +52,17 @@ class Findings:
         by_script: shape (scripts, labels), rows by ``scripts.NAMES``; None without a text column.
         senders, unnamed: rows by sender, and rows without one; None without that column.
         timeline, times: rows by time; None without that column.
+        confidence: probabilities of the labels by day.
+        pieces: what the tokenizer does not know, by day; None where nobody can say.
+        campaigns: groups of texts that read alike; None without a text column.
         errors: rows by error code.
         examples: None unless they are wanted.
+
+    Args:
+        examples: keep some texts, and what the messages of a campaign have in common.
     """
 
-    def __init__(self, labels: Sequence[str] = (), *, examples: bool = False) -> None:
+    def __init__(self, labels: Sequence[str] = (), *, examples: bool = False, pieces: Pieces | None = None) -> None:
         self.labels = list(labels)
         self.unwanted = unwanted_of(self.labels)
         self.rows = 0
@@ -65,6 +74,9 @@ class Findings:
         self.unnamed = 0
         self.times: Times | None = None
         self.timeline = Timeline()
+        self.confidence = Daily()
+        self.pieces = pieces
+        self.campaigns: Campaigns | None = None
         self.examples = Examples() if examples else None
 
     @property
@@ -75,23 +87,43 @@ class Findings:
 
     def add(self, batch: Batch) -> None:
         """Count the rows of ``batch``."""
+        row = np.arange(self.rows + 1, self.rows + len(batch) + 1)
         self.rows += len(batch)
-        labels = self._numbers(batch.label)
-        good = labels >= 0
         self._count_errors(batch.error)
         probability = batch.probability.fill_null(0.0).to_numpy(zero_copy_only=False)
-        self._count_probabilities(labels[good], probability[good])
-        if batch.text is not None:
-            self._count_scripts(batch.text.filter(pa.array(good)), labels[good])
+        labels = self._numbers(batch.label)
+        good = labels >= 0
+        chosen = pa.array(good)
+        labels, probability, row = labels[good], probability[good], row[good]
+        text, sender = (None if column is None else column.filter(chosen) for column in (batch.text, batch.sender))
+        self._count_probabilities(labels, probability)
+        seconds = self._count_times(batch.time, good, labels, probability)
+        if sender is not None:
+            self._count_senders(sender, labels)
+        if text is not None:
+            self._count_scripts(text, labels)
+            self._count_texts(Facts(row, labels, seconds, text, sender))
             if self.examples is not None:
-                self.examples.add(batch.text, labels, probability)
-        if batch.time is not None:
-            self.times = self.times or Times()
-            seconds = self.times.seconds(batch.time)
-            dated = good & (seconds != NEVER)
-            self.timeline.add(seconds[dated], labels[dated])
-        if batch.sender is not None:
-            self._count_senders(batch.sender.filter(pa.array(good)), labels[good])
+                self.examples.add(text, labels, probability)
+
+    def _count_times(
+        self, time: pa.Array | None, good: np.ndarray, labels: np.ndarray, probability: np.ndarray
+    ) -> np.ndarray:
+        """Shape (labelled rows,): their seconds since 1970, or NEVER."""
+        if time is None:
+            return np.full(len(labels), NEVER)
+        self.times = self.times or Times()
+        seconds = self.times.seconds(time)[good]
+        dated = seconds != NEVER
+        self.timeline.add(seconds[dated], labels[dated])
+        self.confidence.add(seconds[dated], probability[dated])
+        return seconds
+
+    def _count_texts(self, facts: Facts) -> None:
+        self.campaigns = self.campaigns or Campaigns(texts=self.examples is not None)
+        self.campaigns.add(facts)
+        if self.pieces is not None:
+            self.pieces.add(facts.row, facts.seconds, facts.text)
 
     def _numbers(self, label: pa.Array) -> np.ndarray:
         """Shape (rows,): the number of each row's label, -1 for none. Labels not met before get the next numbers."""

@@ -86,6 +86,12 @@ def bar(share: float) -> Markup:
     return Markup(f'<span class="bar" aria-hidden="true"><i style="width:{100 * share:.1f}%"></i></span>')
 
 
+def split(parts: Iterable[tuple[float, str]]) -> Markup:
+    """A line in the colours of labels, each as long as its share, 0..1; the figures stand beside it."""
+    inner = "".join(f'<i class="{escape(style)}" style="width:{100 * share:.1f}%"></i>' for share, style in parts)
+    return Markup(f'<span class="bar split" aria-hidden="true">{inner}</span>')
+
+
 def figure(light: bytes, dark: bytes, alt: str, caption: str, width: int) -> Markup:
     """A picture in two versions, of which screens with a dark page show the second."""
     sources = [base64.b64encode(png).decode("ascii") for png in (light, dark)]

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from sluice.backfill.report import palette, sections
+from sluice.backfill.report import groups, palette, sections, weeks
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, section, text, tile
 from sluice.backfill.report.masking import Privacy
 from sluice.backfill.report.names import ReportNames
+from sluice.backfill.report.pieces import CountPieces, Pieces
 from sluice.backfill.report.read import batches
 from sluice.backfill.report.sections import Labels
 from sluice.backfill.report.words import duration, minute, percent, plural, rate, rows, span
@@ -34,6 +35,7 @@ def write_report(
     *,
     title: str,
     include_text: bool,
+    count_pieces: CountPieces | None = None,
 ) -> None:
     """Read the finished output ``target`` once and write a page about it; ``report`` appears whole or not at all.
 
@@ -42,6 +44,7 @@ def write_report(
         tally: of the backfill that wrote it.
         include_text: show examples of texts, and senders as they are; without it no text of any message is on the
             page and numbers of senders are masked.
+        count_pieces: the tokenizer of the model that answered; None where it is elsewhere.
 
     Raises:
         UnreadableArchive: ``target`` is absent, broken or lacks a column.
@@ -49,7 +52,8 @@ def write_report(
     """
     if report.resolve() == target.resolve():
         raise UnwritableOutput(f"{report}: the report would overwrite the output")
-    found = Findings(sorted(tally.labels), examples=include_text)
+    pieces = Pieces(count_pieces, tally.rows) if count_pieces is not None else None
+    found = Findings(sorted(tally.labels), examples=include_text, pieces=pieces)
     for batch in batches(target, output_format, names):
         found.add(batch)
     privacy = Privacy(include_text, names.people)
@@ -83,8 +87,10 @@ def _sections(found: Findings, tally: Tally, labels: Labels, privacy: Privacy) -
         [
             sections.by_label(found, labels),
             sections.over_time(found, labels),
+            weeks.drift(found, labels),
             sections.by_script(found, labels),
             sections.top_senders(found, labels, privacy.sender),
+            groups.campaigns(found, labels),
             sections.certainty(found, labels),
             sections.throughput(tally, labels),
             sections.errors(found),

@@ -24,6 +24,8 @@ MAX_NAME = 22
 #: Characters that fit under the width as ticks, and most ticks.
 TICK_CHARS = 70
 MAX_TICKS = 8
+#: From here on bars and points are small.
+MANY_BARS = 45
 #: Scripts that the pictures' font has, and that need no shaping.
 DRAWABLE = frozenset({"Latin", "Greek", "Cyrillic", NAMES[0]})
 
@@ -41,6 +43,22 @@ class Look:
         colour, round_ = self.styles[label]
         theme = self.theme
         return {"color": theme.labels[colour], "hatch": HATCHES[round_], "edgecolor": theme.card, "linewidth": 0.4}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One of the plots of ``drift``.
+
+    Attributes:
+        values: shape (lines, periods), 0..1; NaN where there is none.
+        percent: shown as such.
+        labels: the lines are those of the labels.
+    """
+
+    name: str
+    values: np.ndarray
+    percent: bool = True
+    labels: bool = False
 
 
 def drawable(names: Sequence[str]) -> list[str]:
@@ -94,7 +112,7 @@ def over_time(look: Look, bars: Bars) -> bytes:
     for axes, values in ((top, counts), (bottom, parts)):
         base = np.zeros(len(counts))
         for label in range(counts.shape[1]):
-            fill = look.fill(label) | ({"linewidth": 0} if len(counts) > 45 else {})
+            fill = look.fill(label) | ({"linewidth": 0} if len(counts) > MANY_BARS else {})
             axes.bar(range(len(counts)), values[:, label], bottom=base, width=0.9, label=look.names[label], **fill)
             base += values[:, label]
     top.set_ylabel(_rows_each(bars.unit.name))
@@ -109,6 +127,51 @@ def over_time(look: Look, bars: Bars) -> bytes:
     bottom.set_xlim(-beside, len(names) - 1 + beside)
     _legend(figure, look, top)
     return _png(figure)
+
+
+#: Line of a label by its round of colours, as HATCHES are for bars.
+LINES = ("-", (0, (4, 2)), (0, (1, 1.5)))
+
+
+def drift(look: Look, bars: Bars, panels: Sequence[Panel], marked: Sequence[int]) -> bytes:
+    """Means in the course of time, a panel for each kind of them; the periods ``marked`` are shaded."""
+    figure, grid = _canvas(
+        2.6 + _legend_height(look) + 1.45 * (len(panels) - 1),
+        rows=len(panels),
+        sharex=True,
+        squeeze=False,
+        height_ratios=[1.6] + [1] * (len(panels) - 1),
+    )
+    for panel, axes in zip(panels, grid.flat, strict=True):
+        for at in marked:
+            axes.axvspan(at - 0.5, at + 0.5, color=look.theme.ink, alpha=0.1, linewidth=0)
+        _draw(axes, look, panel)
+    names = [moment(start, bars) for start in bars.starts.tolist()]
+    ticks = _ticks(bars, min(MAX_TICKS, TICK_CHARS // max(map(len, names))))
+    last = grid.flat[-1]
+    last.set_xticks(ticks, [names[at] for at in ticks])
+    last.set_xlim(-0.7, len(names) - 0.3)
+    _legend(figure, look, grid.flat[0])
+    return _png(figure)
+
+
+def _draw(axes: Any, look: Look, panel: Panel) -> None:
+    scale = 100 if panel.percent else 1
+    for number, values in enumerate(scale * panel.values):
+        colour, round_ = look.styles[number] if panel.labels else (0, 0)
+        axes.plot(
+            values,
+            color=look.theme.labels[colour] if panel.labels else look.theme.accent,
+            linestyle=LINES[round_],
+            linewidth=1.8,
+            marker="o",
+            markersize=4 if len(values) <= MANY_BARS else 2.5,
+            label=look.names[number] if panel.labels else panel.name,
+        )
+    axes.set_ylabel(f"{panel.name} (%)" if panel.percent else panel.name)
+    low, high = (scale * float(bound) for bound in (np.nanmin(panel.values), np.nanmax(panel.values)))
+    room = max(0.005 * scale, 0.12 * (high - low))
+    axes.set_ylim(max(-0.06 * (high + room), low - room), min(1.02 * scale, high + room))
 
 
 def _rows_each(unit: str) -> str:

@@ -87,7 +87,7 @@ def majority(texts: pa.Array) -> np.ndarray:
     Args:
         texts: ``large_string``; a missing text has no letters.
     """
-    data, bounds = _bytes(texts)
+    data, bounds = text_bytes(texts)
     latin = _latin_letters(data, bounds)
     result = np.where(latin > 0, _LATIN, 0).astype(np.uint8)
     leads = np.flatnonzero(data >= 0xC0)
@@ -103,7 +103,7 @@ def majority(texts: pa.Array) -> np.ndarray:
     return result
 
 
-def _bytes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def text_bytes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """The UTF-8 bytes of all texts end to end, and where each one begins; the last bound is the end."""
     rows = len(texts)
     if rows == 0:

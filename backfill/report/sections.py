@@ -94,9 +94,9 @@ def over_time(found: Findings, labels: Labels) -> Markup:
         return section(title, paragraph("No column is known to hold the times; --time-column names one."))
     bars = found.timeline.bars(len(found.labels))
     if bars is None:
-        remarks = _unread_times(found.times)
+        remarks = unread_times(found.times)
         return section(title, paragraph("No labelled row has a time that could be read."), *map(paragraph, remarks))
-    remarks = [*_unread_times(found.times), *_time_remarks(found.times, bars.outside)]
+    remarks = [*unread_times(found.times), *_time_remarks(found.times, bars.outside)]
     counts = bars.counts[:, labels.order]
     shown = replace(bars, counts=counts)
     names = [plots.moment(start, bars) for start in bars.starts.tolist()]
@@ -104,7 +104,7 @@ def over_time(found: Findings, labels: Labels) -> Markup:
     peak = int(total.argmax())
     when = f" on {plots.on_one_day(bars)}" if plots.on_one_day(bars) else ""
     caption = (
-        f"Rows and shares by label, one bar per {bars.unit.name}, {_from_to(names)}{when}; "
+        f"Rows and shares by label, one bar per {bars.unit.name}, {from_to(names)}{when}; "
         f"most rows: {int(total[peak]):,} ({names[peak]})."
     )
     picture = labels.picture(lambda look: plots.over_time(look, shown), f"Stacked bar charts. {caption}", caption)
@@ -116,11 +116,11 @@ def over_time(found: Findings, labels: Labels) -> Markup:
     return section(title, picture, figures, *(paragraph(remark, class_="muted") for remark in remarks))
 
 
-def _from_to(names: Sequence[str]) -> str:
+def from_to(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def _unread_times(times: Times) -> list[str]:
+def unread_times(times: Times) -> list[str]:
     """Sentences on what could not be read."""
     remarks = []
     if times.missing:

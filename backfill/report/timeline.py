@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,6 +74,14 @@ UNITS = (
 )
 
 
+#: Lengths of bars with the most bars that a picture has of each; the first one that suffices is taken.
+BARS = tuple((unit, MAX_BARS) for unit in UNITS)
+#: The same where parts of a span are compared: weeks, unless there are too few or too many of them.
+PERIODS = tuple(
+    (unit, 28 if unit.name == "day" else MAX_BARS) for unit in UNITS if unit.months or unit.seconds >= DAY_S
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
     """What a picture shows.
@@ -90,6 +99,12 @@ class Bars:
     counts: np.ndarray
     outside: int
     span: tuple[int, int]
+
+    def places(self, seconds: np.ndarray) -> np.ndarray:
+        """Shape (times,): the bar that each time is in, -1 for none."""
+        place = np.searchsorted(self.starts, self.unit.floor(seconds))
+        inside = (seconds >= self.starts[0]) & (place < len(self.starts))
+        return np.where(inside, place, -1)
 
 
 class Timeline:
@@ -123,8 +138,12 @@ class Timeline:
         self._counts = coarse
         self._step += 1
 
-    def bars(self, labels: int) -> Bars | None:
-        """At most MAX_BARS bars of one length, over the span of all rows but a few strays; None without any row."""
+    def bars(self, labels: int, units: Sequence[tuple[Unit, int]] = BARS) -> Bars | None:
+        """Bars of one of ``units``, over the span of all rows but a few strays; None without any row.
+
+        Args:
+            units: lengths of bars, from the shortest on, with the most bars that there may be of each.
+        """
         if self.first is None or self.last is None:
             return None
         keys = np.array(list(self._counts), np.int64)
@@ -136,15 +155,17 @@ class Timeline:
         shortest = next(grain for grain in GRAINS_S if not (starts % grain).any())
         first, last = _span(starts, counts)
         unit = next(
-            unit for unit in UNITS if (unit.months or unit.seconds >= shortest) and _bars(unit, first, last) <= MAX_BARS
+            unit
+            for unit, most in units
+            if (unit.months or unit.seconds >= shortest) and _bars(unit, first, last) <= most
         )
-        edges = unit.starts(first, last)
-        place = np.searchsorted(edges, unit.floor(starts))
-        inside = (starts >= edges[0]) & (unit.floor(starts) <= edges[-1])
-        table = np.zeros((len(edges), labels), np.int64)
+        bars = Bars(unit, unit.starts(first, last), np.zeros((0, labels), np.int64), 0, (first, last))
+        place = bars.places(starts)
+        inside = place >= 0
+        table = np.zeros((len(bars.starts), labels), np.int64)
         np.add.at(table, (place[inside], label[inside]), counts[inside])
         outside = int(counts[~inside].sum())
-        return Bars(unit, edges, table, outside, (first, last) if outside else (self.first, self.last))
+        return replace(bars, counts=table, outside=outside, span=bars.span if outside else (self.first, self.last))
 
 
 def _bars(unit: Unit, first: int, last: int) -> int:

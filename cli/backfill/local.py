@@ -21,6 +21,7 @@ from sluice.worker.capacity import load_classifier, warm_up
 from sluice.worker.entries import Entries
 from sluice.worker.judge import Judge
 from sluice.worker.message import Abort, Outcome, Received
+from sluice.worker.model.pieces import Pieces
 from sluice.worker.threads.batcher import Batcher
 from sluice.worker.threads.encoder import Encoder
 from sluice.worker.threads.model import ModelThread
@@ -72,6 +73,8 @@ class LocalCarrier:
         self._stage(f"measuring how fast {classifier.info.name} {classifier.info.version} is here")
         self._capacity = capacity = warm_up(classifier, self._settings)
         self._stop.check()
+        self._classifier = classifier
+        self._pieces = Pieces(classifier)
         self._info, self._labels = classifier.info, list(classifier.labels)
         judge = Judge(classifier.labels, classifier.info, self._settings)
         self._no_verdict = judge.objection
@@ -114,6 +117,15 @@ class LocalCarrier:
 
     def version(self) -> tuple[str, str]:
         return self._info.name, self._info.version
+
+    def count_pieces(self, texts: Sequence[str]) -> list[tuple[int, int]]:
+        """Pieces of each text and how many of them are unknown; only while nothing is under way."""
+        return self._pieces.of(self._classifier.encode(texts))
+
+    @property
+    def counts_pieces(self) -> bool:
+        """Whether the model's tokenizer can tell unknown pieces."""
+        return self._pieces.countable
 
     def shape(self) -> Shape:
         """As many under way as the batches are cut from."""

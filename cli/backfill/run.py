@@ -33,6 +33,8 @@ from sluice.tasks.wish import Wish
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sluice.backfill.report.pieces import CountPieces
+
 #: Formats that can be written without going back; the first is the one for standard output.
 STREAMED = ("jsonl", "csv", "tsv")
 
@@ -89,7 +91,7 @@ def run(
             display.close()
             console.print(f"{target} is complete; writing the report", style="dim", soft_wrap=True)
             stop.remove()  # the output is there, half a report is none, and the same command makes a whole one
-            _write_report(report, plan, outcome, include_text)
+            _write_report(report, plan, outcome, include_text, _pieces(carrier, local, outcome))
 
     try:
         with _target(plan) as plan, display, _carrier(settings, local, lane, plan.wish, display, stop) as carrier:
@@ -209,7 +211,20 @@ def _check_report(report: Path, target: Path) -> None:
     raise UnwritableOutput(f"{report} cannot be written: it must be a file in a folder that can be written to")
 
 
-def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool) -> None:
+def _pieces(carrier: Carrier, local: bool, outcome: Outcome) -> CountPieces | None:
+    """The tokenizer, if it is here and that of the one model that answered."""
+    if not local:
+        return None
+    from sluice.cli.backfill.local import LocalCarrier
+
+    assert isinstance(carrier, LocalCarrier)
+    same = set(outcome.tally.versions) == {" ".join(carrier.version())}
+    return carrier.count_pieces if same and carrier.counts_pieces else None
+
+
+def _write_report(
+    report: Path, plan: Plan, outcome: Outcome, include_text: bool, count_pieces: CountPieces | None
+) -> None:
     from sluice.backfill.report.page import write_report
 
     write_report(
@@ -220,6 +235,7 @@ def _write_report(report: Path, plan: Plan, outcome: Outcome, include_text: bool
         outcome.tally,
         title=_title(plan.inputs),
         include_text=include_text,
+        count_pieces=count_pieces,
     )
 
 

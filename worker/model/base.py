@@ -37,6 +37,9 @@ class Classifier(Protocol):
     padded: bool
     """True: a batch costs (longest message) * (messages), so batches should be cut length-sorted."""
 
+    unknown_id: int | None
+    """The id that stands for what the tokenizer does not know; None: there is no such id, so nobody can count."""
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Turns texts into token ids, special tokens included, each cut to the text limit.
 

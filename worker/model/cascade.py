@@ -109,6 +109,9 @@ class Cascade:
         answered, sent_on: messages so far, and how many of them the second model answered.
     """
 
+    unknown_id: int | None = None
+    """An id stands for pieces of two tokenizers."""
+
     def __init__(self, first: Classifier, then: Classifier, sure: float, info: ModelInfo) -> None:
         self.info = info
         self.labels = first.labels

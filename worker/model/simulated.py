@@ -104,6 +104,7 @@ class SimulatedClassifier:
     device = "cpu"
     precision = "float32"
     padded = False
+    unknown_id: int | None = None
 
     def __init__(self, options: SimulatedOptions | None = None, max_text_length: int = 96) -> None:
         self.options = options or SimulatedOptions()

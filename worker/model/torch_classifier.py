@@ -66,6 +66,7 @@ class TorchClassifier:
         self.precision = precision
         self._device = device
         self._encoder = encoder
+        self.unknown_id: int | None = encoder.unknown_id
         dtype = torch.float32 if precision == "int8" else getattr(torch, precision)
         self._model = model.to(device=device, dtype=dtype).eval()
 

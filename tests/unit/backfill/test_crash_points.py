@@ -14,6 +14,7 @@ from sluice.backfill.carriers.base import Answers as Answered
 from sluice.backfill.folder import RunFolder
 from sluice.backfill.line import CHUNK_ROWS
 from sluice.backfill.plan import Plan
+from sluice.backfill.report.page import write_report
 from sluice.backfill.row import Row
 from sluice.backfill.source import Source
 from sluice.backfill.stop import Stop, Stopped
@@ -190,3 +191,30 @@ def test_progress_begins_where_the_run_before_was(plan: Plan) -> None:
     display = Quiet()
     engine.run(plan, Late(), display, Stop())
     assert display.shares[0] > 0.3
+
+
+def test_drift_and_campaigns_of_a_resumed_run_are_those_of_an_undisturbed_one(tmp_path: Path) -> None:
+    """Runs that die ten times; the report is made of the output, so it knows nothing of that but the throughput."""
+    source = tmp_path / "dated.csv"
+    lines = [
+        f"2026-0{1 + number // 1_000}-{1 + number // 40 % 25:02}T10:00:00Z,+44{number % 90},"
+        f"parcel {number} for you waits at the depot until friday: https://post{number}.example/{number}\n"
+        for number in range(6_000)
+    ]
+    source.write_text("received_at,sender,text\n" + "".join(lines))
+    pages = []
+    for name, deaths in (("straight", 0), ("torn", 10)):
+        plan = Plan((str(source),), tmp_path / f"{name}.csv", "csv")
+        service: Service | None = None
+        for _ in range(deaths):
+            service = Service(service, looks=30)
+            with pytest.raises(Crash):
+                run(plan, service)
+        outcome = run(plan, Service(service))
+        page = tmp_path / "page.html"
+        write_report(page, plan.target, "csv", outcome.names, outcome.tally, title="t", include_text=True)
+        html = page.read_text()
+        pages.append([html[html.index(f"<h2>{title}") :].split("</section>")[0] for title in ("Drift", "Campaigns")])
+        assert outcome.tally.runs == 1 + deaths
+    assert pages[0] == pages[1]
+    assert "parcel # for you waits" in pages[0][1]

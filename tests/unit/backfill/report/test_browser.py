@@ -45,7 +45,7 @@ def shows(browser: Any, page: Path, width: int, media: str = "screen", scheme: s
     pictures: list[list[Any]] = browser.execute_script(
         "return [...document.images].map(one => [one.complete && one.naturalWidth, one.currentSrc])"
     )
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     assert all(drawn == 1440 for drawn, _ in pictures)  # twice the 720 pixels at which they are meant to be seen
     return [address for _, address in pictures]
 

@@ -68,7 +68,7 @@ def test_one_page_has_pictures_and_figures_of_everything(tmp_path: Path) -> None
         notes=["skipped 2 files that hold no messages: a.jpg, b.mp4"],
     )
     page = Page(report_on(tmp_path, [*rows_of(), failure()], tally=tally))
-    assert len(page.alts) == 5
+    assert len(page.alts) == 6
     assert all(len(alt) > 40 for alt in page.alts)
     for told in (
         "91 rows", "dated 1 Nov 2026 to 4 Nov 2026", "ham 33.3% (30)", "one bar per hour", "Latin 100.0%",
@@ -84,7 +84,7 @@ def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
     page = Page(html)
     assert page.scripts == 0
     assert all(url.startswith("data:image/png;base64,") for url in page.urls)
-    assert len(page.urls) == 2 * len(page.alts) == 8
+    assert len(page.urls) == 2 * len(page.alts) == 10
     for url in page.urls:
         assert base64.b64decode(url.partition(",")[2]).startswith(b"\x89PNG")
     assert "url(" not in html
