@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 from sluice.cli.celery import run
@@ -28,8 +29,8 @@ class Recent(deque[tuple[int, float]]):
 
 
 class CountedStats(Stats):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(labels)
         self._recent: Recent = Recent()
 
     def snapshot(self) -> dict[str, Any]:

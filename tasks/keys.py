@@ -11,6 +11,14 @@ CANCELLED = "sluice:cancelled"
 #: Hash: messages that are published and not answered (``sluice.tasks.ledger``).
 LEDGER = "sluice:ledger"
 
+#: Sorted set: keys of the hashes of ``week``, by the Monday of the week (seconds since 1970).
+WEEKS = "sluice:weeks"
+
+
+def week(name: str, model: str, version: str) -> str:
+    """Hash: what one version of a model answered in an ISO week such as ``2026-W49`` (``sluice.tasks.weeks``)."""
+    return f"sluice:week:{name}:{model}:{version}"
+
 
 def ledger_checked(lane: str) -> str:
     """String: there after a web process has put a lane's numbers right, so that no other does it too."""

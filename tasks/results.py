@@ -11,7 +11,7 @@ import orjson
 import redis
 from celery import Celery
 
-from sluice.tasks import keys
+from sluice.tasks import keys, weeks
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import LANES, Entry, failed
 from sluice.tasks.errors import code_of
@@ -79,6 +79,14 @@ class ResultReader:
         names = self._ask(self._client.zrangebyscore, keys.WORKERS, since, "+inf")
         values = self._ask(self._client.mget, [keys.worker(name.decode()) for name in names]) if names else []
         return [orjson.loads(value) for value in values if value]
+
+    def weeks(self) -> list[dict[str, Any]]:
+        """What the model's versions answered in the last weeks (``sluice.tasks.weeks``), the latest first.
+
+        Raises:
+            BackendUnavailable: the result backend does not answer.
+        """
+        return weeks.read(self._client, self._ask)
 
 
 def _stored(value: bytes | None) -> Stored:

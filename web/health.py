@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response
 
+from sluice.tasks.weeks import means
 from sluice.web.auth import Guard
 from sluice.web.body import JSON
 from sluice.web.degraded import Fallback
@@ -78,6 +79,8 @@ def totals(workers: list[dict[str, Any]], gateway: Gateway) -> dict[str, Any]:
         "workers": [{**worker, "model": model_info(worker)} for worker in workers],
         "rate": sum(float(worker.get("rate") or 0) for worker in workers),
         "counters": dict(counters),
+        "answers": _answers(workers),
+        "weeks": gateway.weeks(),
         "batch": {"mean_size": computed / batches if batches else 0.0},
         "queue": {
             "interactive": gateway.depth("interactive"),
@@ -85,6 +88,33 @@ def totals(workers: list[dict[str, Any]], gateway: Gateway) -> dict[str, Any]:
             "buffered": buffered,
         },
     }
+
+
+def _answers(workers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the live workers have answered since their starts, by version of the model."""
+    sums: dict[tuple[str, str], Counter[str]] = {}
+    labels: dict[tuple[str, str], Counter[str]] = {}
+    for worker in workers:
+        found = worker.get("answers")
+        if not found:
+            continue
+        model = worker["model"]["name"], worker["model"]["version"]
+        labels.setdefault(model, Counter()).update(found["labels"])
+        sums.setdefault(model, Counter()).update({name: value for name, value in found.items() if name != "labels"})
+    return [
+        {
+            "model": name,
+            "version": number,
+            **means(
+                all_["messages"],
+                dict(labels[name, number]),
+                all_["confidence"],
+                all_["pieces"],
+                all_["unknown_pieces"],
+            ),
+        }
+        for (name, number), all_ in sorted(sums.items())
+    ]
 
 
 def _worker_reason(workers: list[dict[str, Any]]) -> str | None:

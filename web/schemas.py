@@ -385,6 +385,11 @@ class StatsResponse(BaseModel):
     rate: float = Field(description="messages per second, lately")
     counters: dict[str, float] = Field(description="sums since each worker's start")
     batch: dict[str, float] = Field(description="mean_size: messages per batch, over all workers")
+    answers: list[dict[str, Any]] = Field(
+        description="what the live workers answered since their starts, by version of the model: messages, labels,"
+        " mean_confidence, pieces, unknown_pieces, unknown_share"
+    )
+    weeks: list[dict[str, Any]] = Field(description="the same by ISO week (UTC), the last 26, of all workers")
     queue: dict[str, int] = Field(description="messages waiting: per lane in the broker, buffered in workers")
     degraded: dict[str, int] = Field(
         description="answers of this web process that let a message pass unseen, by reason"

@@ -170,7 +170,7 @@ class Outcome:
     """Answers, and for each the messages that get it.
 
     ``model_s`` is the time in the model, seconds; ``tokens`` counts real tokens; ``cache_keys`` says where each answer
-    is to be kept.
+    is to be kept; ``pieces`` and ``unknown`` count those that stand for a part of a text, and for an unknown one.
     """
 
     places: list[list[Place]]
@@ -179,6 +179,8 @@ class Outcome:
     model_s: float = 0.0
     tokens: int = 0
     cache_keys: list[bytes | None] | None = None
+    pieces: int = 0
+    unknown: int = 0
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from sluice.worker.threads.deliver import Deliver
 from sluice.worker.threads.encoder import Encoder
 from sluice.worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
 from sluice.worker.threads.model import ModelThread
+from sluice.worker.weeks import WeekWriter
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Pipeline:
         self.judge = Judge(self.classifier.labels, self.classifier.info, self.settings)
         self.hostname = hostname
         self.generation = 0
-        self.stats = Stats()
+        self.stats = Stats(capacity.classifier.labels)
         self.notes: deque[Any] = deque()
         self._consuming = False
         self._waker = waker
@@ -85,6 +86,7 @@ class Pipeline:
             generation=lambda: self.generation,
             answered=self._answered,
             cache=cache,
+            weeks=WeekWriter(client, self.classifier.info),
             on_death=self._on_death,
         )
         self._lookup = self._make_lookup(cache)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -16,10 +17,18 @@ RECENT = 256
 
 
 class Stats:
-    """Counters since the start, and sizes and times of the last batches."""
+    """Counters since the start, and sizes and times of the last batches.
 
-    def __init__(self) -> None:
+    Args:
+        labels: the model's.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
         self._since = time.time()
+        self._labels = tuple(labels)
+        self._by_label = [0] * len(self._labels)
+        self._confidence = 0.0
+        self._pieces = self._unknown = 0
         self._counters = dict.fromkeys(
             (
                 "messages",
@@ -47,6 +56,10 @@ class Stats:
         for places, answer in zip(outcome.places, outcome.answers, strict=True):
             if isinstance(answer, SluiceError):
                 counters["errors"] += len(places)
+            else:
+                probability = max(answer)
+                self._by_label[answer.index(probability)] += len(places)
+                self._confidence += probability * len(places)
         if outcome.origin == "refused":
             return
         counters["messages"] += answered
@@ -60,6 +73,8 @@ class Stats:
         size = len(outcome.places)
         self._counters["batches"] += 1
         self._counters["tokens"] += outcome.tokens
+        self._pieces += outcome.pieces
+        self._unknown += outcome.unknown
         self._busy_s += outcome.model_s
         self._recent.append((size, outcome.model_s))
 
@@ -68,6 +83,18 @@ class Stats:
         self._counters["revoked"] += stored.state == "REVOKED"
         self._counters["failed_envelopes"] += stored.state == "FAILURE"
 
+    def answers(self) -> dict[str, Any]:
+        """What the model answered: ``messages`` with a label, ``labels`` by name, the sum of the probabilities of these
+        labels as ``confidence``; of the texts that it computed ``pieces`` and ``unknown_pieces``.
+        """
+        return {
+            "messages": sum(self._by_label),
+            "labels": dict(zip(self._labels, self._by_label, strict=True)),
+            "confidence": round(self._confidence, 6),
+            "pieces": self._pieces,
+            "unknown_pieces": self._unknown,
+        }
+
     def snapshot(self) -> dict[str, Any]:
         """Counters, recent batch sizes, and ``rate``: messages/s the model reached lately while it was busy."""
         recent = list(self._recent)
@@ -75,6 +102,7 @@ class Stats:
         seconds = sum(spent for _, spent in recent)
         return {
             "counters": dict(self._counters),
+            "answers": self.answers(),
             "batch": {
                 "mean_size": round(sum(sizes) / len(sizes), 2) if sizes else 0,
                 "p50_size": median(sizes) if sizes else 0,

@@ -153,6 +153,10 @@ class Gateway:
         """Statuses of the live workers, at most about two seconds old."""
         return self._running().sampler.workers()
 
+    def weeks(self) -> list[dict[str, Any]]:
+        """What versions of the model answered week by week, the latest first; at most half a minute old."""
+        return self._running().sampler.weeks()
+
     def depth(self, lane: str | None = None) -> int:
         """Messages of a lane (or of all) that were let in and are not answered."""
         parts = self._running()

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 DEPTH_EVERY_S = 0.5
 WORKERS_EVERY_S = 2.0
+#: The figures of weeks change slowly.
+WEEKS_EVERY_S = 30.0
 #: Seconds without a completed look after which broker and backend count as not answering.
 STALE_S = 6.0
 FIRST_LOOK_S = 3.0
@@ -60,6 +62,8 @@ class Sampler:
         self._means: dict[str, float] = {}
         self._sample_due = 0.0
         self._workers: list[dict[str, Any]] = []
+        self._weeks: list[dict[str, Any]] = []
+        self._weeks_due = 0.0
         self._shape = Shape()
         self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
         self._looked_at = {"broker": monotonic(), "backend": monotonic()}
@@ -78,6 +82,11 @@ class Sampler:
         """Statuses of the live workers, at most about two seconds old."""
         self._first_look.wait(FIRST_LOOK_S)
         return self._workers
+
+    def weeks(self) -> list[dict[str, Any]]:
+        """What versions of the model answered week by week, the latest first; at most half a minute old."""
+        self._first_look.wait(FIRST_LOOK_S)
+        return self._weeks
 
     def shape(self) -> Shape:
         """Envelopes as they suit the workers, by the time and size of a batch that these report."""
@@ -114,6 +123,9 @@ class Sampler:
         try:
             self._workers = self._reader.workers()
             self._shape = shape_for(self._workers)
+            if monotonic() >= self._weeks_due:
+                self._weeks = self._reader.weeks()
+                self._weeks_due = monotonic() + WEEKS_EVERY_S
             self._reader.require_writes()
             self._note("backend", None)
         except BackendUnavailable as exc:

@@ -27,6 +27,7 @@ from sluice.worker.redelivery import Trials
 from sluice.worker.results import Answered, ResultStore, Stored
 from sluice.worker.stats import Stats
 from sluice.worker.threads.guard import GuardedThread
+from sluice.worker.weeks import WeekWriter
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Deliver(GuardedThread):
         generation: that of the broker connection now.
         answered: called after each batch that the model has answered.
         cache: where answers are kept for texts that come again; None: nowhere.
+        weeks: where the figures of this week are kept; used in this thread only.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Deliver(GuardedThread):
         generation: Callable[[], int],
         answered: Callable[[], None] = lambda: None,
         cache: ResultCache | None = None,
+        weeks: WeekWriter,
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("deliver", on_death)
@@ -83,6 +86,7 @@ class Deliver(GuardedThread):
         self._trials = Trials(store, self._patiently, to_batcher, generation)
         self._answered = answered
         self._cache = cache
+        self._weeks = weeks
 
     def hurry(self) -> None:
         """Give up waiting for a result store that is away; what is not stored goes back to the broker."""
@@ -105,6 +109,7 @@ class Deliver(GuardedThread):
                 self._report()
             if notes and notes[-1] is None:
                 break
+        self._report()
         with contextlib.suppress(redis.RedisError):
             self._store.forget_worker()
 
@@ -213,6 +218,7 @@ class Deliver(GuardedThread):
         self._status_due = time.monotonic() + STATUS_INTERVAL_S
         try:
             self._store.report(self._status())
+            self._weeks.add(self._stats.answers())
         except redis.RedisError as exc:
             self._backend.lost(exc)
         else:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from sluice.tasks.errors import ModelFailed
 from sluice.worker.message import Answer, Item, ModelFree, Outcome
 from sluice.worker.model.base import Classifier
+from sluice.worker.model.pieces import Pieces
 from sluice.worker.threads.guard import GuardedThread
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class ModelThread(GuardedThread):
         super().__init__("model", on_death)
         self.inbox: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._classifier = classifier
+        self._pieces = Pieces(classifier)
         self._to_batcher, self._to_deliver = to_batcher, to_deliver
         self._limit: int | None = None
 
@@ -130,7 +132,10 @@ class ModelThread(GuardedThread):
         self._limit = None
         tokens = sum(item.tokens for item in batch)
         cache_keys = [item.cache_key for item in batch] if batch[0].cache_key else None
-        self._to_deliver(Outcome([item.places for item in batch], answers, "model", spent_s, tokens, cache_keys))
+        pieces, unknown = self._pieces.total([item.ids for item in batch])
+        self._to_deliver(
+            Outcome([item.places for item in batch], answers, "model", spent_s, tokens, cache_keys, pieces, unknown)
+        )
 
     def _classify(self, batch: list[list[int]]) -> list[Answer]:
         return self._checked(batch, lambda: self._classifier.forward(batch))

@@ -82,6 +82,9 @@ class FakeGateway:
     def workers(self) -> list[dict[str, Any]]:
         return self.alive
 
+    def weeks(self) -> list[dict[str, Any]]:
+        return [{"week": "2026-W01"}]
+
     def depth(self, lane: str | None = None) -> int:
         return 4
 

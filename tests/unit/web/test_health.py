@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask.testing import FlaskClient
 
 from tests.unit.web.fake_gateway import FakeGateway
@@ -59,3 +61,31 @@ def test_statistics_are_added_up(client: FlaskClient, fake: FakeGateway) -> None
     assert body["batch"] == {"mean_size": 10.0}
     assert body["queue"] == {"interactive": 4, "bulk": 4, "buffered": 3}
     assert len(body["workers"]) == 3
+    assert body["answers"] == []
+    assert body["weeks"] == [{"week": "2026-W01"}]
+
+
+def test_answers_are_added_up_by_version(client: FlaskClient, fake: FakeGateway) -> None:
+    def worker(version: str, ham: int, spam: int, confidence: float, pieces: int) -> dict[str, Any]:
+        answers = {
+            "messages": ham + spam,
+            "labels": {"spam": spam, "ham": ham},
+            "confidence": confidence,
+            "pieces": pieces,
+            "unknown_pieces": pieces // 10,
+        }
+        return {"hostname": f"w{version}{ham}", "model": {"name": "m", "version": version}, "answers": answers}
+
+    fake.alive = [worker("2", 3, 1, 3.5, 40), worker("1", 5, 5, 9.0, 0), worker("2", 1, 5, 5.5, 60)]
+    first, second = client.get("/stats").get_json()["answers"]
+    assert second == {
+        "model": "m",
+        "version": "2",
+        "messages": 10,
+        "labels": {"ham": 4, "spam": 6},
+        "mean_confidence": 0.9,
+        "pieces": 100,
+        "unknown_pieces": 10,
+        "unknown_share": 0.1,
+    }
+    assert (first["version"], first["mean_confidence"], first["unknown_share"]) == ("1", 0.9, None)

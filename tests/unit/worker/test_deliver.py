@@ -25,8 +25,10 @@ from sluice.worker.model.simulated import SimulatedClassifier
 from sluice.worker.results import ResultStore
 from sluice.worker.stats import Stats
 from sluice.worker.threads.deliver import Deliver
+from sluice.worker.weeks import WeekWriter
 from tests.harness.servers import RedisServer
 
+FRIDAY = 1_767_312_000.0  # 2 January 2026, in the first ISO week of that year
 HAM, SPAM = [0.75, 0.25, 0.0], [0.25, 0.75, 0.0]
 
 
@@ -36,7 +38,7 @@ class Rig:
         self.app = make_celery(settings)
         self.client = redis.Redis.from_url(server.url, **login)
         self.cache = ResultCache(SimulatedClassifier(), ttl_s=60)
-        self.stats = Stats()
+        self.stats = Stats(SimulatedClassifier.labels)
         self.main: SimpleQueue[Finished] = SimpleQueue()
         self.deaths: list[str] = []
         model = SimulatedClassifier()
@@ -50,6 +52,7 @@ class Rig:
             status=dict,
             generation=lambda: 0,
             cache=self.cache,
+            weeks=WeekWriter(self.client, SimulatedClassifier().info, clock=lambda: FRIDAY),
             on_death=self.deaths.append,
         )
         self.deliver.start()
@@ -122,7 +125,7 @@ def test_answers_are_kept_and_errors_are_not(rig: Rig) -> None:
 def test_what_is_counted(rig: Rig) -> None:
     a, b = envelope_of("a", *"uvwx"), envelope_of("b", *"yz")
     rig.finished(
-        Outcome([[(a, 0), (b, 0)], [(a, 1)]], [SPAM, ModelFailed("no")], "model", 0.5, 20),
+        Outcome([[(a, 0), (b, 0)], [(a, 1)]], [SPAM, ModelFailed("no")], "model", 0.5, 20, None, 16, 3),
         Outcome([[(a, 2)]], [SPAM], "alike"),
         Outcome([[(a, 3)]], [HAM], "cache"),
         Outcome([[(b, 1)]], [InvalidInput("blank")], "refused"),
@@ -141,6 +144,31 @@ def test_what_is_counted(rig: Rig) -> None:
         "tokens": 20,
     }
     assert (snapshot["batch"]["mean_size"], snapshot["rate"]) == (2, 4.0)
+    assert snapshot["answers"] == {
+        "messages": 4,
+        "labels": {"ham": 1, "spam": 3, "phishing": 0},
+        "confidence": 3.0,
+        "pieces": 16,
+        "unknown_pieces": 3,
+    }
+
+
+def test_the_figures_of_the_week_are_kept_when_the_worker_ends(rig: Rig) -> None:
+    a = envelope_of("a", *"uvw")
+    rig.finished(Outcome([[(a, 0), (a, 1)], [(a, 2)]], [SPAM, HAM], "model", 0.5, 20, None, 16, 3))
+    [name] = rig.client.zrange(keys.WEEKS, 0, -1)
+    assert name.decode() == keys.week("2026-W01", "simulated", "1")
+    assert rig.client.hgetall(name) == {
+        b"week": b"2026-W01",
+        b"model": b"simulated",
+        b"version": b"1",
+        b"messages": b"3",
+        b"label:ham": b"1",
+        b"label:spam": b"2",
+        b"confidence": b"2250000",
+        b"pieces": b"16",
+        b"unknown_pieces": b"3",
+    }
 
 
 def test_a_user_that_may_run_no_scripts_stores_results_all_the_same(rig: Rig, redis_server: RedisServer) -> None:

@@ -19,9 +19,14 @@ BAD, FATAL = 13, 99
 class Classifier:
     """Probabilities that name the message; fails on batches with ``BAD`` or over ``most`` messages."""
 
+    unknown_id = 3
+
     def __init__(self, most: int = 1000) -> None:
         self.most = most
         self.sizes: list[int] = []
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[] for _ in texts]
 
     def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
         self.sizes.append(len(batch))
@@ -126,11 +131,12 @@ def test_a_lost_device_ends_the_thread_with_its_reason() -> None:
 
 
 def test_the_batcher_and_the_deliver_thread_get_the_batch_with_its_answers() -> None:
-    outcomes, notes, _, (batch,) = run_batches([[1, BAD]], Classifier())
+    outcomes, notes, _, (batch,) = run_batches([[Classifier.unknown_id, BAD]], Classifier())
     assert notes[0].batch is batch
     assert notes[0].answers == outcomes[0].answers
     assert outcomes[0].places == [item.places for item in batch]
     assert (outcomes[0].origin, outcomes[0].tokens, outcomes[0].cache_keys) == ("model", 2, None)
+    assert (outcomes[0].pieces, outcomes[0].unknown) == (2, 1)
 
 
 def test_batches_that_have_not_begun_can_be_taken_back() -> None:
