@@ -36,6 +36,7 @@ ONLY = {
         "worker.batching",
         "worker.capacity",
         "worker.entries",
+        "worker.judge",
         "worker.message",
         "worker.threads.batcher",
         "worker.threads.encoder",
