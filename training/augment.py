@@ -60,8 +60,14 @@ class Mix:
         self._models = models
         self._targets = self._one_hot(self._examples)
         if opinions is not None:
-            share = options.teacher_share
+            share = options.teacher_share * self._open(len(self._examples))
             self._targets = (1 - share) * self._targets + share * opinions
+
+    def _open(self, count: int) -> np.ndarray:
+        """(count, 1): 0 for the data's messages that a person has corrected, whose label stands; else 1."""
+        weights = np.ones((count, 1), dtype=np.float32)
+        weights[: len(self._examples), 0] = [not one.reviewed for one in self._examples]
+        return weights
 
     def _one_hot(self, examples: Sequence[Example]) -> np.ndarray:
         numbers = [self._labels.index(example.label) for example in examples]
@@ -94,7 +100,7 @@ class Mix:
             parts.append(self._teacher(spliced))
         targets = np.concatenate(parts).astype(np.float32)
         if self._models is not None:
-            weight = self._options.model_share
+            weight = self._options.model_share * self._open(len(texts))
             targets = np.asarray((1 - weight) * targets + weight * self._models(plain), dtype=np.float32)
         return texts, targets
 

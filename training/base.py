@@ -1,9 +1,10 @@
-"""Where fine-tuning starts: an encoder from a folder, the cache or the hub, made smaller and given a head."""
+"""Where fine-tuning starts: an encoder made smaller and given a head, or a trained classifier as it is."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from sluice.training.head import pooling, set_head
 from sluice.training.parts import keep_layers
 from sluice.training.start import Start, label_maps, own_encoder
 from sluice.training.vocabulary import count_pieces, cut_embeddings, cut_positions, cut_vocabulary
-from sluice.worker.model.disguise import make_normalizer
+from sluice.worker.model.card import read_card
+from sluice.worker.model.disguise import make_normalizer, read_normalizer
 from sluice.worker.model.hub import source
 from sluice.worker.model.huggingface import text_encoder
+from sluice.worker.model.labels import read_labels
 from sluice.worker.model.library import read_library
 
 SPECIAL_NAMES = {
@@ -25,13 +28,14 @@ SPECIAL_NAMES = {
     "mask_token": ("<mask>", "[MASK]"),
 }
 """What the special tokens are called in folders that do not say so."""
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
 class BaseOptions:
     """What is taken of a base model."""
 
-    layers: int | None = None
+    keep_layers: int | None = None
     """The lowest so many; None: all."""
     vocabulary: int | None = None
     """Pieces that are kept, with the positions that the texts need; None: all."""
@@ -45,39 +49,100 @@ def start_from(base: str, labels: Sequence[str], options: BaseOptions, texts: Se
     `texts` decide which pieces of the vocabulary are kept.
     Raises ModelUnavailable when it cannot be had, or cannot be made what `options` say.
     """
-    tokenizer, model = _load(base, labels)
-    if options.layers is not None:
-        keep_layers(model, options.layers)
+    tokenizer, model, _ = _load(base, "--base", label_maps(labels))
+    if options.keep_layers is not None:
+        keep_layers(model, options.keep_layers)
     set_head(model, options.head or pooling(model.config))
     if options.vocabulary is not None:
         tokenizer = _cut(tokenizer, model, options.vocabulary, texts, max_length)
-    encoder = own_encoder(tokenizer, max_length, model.config)
+    return _begin(tokenizer, model, max_length, True)
+
+
+def continue_from(spec: str, labels: Sequence[str], max_length: int) -> Start:
+    """The trained classifier `spec` with its head, reading texts as it always has.
+
+    Raises ModelUnavailable when it cannot be had, or its labels are not `labels` in that order.
+    """
+    tokenizer, model, report = _load(spec, "--from", {})
+    if report["missing_keys"] or report["mismatched_keys"]:
+        raise ModelUnavailable(f"The model {spec!r} has no trained classification head: give it as --base.")
+    if read_labels(model.config.id2label) != tuple(labels):
+        raise ModelUnavailable(_other_labels(spec, read_labels(model.config.id2label), labels))
+    set_head(model, pooling(model.config))
+    folder = Path(spec).expanduser()
+    facts = read_card(folder) if folder.is_dir() else {}
+    start = _begin(tokenizer, model, max_length, read_normalizer(facts, tokenizer) is not None)
+    own = [folder / name for name in TOKENIZER_FILES]
+    if all(file.is_file() for file in own):  # the library would write scores with other last digits
+        return replace(start, save_tokenizer=lambda target: [shutil.copy(file, target / file.name) for file in own])
+    return start
+
+
+def labels_of(spec: str) -> tuple[str, ...]:
+    """The labels of the trained classifier `spec`.
+
+    Raises ModelUnavailable when it cannot be had.
+    """
+    from transformers import AutoConfig
+
+    name, options = source(spec, "--from")
+    try:
+        config = AutoConfig.from_pretrained(name, **options)
+    except Exception as error:
+        raise _unloadable(spec, "--from", error) from error
+    return read_labels(config.id2label)
+
+
+def check_labels(spec: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels of the trained classifier `spec` in its order, which the data must have, all of them.
+
+    Raises ModelUnavailable when they differ.
+    """
+    own = labels_of(spec)
+    if set(own) != set(labels):
+        raise ModelUnavailable(_other_labels(spec, own, labels))
+    return own
+
+
+def _other_labels(spec: str, own: Sequence[str], labels: Sequence[str]) -> str:
+    return (
+        f"The model {spec!r} tells {', '.join(own)} apart, the data {', '.join(labels)}: "
+        "give data with the same labels, or the model as --base, which makes it a new head."
+    )
+
+
+def _begin(tokenizer: Any, model: Any, max_length: int, normalize: bool) -> Start:
+    encoder = own_encoder(tokenizer, max_length, model.config, normalize)
     mask_id = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else encoder.pad_id
-    return Start(model, encoder, mask_id, lambda folder: tokenizer.save_pretrained(str(folder)))
+    return Start(model, encoder, mask_id, lambda folder: tokenizer.save_pretrained(str(folder)), normalize)
 
 
-def _load(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
-    """The library's tokenizer and model."""
+def _load(spec: str, option: str, maps: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """The library's tokenizer and model, and its report on the weights; `maps` are the labels of a new head."""
     from transformers import AutoConfig
     from transformers.utils import logging
 
-    name, options = source(base, "--base")
+    name, options = source(spec, option)
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # it would tell at length that the head is new
     try:
         tokenizer = _tokenizer(name, options)
-        config = AutoConfig.from_pretrained(name, **label_maps(labels), **options)
-        model, _ = read_library(name, config, ignore_mismatched_sizes=True, **options)
+        config = AutoConfig.from_pretrained(name, **maps, **options)
+        model, report = read_library(name, config, ignore_mismatched_sizes=True, **options)
     except ModelUnavailable:
         raise
     except Exception as error:
-        raise ModelUnavailable(
-            f"The base model {base!r} cannot be loaded ({type(error).__name__}): "
-            "give --base a folder with config.json, weights and tokenizer."
-        ) from error
+        raise _unloadable(spec, option, error) from error
     if not tokenizer.is_fast:
-        raise ModelUnavailable(f"The base model {base!r} has no fast tokenizer: give --base another.")
-    return tokenizer, model
+        raise ModelUnavailable(f"The model {spec!r} has no fast tokenizer: give {option} another.")
+    return tokenizer, model, report
+
+
+def _unloadable(spec: str, option: str, error: Exception) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"The model {spec!r} cannot be loaded ({type(error).__name__}): "
+        f"give {option} a folder with config.json, weights and tokenizer."
+    )
 
 
 def _tokenizer(name: str, options: dict[str, Any]) -> Any:

@@ -15,6 +15,10 @@ class DataError(ValueError):
     """A data file that cannot be used; the message names the file, and the column or row."""
 
 
+Row = dict[str, str | None]
+"""Cells by the names of their columns."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One labelled message."""
@@ -23,6 +27,8 @@ class Example:
     label: str
     language: str = ""
     source: str = ""
+    reviewed: bool = False
+    """Whether a person has corrected the label, so that no teacher's opinion counts against it."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +48,36 @@ def read_examples(path: Path, labels: Sequence[str] | None = None, columns: Colu
     among `labels` (any label, when None), and a file without rows.
     """
     columns = columns or Columns()
+    return [
+        Example(
+            filled(row, columns.text, where),
+            read_label(row, columns.label, labels, where),
+            row.get(columns.language) or "",
+            row.get(columns.source) or "",
+        )
+        for where, row in read_rows(path, (columns.text, columns.label))
+    ]
+
+
+def read_rows(path: Path, required: Sequence[str]) -> list[tuple[str, Row]]:
+    """The rows of a CSV file with a header, each with the words that say where it stands.
+
+    Raises DataError for a missing file or column, another encoding, a broken row, and a file without rows.
+    """
     reader = csv.DictReader(io.StringIO(_read_text(path), newline=""))
     header = reader.fieldnames or []
-    for column in (columns.text, columns.label):
+    for column in required:
         if column not in header:
             raise DataError(f"{path}: there is no column {column!r}; the columns are {', '.join(header) or 'none'}.")
-    examples = []
+    rows = []
     try:
         for number, row in enumerate(reader, start=1):
-            examples.append(_example(row, columns, labels, f"{path}, row {number} (line {reader.line_num})"))
+            rows.append((f"{path}, row {number} (line {reader.line_num})", row))
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from None
-    if not examples:
+    if not rows:
         raise DataError(f"{path}: the file has no rows.")
-    return examples
+    return rows
 
 
 def _read_text(path: Path) -> str:
@@ -68,16 +90,26 @@ def _read_text(path: Path) -> str:
         raise DataError(f"{path}, line {line}: not UTF-8; save the file as UTF-8.") from None
 
 
-def _example(row: dict[str, str | None], columns: Columns, labels: Sequence[str] | None, where: str) -> Example:
-    text = row.get(columns.text)
+def filled(row: Row, column: str, where: str) -> str:
+    """The text of a cell, as it is.
+
+    Raises DataError when it is empty.
+    """
+    text = row.get(column)
     if not text or not text.strip():
-        raise DataError(f"{where}: the column {columns.text!r} is empty.")
-    label = (row.get(columns.label) or "").strip().lower()
-    if not label:
-        raise DataError(f"{where}: the column {columns.label!r} is empty.")
+        raise DataError(f"{where}: the column {column!r} is empty.")
+    return text
+
+
+def read_label(row: Row, column: str, labels: Sequence[str] | None, where: str) -> str:
+    """The label in a cell, in lower case.
+
+    Raises DataError when the cell is empty, or names none of `labels` (any, when None).
+    """
+    label = filled(row, column, where).strip().lower()
     if labels is not None and label not in labels:
-        raise DataError(f"{where}: unknown label {label!r} in column {columns.label!r}; use {', '.join(labels)}.")
-    return Example(text, label, row.get(columns.language) or "", row.get(columns.source) or "")
+        raise DataError(f"{where}: unknown label {label!r} in column {column!r}; use {', '.join(labels)}.")
+    return label
 
 
 def label_order(examples: Sequence[Example]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,16 @@ from torch import nn
 from sluice.training.amp import autocast, make_scaler
 from sluice.training.optimizer import Rates, make_optimizer, set_share
 from sluice.training.parts import Weights, put, trainable
+from sluice.training.watcher import Progress
 
 Ids = list[int]
 EpochSource = Callable[[int, np.random.Generator], tuple[list[Ids], np.ndarray]]
 """Epoch number and generator in; token ids of each message and targets, float32 (messages, labels), out."""
 EpochEnd = Callable[[int, float, Weights], bool]
 """Epoch number, its mean loss and the averaged weights in; whether to go on, out."""
-Watch = Callable[["Run"], None]
-"""Looks at a run between two steps; may save it, and may raise to end it."""
+
+PLACE = ("epoch", "done", "step", "loss", "over")
+"""How far a run is."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +64,6 @@ class FitOptions:
         return Rates(self.learning_rate, self.layer_decay, self.head_rate, self.weight_decay)
 
 
-@dataclass
-class Progress:
-    """What a training run reports after a step."""
-
-    epoch: int
-    step: int
-    """Of the whole run, from 1."""
-    steps: int
-    loss: float
-    messages: int
-    """Of this step."""
-
-
 class Run:
     """One training run: all that changes while it goes on."""
 
@@ -96,6 +85,49 @@ class Run:
         """Steps of the run."""
         self.loss = 0.0
         """Summed over the steps of this epoch."""
+        self.over = False
+        self.began = self.chance()
+
+    def chance(self) -> dict[str, Any]:
+        """The states of all generators of random numbers."""
+        cuda = torch.cuda.get_rng_state_all() if self.device.type == "cuda" else []
+        return {"numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state(), "cuda": cuda}
+
+    def set_chance(self, states: Mapping[str, Any]) -> None:
+        """Puts the generators into the states that `chance` gave."""
+        self.rng.bit_generator.state = states["numpy"]
+        torch.set_rng_state(states["torch"])
+        if states["cuda"]:
+            torch.cuda.set_rng_state_all(states["cuda"])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on, as tensors and plain values."""
+        return {
+            "weights": trainable(self.model),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": {"steps": self.average.steps, "weights": self.average.state},
+            "place": {name: getattr(self, name) for name in PLACE},
+            "began": self.began,
+            "chance": self.chance(),
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+        put(self.model, state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.average.load(state["average"]["steps"], state["average"]["weights"])
+        for name, value in state["place"].items():
+            setattr(self, name, value)
+        self.began = state["began"]
+        self.set_chance(state["chance"])
+
+    def next_epoch(self, goes_on: bool) -> None:
+        """An epoch is done and judged; the run is over when it was the last one, or unless it `goes_on`."""
+        self.epoch, self.done, self.loss = self.epoch + 1, 0, 0.0
+        self.over = not goes_on or self.epoch == self.options.epochs
+        self.began = self.chance()
 
     def learn(self, batch: list[Ids], targets: np.ndarray, share: float) -> float:
         """One step at `share` of the top rates; returns the loss."""
@@ -125,29 +157,47 @@ class Run:
 def fit(
     run: Run,
     source: EpochSource,
-    report: Callable[[Progress], None] | None = None,
     epoch_end: EpochEnd | None = None,
+    report: Callable[[Progress], None] | None = None,
+    between: Callable[[bool], None] | None = None,
 ) -> Weights:
-    """Trains `run.model` in place and returns the averaged weights of what learns.
+    """Trains `run.model` in place, from where the run is, and returns the averaged weights of what learns.
 
-    `epoch_end` gets them after each epoch, and ends the run by returning False. The same arguments give the same
-    weights on the same machine and number of threads.
+    `epoch_end` gets them after each epoch, and ends the run by returning False. `between` is called after each step,
+    and with True after each epoch; it may raise to end the run. The same arguments give the same weights on the same
+    machine and number of threads, whether at once or in parts.
     """
-    options = run.options
-    for epoch in range(options.epochs):
-        run.epoch, run.done, run.loss = epoch, 0, 0.0
-        ids, targets = source(epoch, run.rng)
-        cuts = list(batches([len(row) for row in ids], options.batch, run.rng))
-        steps = options.epochs * len(cuts)
-        run.model.train()
-        for rows in cuts:
-            share = schedule(run.step / max(1, steps), options.warm_up)
-            loss = run.learn([ids[row] for row in rows], targets[rows], share)
-            if report is not None:
-                report(Progress(epoch, run.step, steps, loss, len(rows)))
-        if epoch_end is not None and not epoch_end(epoch, run.loss / max(1, run.done), run.average.weights()):
-            break
+    while not run.over:
+        _epoch(run, source, report, between)
+        weights = run.average.weights()
+        run.next_epoch(epoch_end is None or epoch_end(run.epoch, run.loss / max(1, run.done), weights))
+        if between is not None:
+            between(True)
     return run.average.weights()
+
+
+def _epoch(
+    run: Run,
+    source: EpochSource,
+    report: Callable[[Progress], None] | None,
+    between: Callable[[bool], None] | None,
+) -> None:
+    """The steps of an epoch that are not done; its texts and batches are drawn as they were at its beginning."""
+    now = run.chance() if run.done else None
+    run.set_chance(run.began)
+    ids, targets = source(run.epoch, run.rng)
+    cuts = list(batches([len(row) for row in ids], run.options.batch, run.rng))
+    if now is not None:
+        run.set_chance(now)
+    steps = run.options.epochs * len(cuts)
+    run.model.train()
+    for rows in cuts[run.done :]:
+        share = schedule(run.step / max(1, steps), run.options.warm_up)
+        loss = run.learn([ids[row] for row in rows], targets[rows], share)
+        if report is not None:
+            report(Progress(run.epoch, run.step, steps, loss, len(rows)))
+        if between is not None:
+            between(False)
 
 
 def trained(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
@@ -212,6 +262,12 @@ class Average:
         decay = min(self._decay, self.steps / (self.steps + 10))
         for name, value in trainable(model).items():
             self.state[name].lerp_(value, 1 - decay)
+
+    def load(self, steps: int, weights: Mapping[str, torch.Tensor]) -> None:
+        """Goes on from an average of so many steps."""
+        self.steps = steps
+        for name, value in weights.items():
+            self.state[name].copy_(value)
 
     def weights(self) -> Weights:
         """A copy of the averaged weights."""

@@ -1,40 +1,39 @@
-"""From a CSV to a model folder: the steps of `sluice train`."""
+"""From labelled messages to a model folder: the steps of `sluice train`."""
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
-from sluice.config.settings import read
-from sluice.training.amp import resolve
-from sluice.training.augment import Mix, MixOptions, disguised
-from sluice.training.base import BaseOptions, start_from
-from sluice.training.card import write_card, write_json
+from sluice.training.answers import answers
+from sluice.training.augment import Mix, MixOptions
+from sluice.training.base import BaseOptions, continue_from, start_from
+from sluice.training.calibrate import Calibration, calibrate, write_calibration
+from sluice.training.card import write_json
+from sluice.training.checkpoint import Checkpoint
 from sluice.training.data import DataError, Example
-from sluice.training.distill import Teachers
-from sluice.training.fit import FitOptions, Progress, Run, Swapped, fit, predict
-from sluice.training.head import architecture, set_head
+from sluice.training.distill import TeacherModel, Teachers
+from sluice.training.feedback import Correction
+from sluice.training.fit import FitOptions, Run, fit, predict
+from sluice.training.folder import describe, save, shape
+from sluice.training.head import set_head
 from sluice.training.notices import make_notices
-from sluice.training.parts import Weights, freeze, put
-from sluice.training.plots import save_confusion
+from sluice.training.parts import freeze, put
+from sluice.training.pools import Pool
 from sluice.training.record import FILE as RECORD_FILE, Record
 from sluice.training.scores import Scores, score
+from sluice.training.selection import Selection
 from sluice.training.start import Shape, Start, start_mini
 from sluice.training.templates import LABELS as TEMPLATE_LABELS, make_examples
-from sluice.worker.model.disguise import KEY, NORMALIZATION
+from sluice.training.watcher import Watcher
 from sluice.worker.model.loader import load
-
-Report = Callable[[Progress], None]
-Say = Callable[[str], None]
 
 VOCABULARY_TEMPLATES = 6000
 """Template messages, at most and no more than data, that a new vocabulary is learned from beside the data."""
@@ -42,6 +41,8 @@ HEAD_SEED = 0
 """A new head on a base starts alike whatever the seed, so that the weights of several seeds can be averaged."""
 VOCABULARY_EPOCHS = 3
 """Epochs whose texts decide which pieces of a base model's vocabulary are kept."""
+PATHS = ("base", "continued")
+"""Options that may name a folder; which files it holds is recorded beside."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,25 @@ class TrainOptions:
 
     base: str | None = None
     """A folder or hub id to fine-tune; None trains the small model from nothing."""
-    teachers: tuple[str, ...] = ()
-    """Trained classifiers whose answers are learned beside the labels."""
+    continued: str | None = None
+    """A folder or hub id of a trained classifier to go on with, its head included; wins over `base`."""
     taken: BaseOptions = field(default_factory=BaseOptions)
     """What is taken of the base, and the head of either."""
     seed: int = 1
     fit: FitOptions = field(default_factory=FitOptions)
     mix: MixOptions = field(default_factory=MixOptions)
+    teachers: tuple[str, ...] = ()
+    """Trained classifiers whose answers are learned beside the labels."""
+    teacher_temperature: float = 1.0
+    """Above 1 softens their answers."""
+    feedback_weight: int = 1
     width: int = 128
     layers: int = 2
     heads: int = 4
-    vocab: int = 6000
+    vocabulary: int = 6000
     templates: bool = True
+    store: str = "fp16"
+    """ "fp32", "fp16" or "int8": how the folder holds the weights."""
     device: str = "cpu"
     name: str = "model"
     version: str = "1"
@@ -70,10 +78,26 @@ class TrainOptions:
     def decisive(self) -> dict[str, Any]:
         """What the weights depend on, as plain values, without paths."""
         choices = {name: value for name, value in asdict(self).items() if name not in ("name", "version", "author")}
-        if self.base is not None and Path(self.base).is_dir():
-            choices["base"] = Path(self.base).resolve().name
-        choices["teachers"] = [Path(one).resolve().name if Path(one).is_dir() else one for one in self.teachers]
+        choices |= {name: _named(choices[name]) for name in PATHS if choices[name] is not None}
+        choices["teachers"] = [_named(one) for one in self.teachers]
         return choices
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What is learned from, and what the epochs are judged by."""
+
+    data: Sequence[Example]
+    """Corrections included."""
+    valid: Sequence[Pool]
+    labels: tuple[str, ...]
+    corrections: Sequence[Correction] = ()
+    """Those among the data, each once."""
+
+    @property
+    def judged_by(self) -> list[Example]:
+        """The validation data of all pools."""
+        return [example for pool in self.valid for example in pool.examples]
 
 
 @dataclass(frozen=True)
@@ -85,6 +109,9 @@ class TrainResult:
     best_epoch: int
     epochs: int
     """That were run."""
+    calibration: Calibration
+    corrections: dict[str, int]
+    """How many were learned from, had been answered rightly, and are now; empty without any."""
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
@@ -104,74 +131,66 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
 
 
 def train(
-    data: Sequence[Example],
-    valid: Sequence[Example],
-    labels: Sequence[str],
+    lessons: Lessons,
     folder: Path,
     options: TrainOptions,
     record: Record,
-    say: Say = print,
-    report: Report | None = None,
+    checkpoint: Checkpoint,
+    state: dict[str, Any] | None = None,
+    watcher: Watcher | None = None,
 ) -> TrainResult:
-    """Trains, keeps the epoch that is best on `valid` and on disguised copies of it, and writes the model folder.
+    """Trains, keeps the epoch that is best on the validation data, and writes the model folder.
 
-    What `record` is made with, and the scores after each epoch, go into the folder.
-    Raises ModelUnavailable when `options.base` cannot be had, or cannot be what the options ask for.
+    Args:
+        record: what it is made with; the scores after each epoch are added, and it goes into the folder.
+        checkpoint: holds the state of the run until the folder is written.
+        state: where an earlier run ended, as `checkpoint` has it.
+
+    Raises ModelUnavailable when a model to start from or a teacher cannot be had, or is not what the options ask for;
+    and what `watcher.check` raises.
     """
-    device = torch.device(options.device)
-    options = replace(options, fit=replace(options.fit, amp=resolve(options.fit.amp, device)))
+    watcher = watcher or Watcher()
     torch.manual_seed(HEAD_SEED if options.base is not None else options.seed)
-    start = _start(data, labels, options, say)
+    start = _start(lessons, options, watcher)
     freeze(start.model, options.fit.freeze)
-    say(_what_learns(start.model, options))
-    mix = _mix(data, labels, options, say)
-    start.model.to(device)
-    best = _fit_best(start, mix, valid, labels, options, record, say, report)
+    watcher.say(_what_learns(start.model, options))
+    mix = _mix(lessons, options, watcher)
+    start.model.to(options.device)
+    selection = Selection(start, lessons.judged_by, lessons.labels, options.fit, record, watcher)
+    run = Run(start.model, options.fit, options.seed, start.pad_id, start.mask_id)
+    if state is not None:
+        run.load(state["run"])
+        selection.load(state["selection"])
+        watcher.say(f"Going on in epoch {run.epoch + 1}, after {run.step:,} steps")
+    _fit(run, start, mix, selection, checkpoint, watcher, asks=bool(options.teachers))
     start.model.cpu()
-    put(start.model, best.weights)
-    _save(start, folder)
-    scores = _measure(start, valid, labels)
-    _describe(folder, data, scores, options, start)
-    write_json(folder / RECORD_FILE, record.facts())
-    return TrainResult(folder, scores, best.epoch, len(record.epochs))
+    put(start.model, selection.weights)
+    result = _finish(start, folder, lessons, options, record, selection.epoch)
+    checkpoint.remove()
+    return result
 
 
-def _start(data: Sequence[Example], labels: Sequence[str], options: TrainOptions, say: Say) -> Start:
+def _start(lessons: Lessons, options: TrainOptions, watcher: Watcher) -> Start:
     length = options.fit.max_length
+    if options.continued is not None:
+        watcher.stage("Loading the model to go on with")
+        return continue_from(options.continued, lessons.labels, length)
     if options.base is None:
-        say("Learning a vocabulary")
-        shape = Shape(options.width, options.layers, options.heads, options.vocab)
-        start = start_mini(_new_vocabulary_texts(data, labels, options), labels, shape, length)
+        watcher.stage("Learning a vocabulary")
+        sizes = Shape(options.width, options.layers, options.heads, options.vocabulary)
+        start = start_mini(_new_vocabulary_texts(lessons, options), lessons.labels, sizes, length)
         set_head(start.model, options.taken.head or "first")
         return start
-    say("Loading the base model" + (" and cutting its vocabulary" if options.taken.vocabulary else ""))
-    texts = _kept_vocabulary_texts(data, labels, options) if options.taken.vocabulary else []
-    return start_from(options.base, labels, options.taken, texts, length)
+    watcher.stage("Loading the base model" + (" and cutting its vocabulary" if options.taken.vocabulary else ""))
+    texts = _kept_vocabulary_texts(lessons, options) if options.taken.vocabulary else []
+    return start_from(options.base, lessons.labels, options.taken, texts, length)
 
 
 def _what_learns(model: Any, options: TrainOptions) -> str:
     count = sum(value.numel() for value in model.parameters())
     learning = sum(value.numel() for value in model.parameters() if value.requires_grad)
     precision = {"off": "32 bits", "bf16": "bf16 autocast", "fp16": "fp16 autocast"}[options.fit.amp]
-    return f"{_shape(model.config)}: {learning:,} of {count:,} parameters learn, on {options.device} in {precision}"
-
-
-def _mix(data: Sequence[Example], labels: Sequence[str], options: TrainOptions, say: Say) -> Mix:
-    teacher, opinions = None, None
-    if (options.mix.spliced or options.mix.teacher_share) and _enough_to_teach(data, say):
-        say("Asking the linear teachers")
-        teacher, opinions = _teach(data, labels, options)
-    models = _models(labels, options) if options.teachers else None
-    return Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options), models)
-
-
-def _models(labels: Sequence[str], options: TrainOptions) -> Teachers:
-    """Raises ModelUnavailable for a teacher that cannot be had, or answers other labels."""
-    loaded = [
-        load(read(model=one, device=options.device, precision="fp32", max_text_length=options.fit.max_length))
-        for one in options.teachers
-    ]
-    return Teachers(loaded, labels)
+    return f"{shape(model.config)}: {learning:,} of {count:,} parameters learn, on {options.device} in {precision}"
 
 
 def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
@@ -179,25 +198,43 @@ def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
     return options.templates and set(TEMPLATE_LABELS.values()) <= set(labels)
 
 
-def _new_vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
-    count = min(VOCABULARY_TEMPLATES, len(data))
-    made = [*make_examples(count, seed=0), *make_notices(count, seed=0)] if uses_templates(labels, options) else []
-    return [example.text for example in (*data, *made)]
+def _new_vocabulary_texts(lessons: Lessons, options: TrainOptions) -> list[str]:
+    count = min(VOCABULARY_TEMPLATES, len(lessons.data))
+    templates = uses_templates(lessons.labels, options)
+    made = [*make_examples(count, seed=0), *make_notices(count, seed=0)] if templates else []
+    return [example.text for example in (*lessons.data, *made)]
 
 
-def _kept_vocabulary_texts(data: Sequence[Example], labels: Sequence[str], options: TrainOptions) -> list[str]:
+def _kept_vocabulary_texts(lessons: Lessons, options: TrainOptions) -> list[str]:
     """What some epochs hold: the data, templates, notices, disguised and damaged copies."""
-    mix = Mix(data, labels, options.mix, templates=uses_templates(labels, options))
+    templates = uses_templates(lessons.labels, options)
+    mix = Mix(lessons.data, lessons.labels, options.mix, templates=templates)
     return [text for seed in range(VOCABULARY_EPOCHS) for text in mix.draw(seed)[0]]
 
 
-def _enough_to_teach(data: Sequence[Example], say: Say) -> bool:
-    """Whether every label has messages for each of the teachers' folds; says so when not."""
+def _mix(lessons: Lessons, options: TrainOptions, watcher: Watcher) -> Mix:
+    teacher, opinions = None, None
+    data, labels = lessons.data, lessons.labels
+    if (options.mix.spliced or options.mix.teacher_share) and _enough_to_teach(data, watcher):
+        watcher.stage("Asking the linear teachers")
+        teacher, opinions = _teach(data, labels, options)
+    models = _models(labels, options) if options.teachers else None
+    return Mix(data, labels, options.mix, opinions, teacher, uses_templates(labels, options), models)
+
+
+def _models(labels: Sequence[str], options: TrainOptions) -> Teachers:
+    """Raises ModelUnavailable for a teacher that cannot be had, or answers other labels."""
+    loaded = [load(TeacherModel(one, options.fit.max_length, options.device)) for one in options.teachers]
+    return Teachers(loaded, labels, options.teacher_temperature)
+
+
+def _enough_to_teach(data: Sequence[Example], watcher: Watcher) -> bool:
+    """Whether every label has messages for each of the linear teachers' folds; says so when not."""
     from sluice.training.teacher import FOLDS
 
     rare = [label for label, count in Counter(example.label for example in data).items() if count < FOLDS]
     if rare:
-        say(f"Without teachers: they need {FOLDS} messages of each label, {', '.join(sorted(rare))} has fewer")
+        watcher.say(f"Without teachers: they need {FOLDS} messages of each label, {', '.join(sorted(rare))} has fewer")
     return not rare
 
 
@@ -213,92 +250,68 @@ def _teach(data: Sequence[Example], labels: Sequence[str], options: TrainOptions
     return Teacher(options.seed).fit(texts, numbers).predict, opinions
 
 
-@dataclass
-class _Best:
-    epoch: int = -1
-    sum_of_f1: float = -1.0
-    """Macro-F1 on the validation data plus macro-F1 on disguised copies of it."""
-    weights: Weights = field(default_factory=dict)
-
-
-def _fit_best(
+def _fit(
+    run: Run,
     start: Start,
     mix: Mix,
-    valid: Sequence[Example],
-    labels: Sequence[str],
-    options: TrainOptions,
-    record: Record,
-    say: Say,
-    report: Report | None,
-) -> _Best:
-    best = _Best()
-    disguise = disguised(valid, seed=5)
+    selection: Selection,
+    checkpoint: Checkpoint,
+    watcher: Watcher,
+    asks: bool,
+) -> None:
+    """Runs what is left of the run; its state is saved after each epoch, now and then, and when it is ended."""
 
     def source(epoch: int, rng: np.random.Generator) -> tuple[list[list[int]], np.ndarray]:
+        if asks:
+            watcher.stage(f"Epoch {epoch + 1}: asking the teachers")
         texts, targets = mix.draw(int(rng.integers(2**31)))
         return start.encode(texts), targets
 
-    def epoch_end(epoch: int, loss: float, weights: Weights) -> bool:
-        with Swapped(start.model, weights):
-            plain, hidden = (_measure(start, one, labels, options.fit.amp).macro_f1 for one in (valid, disguise))
-        say(
-            f"Epoch {epoch + 1} of {options.fit.epochs}: loss {loss:.4f}, macro-F1 {plain:.4f}, "
-            f"on disguised copies {hidden:.4f}"
-        )
-        scores = {"loss": round(loss, 5), "macro_f1": round(plain, 5), "disguised_macro_f1": round(hidden, 5)}
-        record.epochs.append({"epoch": epoch + 1, **scores})
-        if plain + hidden > best.sum_of_f1:
-            best.epoch, best.sum_of_f1 = epoch, plain + hidden
-            best.weights = {name: value.cpu() for name, value in weights.items()}
-        return _goes_on(epoch, best.epoch, options.fit, say)
+    def between(epoch_is_over: bool) -> None:
+        try:
+            watcher.check()
+        except BaseException:
+            save_state()
+            raise
+        if epoch_is_over or checkpoint.due():
+            save_state()
 
-    run = Run(start.model, options.fit, options.seed, start.pad_id, start.mask_id)
-    fit(run, source, report, epoch_end)
-    return best
+    def save_state() -> None:
+        checkpoint.save({"run": run.state(), "selection": selection.state()})
+
+    watcher.began()
+    fit(run, source, selection.judge, watcher.step, between)
+    watcher.ended()
 
 
-def _goes_on(epoch: int, best: int, options: FitOptions, say: Say) -> bool:
-    if options.patience is None or epoch - best < options.patience:
-        return True
-    say(f"Stopped early: no better for {epoch - best} epochs")
-    return False
-
-
-def _measure(start: Start, examples: Sequence[Example], labels: Sequence[str], amp: str = "off") -> Scores:
+def _finish(
+    start: Start, folder: Path, lessons: Lessons, options: TrainOptions, record: Record, epoch: int
+) -> TrainResult:
+    """Writes the folder, measures what is in it and calibrates it."""
+    save(start, folder, options.store)
+    examples = lessons.judged_by
     ids = start.encode([example.text for example in examples])
-    return score(examples, predict(start.model, ids, start.pad_id, amp=amp), labels)
+    raw = predict(start.model, ids, start.pad_id)
+    calibration, calibrated = calibrate(answers(examples, raw, lessons.labels))
+    scores = score(examples, calibrated.probabilities, lessons.labels)
+    describe(folder, lessons.data, scores, options, start)
+    write_calibration(folder, calibration, lessons.valid)
+    record.corrections = _corrected(start, lessons)
+    write_json(folder / RECORD_FILE, record.facts())
+    return TrainResult(folder, scores, epoch, len(record.epochs), calibration, record.corrections)
 
 
-def _save(start: Start, folder: Path) -> None:
-    """Weights in half precision, and the model in memory rounded alike, so that scores are those of the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    halves = {name: value.detach().half().contiguous() for name, value in start.model.state_dict().items()}
-    start.model.load_state_dict({name: value.float() for name, value in halves.items()})
-    save_file(halves, str(folder / "model.safetensors"), metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)
-    start.model.config.architectures = [architecture(start.model)]
-    start.model.config.save_pretrained(str(folder))
-    start.save_tokenizer(folder)
+def _corrected(start: Start, lessons: Lessons) -> dict[str, int]:
+    """How many corrections there were, how many were answered rightly then, and how many are now."""
+    if not lessons.corrections:
+        return {}
+    ids = start.encode([one.text for one in lessons.corrections])
+    guess = predict(start.model, ids, start.pad_id).argmax(axis=1)
+    right = [lessons.labels[number] == one.label for number, one in zip(guess, lessons.corrections, strict=True)]
+    before = sum(one.answered == one.label for one in lessons.corrections)
+    return {"learned": len(right), "right_before": before, "right": sum(right)}
 
 
-def _describe(folder: Path, data: Sequence[Example], scores: Scores, options: TrainOptions, start: Start) -> None:
-    facts = {
-        "name": options.name,
-        "version": options.version,
-        "architecture": f"{architecture(start.model)}, {_shape(start.model.config)}",
-        "author": options.author,
-        "last_training": dt.datetime.now(dt.UTC).date().isoformat(),
-        "parameters": sum(value.numel() for value in start.model.parameters()),
-        "messages": len(data),
-        KEY: NORMALIZATION,
-        "metrics": {"macro_f1": round(scores.macro_f1, 4), "accuracy": round(scores.accuracy, 4)},
-    }
-    write_json(folder / "sluice.json", facts)
-    write_json(folder / "metrics.json", scores.as_dict())
-    save_confusion(scores, folder / "confusion.png", f"{options.name} {options.version}")
-    write_card(folder, facts, data, scores)
-
-
-def _shape(config: Any) -> str:
-    layers = getattr(config, "num_hidden_layers", None)
-    return f"{layers} layers of {getattr(config, 'hidden_size', '?')}" if layers else "unknown shape"
+def _named(spec: str) -> str:
+    """A folder's own name; a hub id as it is."""
+    return Path(spec).resolve().name if Path(spec).is_dir() else spec

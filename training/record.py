@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ FILE = "training.json"
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn", "safetensors")
 SHIPPED = ("phrases/*", "notices/*")
 """Texts of the package that training learns from, beside the data."""
-BLOCK = 1 << 20
 
 
 @dataclass
@@ -30,17 +30,27 @@ class Record:
     threads: int = 1
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """Loss and scores after each."""
+    corrections: dict[str, int] = field(default_factory=dict)
+    """How many were learned from, and how many of them the model gets right."""
+
+    def decisive(self) -> dict[str, Any]:
+        """What the weights depend on."""
+        return {"options": self.options, "files": self.files, "environment": environment(self.threads)}
 
     def facts(self) -> dict[str, Any]:
         """All of it, for the file."""
-        own = asdict(self)
-        return {
-            "command": own["command"],
-            "options": own["options"],
-            "files": own["files"],
-            "environment": environment(self.threads),
-            "epochs": own["epochs"],
-        }
+        found = {"command": self.command, **self.decisive(), "epochs": self.epochs}
+        return {**found, "corrections": self.corrections} if self.corrections else found
+
+
+def read_options(folder: Path) -> Mapping[str, Any]:
+    """The options in a model folder's record; empty where there is none."""
+    try:
+        facts = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    options = facts.get("options") if isinstance(facts, dict) else None
+    return options if isinstance(options, dict) else {}
 
 
 def environment(threads: int) -> dict[str, Any]:
@@ -54,12 +64,9 @@ def environment(threads: int) -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
+    """The digest of a file, in hexadecimal."""
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_files(role: str, folder: Path) -> dict[str, str]:

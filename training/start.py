@@ -33,6 +33,8 @@ class Start:
     encoder: TextEncoder
     mask_id: int
     save_tokenizer: Callable[[Path], Any]
+    normalized: bool = True
+    """Whether disguises are undone before the tokenizer."""
 
     @property
     def pad_id(self) -> int:
@@ -74,12 +76,12 @@ def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_le
     )
 
 
-def own_encoder(library: Any, max_length: int, config: Any) -> TextEncoder:
+def own_encoder(library: Any, max_length: int, config: Any, normalize: bool = True) -> TextEncoder:
     """The service's encoder, which undoes disguises, over a copy of the tokenizer, which it changes.
 
     Raises ModelUnavailable for a tokenizer without a fast backend.
     """
-    return text_encoder(deepcopy(library), max_length, config, make_normalizer(library))
+    return text_encoder(deepcopy(library), max_length, config, make_normalizer(library) if normalize else None)
 
 
 def label_maps(labels: Sequence[str]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ Examples:
   sluice train messages.csv -o my-model
   sluice train train.csv --valid valid.csv -o my-model --threads 2
   sluice train train.csv --base ./encoder --head mean --vocabulary 40000 -o my-model
-  sluice train train.csv --preset mbert -o my-mbert --device cuda
+  sluice train train.csv --from my-model --feedback corrections.csv -o my-model-2
+  sluice train train.csv --teacher-model my-large-model -o my-small-model
   sluice train train.csv --label-column class --text-column body -o my-model
 """
 )
@@ -50,9 +51,31 @@ Examples:
     help="mini: a small model from nothing. mbert: fine-tune multilingual BERT.",
 )
 @click.option("--base", help="Folder or hub id of an encoder to fine-tune; wins over --preset.")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 28 for mini, 4 with a base]")
+@click.option(
+    "--from",
+    "continued",
+    help="Folder or hub id of a trained classifier to go on with, its head included; at a quarter of its rates.",
+)
+@click.option(
+    "--feedback",
+    type=FILE,
+    multiple=True,
+    help="CSV of reviewed corrections to learn from, too: text, label, and answered or predicted; may be given again.",
+)
+@click.option(
+    "--feedback-weight",
+    type=click.IntRange(1, 100),
+    default=4,
+    show_default=True,
+    help="How often an epoch holds each correction.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="Passes over the data.  [default: 28 for mini, 4 with a base, 2 with --from]",
+)
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs that are no better.")
-@click.option("--batch", type=click.IntRange(1), help="Messages a step.  [default: 64 for mini, 32 with a base]")
+@click.option("--batch", type=click.IntRange(1), help="Messages a step.  [default: 64 for mini, 32 otherwise]")
 @click.option(
     "--learning-rate",
     type=RATE,
@@ -118,7 +141,33 @@ Examples:
 @click.option(
     "--teacher-model",
     multiple=True,
-    help="Also learn what this trained model answers, half and half with the labels; may be given again.",
+    help="Also learn what this trained model answers; may be given again, answers are averaged.",
+)
+@click.option(
+    "--teacher-share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Weight of the trained models' answers beside the labels.",
+)
+@click.option(
+    "--teacher-temperature",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Above 1 softens the trained models' answers.",
+)
+@click.option(
+    "--store",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    default="fp16",
+    show_default=True,
+    help="How the folder holds the weights.",
+)
+@click.option(
+    "--resume/--restart",
+    default=None,
+    help="Go on with a run that was stopped, from its state beside the output; or begin anew.",
 )
 @click.option(
     "--seed",
@@ -146,12 +195,17 @@ def train(data: tuple[Path, ...], valid: tuple[Path, ...], folder: Path, **given
 
     require("train")
     given.update(chosen_names(folder, given))
-    given["base"] = given["base"] or PRESET_BASES[given["preset"]]
-    with Progress(screen(stderr=True)) as progress:
-        progress.stage(f"Reading {', '.join(path.name for path in (*data, *valid))}")
-        from sluice.cli.train.run import run
+    given["base"] = None if given["continued"] else given["base"] or PRESET_BASES[given["preset"]]
+    console = screen(stderr=True)
+    with Progress(console) as progress:
+        progress.stage(f"Reading {', '.join(path.name for path in (*data, *valid, *given['feedback']))}")
+        from sluice.cli.train.run import Files, Stopped, run
 
-        result, options = run(data, valid, folder, given, progress)
+        try:
+            result, options = run(Files(data, valid, given["feedback"]), folder, given, progress)
+        except Stopped as stopped:
+            progress.say(f"sluice: stopped; {stopped}")
+            click.get_current_context().exit(stopped.status)
     from sluice.cli.train.summary import show
 
     show(result, options)

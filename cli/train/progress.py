@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress as Bar, TaskProgressColumn, TextCo
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sluice.training.fit import Progress as Step
+    from sluice.training.watcher import Progress as Step
 
 LINE_EVERY_S = 20.0
 #: The loss and the rate that are shown are those of the last steps, weighted by how late they were.

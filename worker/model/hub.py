@@ -46,6 +46,22 @@ def in_cache(hub_id: str, file: str = "config.json") -> bool:
     return isinstance(try_to_load_from_cache(hub_id, file), str)
 
 
+def revision(hub_id: str, setting: str = "SLUICE_MODEL", file: str = "config.json") -> str:
+    """The commit of `hub_id` that will be loaded; asks the hub only for what is not in the cache.
+
+    Raises ModelUnavailable when it cannot be had.
+    """
+    from huggingface_hub import hf_hub_download
+
+    name, options = source(hub_id, setting)
+    try:
+        return Path(hf_hub_download(name, file, **options)).parent.name
+    except Exception as error:
+        raise ModelUnavailable(
+            f"The model {hub_id!r} cannot be had from the hub ({type(error).__name__}): set {setting} to a folder."
+        ) from error
+
+
 def require_reachable(hub_id: str, setting: str = "SLUICE_MODEL") -> None:
     """Asks the hub for `hub_id` once, within `PROBE_TIMEOUT_S` seconds.
 

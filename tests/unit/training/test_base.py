@@ -74,13 +74,13 @@ def test_a_folder_with_tokenizer_json_alone_cuts_texts_by_it(base: Path) -> None
 
 
 def test_the_lowest_layers_are_kept(base: Path, tmp_path: Path) -> None:
-    whole, half = begin(base), begin(base, BaseOptions(layers=2))
+    whole, half = begin(base), begin(base, BaseOptions(keep_layers=2))
     assert half.model.config.num_hidden_layers == 2
     assert len(half.model.bert.encoder.layer) == 2
     kept = half.model.bert.encoder.layer[1].output.dense.weight
     assert torch.equal(kept, whole.model.bert.encoder.layer[1].output.dense.weight)
     with pytest.raises(ModelUnavailable, match="4 layers: set --keep-layers"):
-        begin(base, BaseOptions(layers=5))
+        begin(base, BaseOptions(keep_layers=5))
 
 
 def test_the_cut_vocabulary_reads_texts_of_kept_pieces_alike(base: Path, tmp_path: Path) -> None:
@@ -191,3 +191,8 @@ def test_rates_fall_layer_by_layer_and_the_head_has_its_own(base: Path) -> None:
     assert rates.of("bert.encoder.layer.0.output.dense.weight", model) == pytest.approx(1e-4 / 8)
     assert rates.of("bert.embeddings.LayerNorm.weight", model) == pytest.approx(1e-4 / 16)
     assert Rates(1e-4, 0.5).of("classifier.weight", model) == 1e-4
+
+
+def test_disguises_are_undone_before_the_tokenizer(base: Path) -> None:
+    start = begin(base)
+    assert start.encode(["your acc\u200bount"]) == start.encode(["your account"])

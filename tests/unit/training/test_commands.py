@@ -20,11 +20,17 @@ from sluice.training.data import Example
 from tests.unit.model.conftest import save_model
 
 ROOT = Path(__file__).resolve().parents[3]
-SMALL = ["--epochs", "2", "--layers", "1", "--width", "32", "--vocabulary", "400", "--max-length", "48", "--no-teacher"]
+SHORT = ["--epochs", "2", "--max-length", "48"]
+SMALL = [*SHORT, "--layers", "1", "--width", "32", "--vocabulary", "400", "--no-teacher"]
 
 
 def run_train(data: Path, folder: Path, *extra: str) -> Result:
     return CliRunner().invoke(train, [str(data), "-o", str(folder), *SMALL, *extra])
+
+
+def run_short(data: Path, folder: Path, *extra: str) -> Result:
+    """Without the options of a model from nothing."""
+    return CliRunner().invoke(train, [str(data), "-o", str(folder), *SHORT, *extra])
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def test_evaluate_scores_the_folder(trained: Path, data_file: Path, tmp_path: Pa
 
 def test_a_pretrained_model_is_fine_tuned(data_file: Path, tmp_path: Path) -> None:
     save_model(tmp_path / "base", {0: "x", 1: "y"})
-    result = run_train(data_file, tmp_path / "tuned", "--base", str(tmp_path / "base"), "--learning-rate", "0.001")
+    result = run_short(data_file, tmp_path / "tuned", "--base", str(tmp_path / "base"), "--vocabulary", "300")
     assert result.exit_code == 0, result.output
     scored = CliRunner().invoke(evaluate, [str(tmp_path / "tuned"), str(data_file)])
     assert scored.exit_code == 0, scored.output
@@ -102,7 +108,7 @@ def test_a_label_too_rare_for_teachers_does_without_them(tmp_path: Path) -> None
 
 
 def test_a_base_that_is_not_there_is_named(data_file: Path, tmp_path: Path) -> None:
-    result = run_train(data_file, tmp_path / "model", "--base", str(tmp_path / "absent"))
+    result = run_short(data_file, tmp_path / "model", "--base", str(tmp_path / "absent"))
     assert result.exit_code == 1
     assert "set --base to a folder" in str(result.exception)
 
@@ -146,8 +152,9 @@ def test_ctrl_c_ends_with_one_line(data_file: Path, tmp_path: Path, examples: li
         line = process.stderr.readline() if process.stderr else ""
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert "stopped" in errors
+    assert "stopped; the state is in" in errors
+    assert (tmp_path / "model.state").is_file()
     assert not (tmp_path / "model").exists()

@@ -68,3 +68,20 @@ def test_what_is_made_comes_again_after_some_epochs_so_that_teachers_are_asked_l
     assert judged.draw(4)[0] == judged.draw(8)[0] != judged.draw(5)[0]
     alone = Mix(examples, LABELS, options)
     assert alone.draw(4)[0] != alone.draw(8)[0]
+
+
+def test_a_temperature_softens_the_answers() -> None:
+    judge = Fixed(LABELS, (0.64, 0.32, 0.04))
+    soft = Teachers([judge], LABELS, temperature=2.0)(["a"])[0]
+    np.testing.assert_allclose(soft / soft[2], [4, 8**0.5, 1], rtol=1e-5)
+    assert soft.sum() == pytest.approx(1)
+
+
+def test_what_a_person_corrected_is_no_teachers_business() -> None:
+    examples = [Example("win a prize", "spam"), Example("the toll is paid", "ham", reviewed=True)]
+    opinions = np.full((2, 3), 1 / 3, dtype=np.float32)
+    options = MixOptions(obfuscated=0, damaged=0, spliced=0)
+    judge = Teachers([Fixed(LABELS, (0, 0, 1))], LABELS)
+    _, targets = Mix(examples, LABELS, options, opinions, templates=False, models=judge).draw(1)
+    assert targets[0].max() < 1
+    assert targets[1].tolist() == [1, 0, 0]
