@@ -21,8 +21,8 @@ Labeller = Callable[[Sequence[str]], np.ndarray]
 class MixOptions:
     """How many messages of each kind an epoch gets, as a share of the data."""
 
-    templates: float = 0.4
-    notices: float = 0.25
+    templates: float = 0.5
+    notices: float = 0.4
     """Of banks, carriers, shops and authorities, with their phishing twins; where templates are learned from."""
     obfuscated: float = 0.2
     """Of spam and phishing, templates included."""
@@ -34,7 +34,7 @@ class MixOptions:
     """Weight of the teacher's opinion in the targets of the data's own messages."""
     model_share: float = 0.5
     """Weight of trained classifiers' answers in the targets of all messages, where there are such teachers."""
-    draws: int = 3
+    draws: int = 2
     """Epochs after which the messages made come again, where classifiers are asked about each."""
 
 

@@ -94,7 +94,7 @@ def _mix_options(given: Mapping[str, Any], base: bool, teacher: bool) -> MixOpti
     if not teacher:
         chosen = replace(chosen, spliced=0.0, teacher_share=0.0)
     if base:  # it knows languages already: fewer copies with tricks, more of the notices it has never seen
-        return replace(chosen, templates=0.3, notices=0.35, obfuscated=0.08, damaged=0.04, spliced=0.0)
+        return replace(chosen, templates=0.5, notices=0.35, obfuscated=0.05, damaged=0.03, spliced=0.0)
     return chosen
 
 
