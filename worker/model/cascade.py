@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import Classifier, ModelInfo
 from sluice.worker.model.card import CARD_FILE, model_info, read_card
@@ -171,6 +169,8 @@ class Cascade:
 
 def _join(first: Sequence[int], then: Sequence[int]) -> list[int]:
     """Both models' ids in one list, as long as the longer; a beginning of it holds the beginnings of both."""
+    import numpy as np  # not at the top: a client without it names this module
+
     parts = np.full((2, max(len(first), len(then))), NONE, dtype=np.int64)
     parts[0, : len(first)] = first
     parts[1, : len(then)] = then
@@ -180,6 +180,8 @@ def _join(first: Sequence[int], then: Sequence[int]) -> list[int]:
 
 def _part(ids: Sequence[int]) -> tuple[list[int], list[int]]:
     """What `_join` joined."""
+    import numpy as np
+
     joined = np.array(ids, dtype=np.int64)
     first, then = joined >> BITS, joined & NONE
     return first[first != NONE].tolist(), then[then != NONE].tolist()
