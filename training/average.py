@@ -18,9 +18,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from sluice.training.card import write_json
-from sluice.training.data import DataError
+from sluice.training.data import DataError, read_bytes
+from sluice.training.record import FILE as RECORD_FILE
+from sluice.worker.model.card import CARD_FILE
+from sluice.worker.model.storage import FILE
 
-WEIGHTS = "model.safetensors"
 SAME = ("config.json", "tokenizer.json")
 """Files that must be alike in all folders, to the byte."""
 COPIED = (*SAME, "tokenizer_config.json")
@@ -38,21 +40,21 @@ def average(folders: Sequence[Path], target: Path) -> None:
         raise DataError("Two folders or more are needed.")
     first, *others = folders
     for name in SAME:
-        expected = _read(first / name)
+        expected = read_bytes(first / name)
         for other in others:
-            if _read(other / name) != expected:
+            if read_bytes(other / name) != expected:
                 raise DataError(f"{other}: its {name} is not that of {first}; average runs of one base and vocabulary.")
     weights = _mean([_weights(folder) for folder in folders])
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         if (first / name).is_file():
             shutil.copyfile(first / name, target / name)
-    facts = json.loads(_read(first / "sluice.json"))
-    write_json(target / "sluice.json", {name: fact for name, fact in facts.items() if name not in MEASURED})
-    save_file(weights, str(target / WEIGHTS), metadata={"format": "pt"})
-    (target / WEIGHTS).chmod(0o644)
-    runs = {folder.name: json.loads(_read(folder / "training.json")) for folder in folders}
-    write_json(target / "training.json", {"averaged": runs})
+    facts = json.loads(read_bytes(first / CARD_FILE))
+    write_json(target / CARD_FILE, {name: fact for name, fact in facts.items() if name not in MEASURED})
+    save_file(weights, str(target / FILE), metadata={"format": "pt"})
+    (target / FILE).chmod(0o644)
+    runs = {folder.name: json.loads(read_bytes(folder / RECORD_FILE)) for folder in folders}
+    write_json(target / RECORD_FILE, {"averaged": runs})
 
 
 def _mean(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -65,16 +67,9 @@ def _mean(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(str(folder / WEIGHTS))
+        return load_file(str(folder / FILE))
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{folder / WEIGHTS}: cannot be read ({error}).") from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise DataError(f"{folder / FILE}: cannot be read ({error}).") from None
 
 
 @click.command()

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from sluice.training.answers import Answers
 from sluice.training.intervals import exact
-from sluice.training.measures import ECE_BINS
+from sluice.training.measures import bins
 
 FEWEST = 10
 """Messages of either kind that a language needs for a curve of its own."""
@@ -42,13 +42,13 @@ class Roc:
 
 def reliability(answers: Answers) -> list[Bin]:
     """The filled ones of ECE_BINS bins of equal width, in rising order."""
-    slots = np.minimum((answers.stated * ECE_BINS).astype(int), ECE_BINS - 1)
-    bins = []
+    slots = bins(answers)
+    filled = []
     for slot in np.unique(slots):
         rows = slots == slot
         hits, of = int(answers.right[rows].sum()), int(rows.sum())
-        bins.append(Bin(of, float(answers.stated[rows].mean()), hits / of, *exact(hits, of)))
-    return bins
+        filled.append(Bin(of, float(answers.stated[rows].mean()), hits / of, *exact(hits, of)))
+    return filled
 
 
 def roc(answers: Answers) -> Roc | None:

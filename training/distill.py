@@ -5,7 +5,7 @@ Method: Hinton, Vinyals, Dean (2015), "Distilling the Knowledge in a Neural Netw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +53,8 @@ class Teachers:
         self._temperature = temperature
         self._known: dict[str, np.ndarray] = {}
 
-    def __call__(self, texts: Sequence[str], asked: Callable[[int], None] | None = None) -> np.ndarray:
-        """Probabilities, float32 (texts, labels); `asked` is told how many new texts were asked, batch by batch."""
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Probabilities, float32 (texts, labels)."""
         new = sorted({text for text in texts if text not in self._known}, key=len)
         for start in range(0, len(new), BATCH):
             batch = new[start : start + BATCH]
@@ -63,8 +63,6 @@ class Teachers:
                 for one, columns in zip(self._classifiers, self._columns, strict=True)
             ]
             self._known.update(zip(batch, np.mean(answers, axis=0), strict=True))
-            if asked is not None:
-                asked(len(batch))
         return np.stack([self._known[text] for text in texts])
 
     def _softened(self, answers: np.ndarray) -> np.ndarray:

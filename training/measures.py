@@ -100,17 +100,21 @@ class Tally:
         return int(hits), int(among)
 
 
+def bins(answers: Answers) -> np.ndarray:
+    """The bin of each message, from 0, by the probability of its most likely label."""
+    return np.minimum((answers.stated * ECE_BINS).astype(int), ECE_BINS - 1)
+
+
 def _columns(answers: Answers, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """What to sum, by name; each (messages, sums of that name)."""
     labels = np.eye(len(answers.labels))
     there, said = labels[answers.truth], labels[answers.guess]
-    slots = np.minimum((answers.stated * ECE_BINS).astype(int), ECE_BINS - 1)
     columns = {
         "messages": np.ones((len(answers.truth), 1)),
         "there": there,
         "said": said,
         "right": there * said,
-        "gaps": np.eye(ECE_BINS)[slots] * (answers.stated - answers.right)[:, None],
+        "gaps": np.eye(ECE_BINS)[bins(answers)] * (answers.stated - answers.right)[:, None],
     }
     shares = {
         "ham_blocked": (answers.good, answers.called_bad),

