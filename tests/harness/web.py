@@ -52,6 +52,13 @@ class Web(Child):
         wait_for(is_ready, "readiness", 40, 0.1)
         return self
 
+    def alive(self) -> bool:
+        """Whether the process answers, whatever it can do."""
+        try:
+            return self.ask("GET", "/healthz").status == 200
+        except OSError:
+            return False
+
     def connect(self, timeout_s: float = 30) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
 

@@ -37,19 +37,12 @@ def start_web(folder: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
     def start(env: dict[str, str]) -> Web:
         web = Web(folder, env)
         started.append(web)
-        wait_for(lambda: alive(web), "the web process", 40)
+        wait_for(web.alive, "the web process", 40)
         return web
 
     yield start
     for web in started:
         web.stop()
-
-
-def alive(web: Web) -> bool:
-    try:
-        return web.ask("GET", "/healthz").status == 200
-    except OSError:
-        return False
 
 
 def test_the_worker_s_policy_holds_for_every_client(

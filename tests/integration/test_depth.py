@@ -34,19 +34,12 @@ def start_web(env: dict[str, str], folder: Path) -> Iterator[Callable[[], Web]]:
     def start() -> Web:
         web = Web(folder, env)
         started.append(web)
-        wait_for(lambda: answers(web), "the web process", START_S)
+        wait_for(web.alive, "the web process", START_S)
         return web
 
     yield start
     for web in started:
         web.stop()
-
-
-def answers(web: Web) -> bool:
-    try:
-        return web.ask("GET", "/healthz").status == 200
-    except OSError:
-        return False
 
 
 def send(web: Web, size: int) -> int:

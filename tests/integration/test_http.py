@@ -14,8 +14,9 @@ from sluice.config.settings import SMALL_MODEL, read
 from sluice.worker.model.loader import load
 from tests.conftest import Brokers
 from tests.harness.process import ROOT, wait_for
+from tests.harness.service import running
 from tests.harness.web import Web
-from tests.harness.worker import Worker, client_app
+from tests.harness.worker import client_app
 
 REQUESTS, CONNECTIONS = 2000, 64
 TOLERANCE = 1e-3
@@ -28,15 +29,8 @@ def env(brokers: Brokers) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def web(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("service")
-    worker = Worker(folder, env)
-    front = Web(folder, env)
-    try:
-        worker.ready()
-        yield front.ready()
-    finally:
-        status = front.stop(), worker.stop()
-    assert status == (0, 0), front.output() + worker.output()
+    with running(tmp_path_factory.mktemp("service"), env) as front:
+        yield front
 
 
 @pytest.fixture(scope="module")

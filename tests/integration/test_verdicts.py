@@ -16,8 +16,9 @@ import pytest
 from sluice.cli.processes import environment as child_environment, sluice
 from tests.conftest import Brokers
 from tests.harness.process import wait_for
+from tests.harness.service import running
 from tests.harness.web import Web
-from tests.harness.worker import Worker, client_app
+from tests.harness.worker import client_app
 from tests.integration.test_archives import as_csv, upload, when
 
 FLAG, BLOCK = 0.6, 0.8
@@ -48,14 +49,8 @@ def env(brokers: Brokers, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 @pytest.fixture(scope="module")
 def web(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("service")
-    worker, front = Worker(folder, env), Web(folder, env)
-    try:
-        worker.ready()
-        yield front.ready()
-    finally:
-        status = front.stop(), worker.stop()
-    assert status == (0, 0), front.output() + worker.output()
+    with running(tmp_path_factory.mktemp("service"), env) as front:
+        yield front
 
 
 @pytest.fixture(scope="module")
