@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help setup demo about-demo test lint format run clean redis servers chaos-backfill
 
 help:
-	@echo "make demo    the whole service on real messages, in half a minute; stops by itself"
+	@echo "make demo    the whole service on real messages, in under a minute; stops by itself"
 	@echo "make run     the service on 127.0.0.1:8000, Flower on 5555; Ctrl-C stops it"
 	@echo "make test    all tests, against real Redis and RabbitMQ servers and a browser"
 	@echo "make chaos-backfill   kills a backfill, its workers and brokers, and compares the outputs; some minutes"
