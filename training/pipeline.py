@@ -26,7 +26,7 @@ from sluice.training.folder import describe, save, shape
 from sluice.training.head import set_head
 from sluice.training.notices import make_notices
 from sluice.training.parts import freeze, put
-from sluice.training.pools import Pool
+from sluice.training.pools import Pool, examples_of
 from sluice.training.record import FILE as RECORD_FILE, Record
 from sluice.training.scores import Scores, score
 from sluice.training.selection import Selection
@@ -97,7 +97,7 @@ class Lessons:
     @property
     def judged_by(self) -> list[Example]:
         """The validation data of all pools."""
-        return [example for pool in self.valid for example in pool.examples]
+        return examples_of(self.valid)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,3 +62,8 @@ def read_pools(files: dict[str, Path], labels: Sequence[str] | None, columns: Co
         examples = tuple(read_examples(path, labels, columns))
         pools.append(Pool(name, path.name, sha256(path), examples))
     return pools
+
+
+def examples_of(pools: Iterable[Pool]) -> list[Example]:
+    """The messages of all pools, one after another."""
+    return [example for pool in pools for example in pool.examples]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ from sluice.backfill import stop
 from sluice.cli.train.choices import check, train_options
 from sluice.training.base import check_labels
 from sluice.training.checkpoint import Checkpoint, StateError
-from sluice.training.data import Columns, DataError, Example, label_order, read_examples
+from sluice.training.data import Columns, DataError, label_order, read_examples
 from sluice.training.feedback import Joined, join, read_corrections
 from sluice.training.pipeline import Lessons, TrainResult, split, train
-from sluice.training.pools import Pool, read_pools
+from sluice.training.pools import Pool, examples_of, read_pools
 from sluice.training.record import Record, folder_files, sha256, shipped_texts
 from sluice.training.watcher import Watcher
 from sluice.worker.model.hub import revision
@@ -134,14 +134,10 @@ def _read(files: Files, given: Mapping[str, Any], options: TrainOptions, progres
     else:
         examples, apart = split(examples, VALID_SHARE, options.seed)
         valid = [Pool("validation", f"a tenth of {files.data[0].name}", sha256(files.data[0]), tuple(apart))]
-    joined = join(examples, corrections, _all(valid), options.feedback_weight)
+    joined = join(examples, corrections, examples_of(valid), options.feedback_weight)
     if corrections:
         progress.say(_of_corrections(joined))
     return Lessons(joined.data, valid, labels, joined.corrections)
-
-
-def _all(pools: Iterable[Pool]) -> list[Example]:
-    return [example for pool in pools for example in pool.examples]
 
 
 def _of_corrections(joined: Joined) -> str:
