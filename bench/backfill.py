@@ -198,7 +198,7 @@ class Alone:
 
 def _run_all(model: Classifier, batches: Sequence[Sequence[list[int]]]) -> None:
     """Every batch; where the device works on its own, the next one is submitted before the last one is collected."""
-    from sluice.worker.threads.model import Asynchronous
+    from sluice.worker.engine.model_thread import Asynchronous
 
     if not isinstance(model, Asynchronous):
         for batch in batches:

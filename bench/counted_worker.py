@@ -13,7 +13,7 @@ from typing import Any
 from sluice.cli.celery import run
 from sluice.config.settings import current
 from sluice.worker import pipeline
-from sluice.worker.stats import RECENT, Stats
+from sluice.worker.delivery.stats import RECENT, Stats
 
 
 class Recent(deque[tuple[int, float]]):

@@ -28,7 +28,7 @@ from sluice.bench.statistics import Row, median, summarise
 from sluice.config.paths import ROOT
 from sluice.config.settings import SMALL_MODEL, read
 from sluice.tasks.errors import ModelUnavailable
-from sluice.worker.calibrate import Cost, fit
+from sluice.worker.model.calibrate import Cost, fit
 from sluice.worker.model.loader import load
 from sluice.worker.model.torch_classifier import choose_device
 

@@ -13,10 +13,10 @@ import torch
 from sluice.bench import exported
 from sluice.config.settings import read
 from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.engine.model_thread import Asynchronous
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.loader import load
 from sluice.worker.model.torch_classifier import pad
-from sluice.worker.threads.model import Asynchronous
 
 Forward = Callable[[Sequence[list[int]]], list[list[float]]]
 

@@ -313,8 +313,8 @@ def tokenizer_rate(model: str, threads: str, count: str, texts: str) -> float:
     """Messages/s of the model's tokenizer, as the worker uses it; the best of three."""
     from tokenizers import Tokenizer
 
+    from sluice.worker.engine.tokenizing import spread
     from sluice.worker.model.encoder import TextEncoder
-    from sluice.worker.tokenizing import spread
 
     spread(int(threads), "cpu")
     encoder = TextEncoder(Tokenizer.from_file(str(Path(model, "tokenizer.json"))), 96, 0, 1)

@@ -9,9 +9,9 @@ from sluice.config.settings import Settings
 from sluice.tasks.envelope import Entry, Message, failed, parse
 from sluice.tasks.errors import ModelFailed, ModelUnavailable
 from sluice.tasks.wish import Wish
-from sluice.worker.capacity import load_classifier
-from sluice.worker.entries import Entries
-from sluice.worker.judge import Judge
+from sluice.worker.engine.capacity import load_classifier
+from sluice.worker.engine.entries import Entries
+from sluice.worker.model.judge import Judge
 
 
 class LocalModel:

@@ -11,9 +11,9 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sluice.worker.batching.advice import Advice
-    from sluice.worker.calibrate import Cost, Point
+    from sluice.worker.engine.batching.advice import Advice
     from sluice.worker.model.base import Classifier
+    from sluice.worker.model.calibrate import Cost, Point
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SAMPLE = (
@@ -63,9 +63,9 @@ def tune(latency_ms: float, texts: Path | None, seconds: float) -> None:
     from sluice.config.settings import current
 
     require("worker")
-    from sluice.worker.batching.advice import advise
-    from sluice.worker.calibrate import fit_points
+    from sluice.worker.engine.batching.advice import advise
     from sluice.worker.model import threads
+    from sluice.worker.model.calibrate import fit_points
     from sluice.worker.model.loader import load
 
     settings = current()
@@ -98,7 +98,7 @@ def measure(classifier: Classifier, lengths: list[int], seconds: float) -> list[
     Args:
         lengths: tokens of the sample messages, ascending.
     """
-    from sluice.worker.calibrate import REPEATS, Point, best_seconds
+    from sluice.worker.model.calibrate import REPEATS, Point, best_seconds
 
     longest = classifier.encode([" ".join(SAMPLE) * 20])[0]
     wanted = {lengths[len(lengths) // 2], len(longest)}

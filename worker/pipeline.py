@@ -15,21 +15,21 @@ from celery.worker import state as worker_state
 from sluice.tasks.errors import Revoked
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Condition, Server
-from sluice.worker.cache import ResultCache
-from sluice.worker.capacity import Capacity
 from sluice.worker.consumer.waker import Waker
-from sluice.worker.entries import Entries
-from sluice.worker.judge import Judge
-from sluice.worker.message import Drain, NewConnection, Received
+from sluice.worker.delivery.result_cache import ResultCache
+from sluice.worker.delivery.result_store import ResultStore
+from sluice.worker.delivery.result_writer import Deliver
+from sluice.worker.delivery.stats import Stats
+from sluice.worker.delivery.weeks import WeekWriter
+from sluice.worker.engine.batcher import Batcher
+from sluice.worker.engine.cache_reader import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
+from sluice.worker.engine.capacity import Capacity
+from sluice.worker.engine.encoder import Encoder
+from sluice.worker.engine.entries import Entries
+from sluice.worker.engine.mail import Drain, NewConnection, Received
+from sluice.worker.engine.model_thread import ModelThread
 from sluice.worker.model.cascade import Cascade
-from sluice.worker.results import ResultStore
-from sluice.worker.stats import Stats
-from sluice.worker.threads.batcher import Batcher
-from sluice.worker.threads.deliver import Deliver
-from sluice.worker.threads.encoder import Encoder
-from sluice.worker.threads.lookup import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
-from sluice.worker.threads.model import ModelThread
-from sluice.worker.weeks import WeekWriter
+from sluice.worker.model.judge import Judge
 
 log = logging.getLogger(__name__)
 

@@ -16,15 +16,15 @@ from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, parse
 from sluice.tasks.errors import ModelUnavailable, Revoked
 from sluice.tasks.wish import Wish
-from sluice.worker.batching.former import WINDOW_BATCHES
-from sluice.worker.capacity import load_classifier, warm_up
-from sluice.worker.entries import Entries
-from sluice.worker.judge import Judge
-from sluice.worker.message import Abort, Outcome, Received
+from sluice.worker.engine.batcher import Batcher
+from sluice.worker.engine.batching.former import WINDOW_BATCHES
+from sluice.worker.engine.capacity import load_classifier, warm_up
+from sluice.worker.engine.encoder import Encoder
+from sluice.worker.engine.entries import Entries
+from sluice.worker.engine.mail import Abort, Outcome, Received
+from sluice.worker.engine.model_thread import ModelThread
+from sluice.worker.model.judge import Judge
 from sluice.worker.model.pieces import Pieces
-from sluice.worker.threads.batcher import Batcher
-from sluice.worker.threads.encoder import Encoder
-from sluice.worker.threads.model import ModelThread
 
 #: Seconds that closing waits for the batches that the model has begun.
 CLOSE_S = 30.0

@@ -11,14 +11,14 @@ import pytest
 
 from sluice.config.settings import read
 from sluice.tasks.errors import ModelUnavailable
-from sluice.worker.capacity import load_classifier
+from sluice.worker.engine.capacity import load_classifier
 from tests.conftest import Brokers, drop_queues
 from tests.harness.process import wait_for
 from tests.harness.servers import RabbitServer, RedisServer
 from tests.harness.web import Web
 from tests.harness.worker import Worker, client_app, environment, flush
 from tests.integration.test_verdicts import BEHIND, MODEL, TEXTS, WAIT_S, expected, first_result, judged, run
-from tests.unit.model.conftest import save_model
+from tests.unit.worker.model.conftest import save_model
 
 
 @pytest.fixture

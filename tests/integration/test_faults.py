@@ -19,7 +19,7 @@ from kombu import Connection
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import BrokerUnavailable
 from sluice.tasks.publisher import Publisher
-from sluice.worker.redelivery import MOST_ENDS
+from sluice.worker.delivery.quarantine import MOST_ENDS
 from tests.conftest import Brokers, drop_queues, missing
 from tests.harness.broker import held, sweep, waiting
 from tests.harness.process import ROOT, wait_for

@@ -32,15 +32,7 @@ ONLY = {
     # `backfill --local` runs the worker's threads without Celery; the rest of the worker is for `celery worker` alone.
     ("cli", "worker"): (
         "worker.model",
-        "worker.calibrate",
-        "worker.batching",
-        "worker.capacity",
-        "worker.entries",
-        "worker.judge",
-        "worker.message",
-        "worker.threads.batcher",
-        "worker.threads.encoder",
-        "worker.threads.model",
+        "worker.engine",
     ),
     ("cli", "web"): ("web.server",),
 }

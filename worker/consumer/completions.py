@@ -11,7 +11,7 @@ from celery.utils.log import get_logger
 from celery.worker.state import task_ready
 
 from sluice.worker.consumer.acks import Acker
-from sluice.worker.message import Finished, Received, Started
+from sluice.worker.engine.mail import Finished, Received, Started
 from sluice.worker.pipeline import Pipeline
 
 log = get_logger(__name__)

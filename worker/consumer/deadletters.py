@@ -1,7 +1,7 @@
 """The consumer of what RabbitMQ gave up after too many deliveries, on a channel of its own with a window of one.
 
 Most of these messages are innocent: a worker that died merely held them. So here each is tried alone, as any envelope
-that came back too often is (``sluice.worker.redelivery``): it gets its answer, or an error once it has taken its
+that came back too often is (``worker/delivery/quarantine.py``): it gets its answer, or an error once it has taken its
 workers down. One that comes back from here, for its worker died, goes to the end of the queue first: the others are
 not kept waiting, and its deliveries are counted anew, so that no limit is ever reached here.
 """

@@ -21,16 +21,16 @@ from sluice.tasks.errors import ModelUnavailable, ServerUnavailable
 from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server, connection_errors, require_usable
-from sluice.worker.capacity import load_classifier, warm_up
 from sluice.worker.consumer import connectivity, control, gossip, privacy, unpacking
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
+from sluice.worker.consumer.restarts import Restarts
 from sluice.worker.consumer.strays import StrayWatch
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.waker import Waker
+from sluice.worker.engine.capacity import load_classifier, warm_up
 from sluice.worker.pipeline import Pipeline as ThreadPipeline
-from sluice.worker.restarts import Restarts
 
 __all__ = ("DeadLetters", "Lanes", "Pipeline")
 

@@ -31,7 +31,7 @@ from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.wish import Wish
 from sluice.worker.consumer.headers import readable, without_times
-from sluice.worker.message import Received
+from sluice.worker.engine.mail import Received
 from sluice.worker.pipeline import revoked
 
 log = get_logger(__name__)

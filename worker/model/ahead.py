@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sluice.worker.batching.policy import MODEL_PLACES_AHEAD
+from sluice.worker.engine.batching.policy import MODEL_PLACES_AHEAD
 from sluice.worker.model.base import ModelInfo
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.layout import lay_out

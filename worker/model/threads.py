@@ -6,8 +6,8 @@ import logging
 import os
 import sys
 
-from sluice.worker.calibrate import best_seconds
 from sluice.worker.model.base import Classifier
+from sluice.worker.model.calibrate import best_seconds
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from sluice.training.head import MeanBertForSequenceClassification, set_head
 from sluice.training.optimizer import Rates
 from sluice.training.parts import freeze, height
 from sluice.training.start import Start
-from tests.unit.model.conftest import save_model
+from tests.unit.worker.model.conftest import save_model
 
 LABELS = ("ham", "spam")
 WORDS = "▁see ▁you ▁at ▁the ▁station ▁win ▁a ▁prize ▁now ▁your ▁account ▁is ▁locked ▁call ▁me s e y o u".split()

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from sluice.cli.evaluate import evaluate
 from sluice.cli.train.command import train
 from sluice.training.data import Example
-from tests.unit.model.conftest import save_model
+from tests.unit.worker.model.conftest import save_model
 
 ROOT = Path(__file__).resolve().parents[3]
 SHORT = ["--epochs", "2", "--max-length", "48"]

@@ -15,8 +15,8 @@ from sluice.cli.evaluate import evaluate
 from sluice.cli.processes import environment, sluice
 from sluice.config.settings import SMALL_MODEL
 from sluice.training.data import Example
-from tests.unit.model.conftest import save_model
 from tests.unit.training.conftest import write_csv
+from tests.unit.worker.model.conftest import save_model
 
 LABELS = {0: "ham", 1: "spam", 2: "phishing"}
 

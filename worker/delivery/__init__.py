@@ -1,0 +1,1 @@
+"""What is written where: results, replies, the status of the worker."""

@@ -1,0 +1,183 @@
+"""Starts what clients hung on their results: links, chains, chords, errbacks. All in the deliver thread.
+
+What cannot be started is recorded as the failure of its own result, so that nobody waits for it for ever; it harms
+neither its envelope nor another follow-up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import amqp
+import redis
+from celery import Celery
+from celery.canvas import maybe_signature
+from celery.exceptions import TaskRevokedError
+
+from sluice.tasks.envelope import shown
+from sluice.tasks.errors import FollowUpFailed, SluiceError
+from sluice.tasks.outage import sentence_of
+from sluice.worker.delivery.forwarding import FollowUpApp, NotSent
+from sluice.worker.delivery.result_store import Stored
+
+log = logging.getLogger(__name__)
+
+#: Signatures in one follow-up that a failure is told to, and how deep they may lie in each other.
+MOST_PARTS, DEEPEST = 10_000, 50
+
+
+class FollowUps:
+    """Starts what hangs on an envelope, or tells those who wait for it why not.
+
+    Args:
+        app: the worker's Celery app.
+        patiently: calls what it is given until its server takes it; raises ``Interrupted`` when the worker must end.
+    """
+
+    def __init__(self, app: Celery, patiently: Callable[[Callable[[], Any]], Any]) -> None:
+        self._app = FollowUpApp(app, patiently)
+        self._patiently = patiently
+
+    def own_thread(self) -> None:
+        """In the thread that uses this: groups and chords look for the app of their thread."""
+        self._app.set_current()
+
+    def start(self, stored: Stored) -> None:
+        """Start everything that hangs on a stored result. What cannot be started is recorded; nothing is raised for it.
+
+        Raises:
+            Interrupted: a server is away, and the worker is to end: some may not have been started.
+        """
+        embed = stored.envelope.request.embedded
+        if not (embed.get("callbacks") or embed.get("errbacks") or embed.get("chain") or embed.get("chord")):
+            return
+        chain = _listed(embed.get("chain"))
+        if stored.state == "SUCCESS":
+            origin = self._origin(stored)
+            for callback in _listed(embed.get("callbacks")):
+                self._send(stored, callback, stored.result, **origin)
+            if chain:
+                self._send(stored, chain.pop(), stored.result, chain, **origin)
+        else:
+            for waiting in chain:
+                self._fail(stored, waiting, stored.error or SluiceError("it failed"))
+            self._call_errbacks(stored, stored.envelope.id, embed.get("errbacks"))
+        if embed.get("chord"):
+            self._count(stored, embed["chord"])
+
+    def _origin(self, stored: Stored) -> dict[str, Any]:
+        request = stored.envelope.request
+        return {"parent_id": request.id, "root_id": request.root_id}
+
+    def _send(self, stored: Stored, what: Any, argument: Any, chain: list[Any] | None = None, **origin: Any) -> None:
+        more: dict[str, Any] = {"chain": chain} if chain else {}
+        try:
+            self._patiently(partial(self._apply, what, argument, **more, **origin))
+        except Exception as exc:
+            error = self._refused(stored, what, exc)
+            for waiting in (what, *(chain or ())):
+                self._fail(stored, waiting, error)
+
+    def _apply(self, what: Any, argument: Any, **options: Any) -> None:
+        # Copies: Celery writes into what it sends.
+        self._signature(what).apply_async((argument,), **deepcopy(options))
+
+    def _signature(self, what: Any) -> Any:
+        if not isinstance(what, Mapping) or not isinstance(what.get("task"), str):
+            raise NotSent("it is no signature of a task")
+        if not all(_id_of(part) is None or isinstance(_id_of(part), str) for part in islice(_parts(what), MOST_PARTS)):
+            raise NotSent("its task_id is not a text")
+        return maybe_signature(deepcopy(what), app=self._app)
+
+    def _refused(self, stored: Stored, what: Any, exc: Exception) -> FollowUpFailed:
+        error = FollowUpFailed(f"the follow-up {_name(what)} cannot be sent: {_reason(exc)}")
+        log.warning("%s: %s", stored.envelope.shown_id, error)
+        return error
+
+    def _count(self, stored: Stored, body: Any) -> None:
+        """Note the result for its chord; the last one starts the body."""
+        result = stored.result if stored.state == "SUCCESS" else stored.error
+        if stored.state == "REVOKED":
+            result = TaskRevokedError(str(stored.error))
+        try:
+            context = stored.envelope.request._context
+            self._signature(body)
+            self._patiently(lambda: self._app.backend.on_chord_part_return(context, stored.state, result))
+        except Exception as exc:
+            self._fail(stored, body, self._refused(stored, body, exc))
+
+    def _fail(self, stored: Stored, what: Any, error: SluiceError) -> None:
+        """Record for all who wait for a follow-up, or for a part of it, why it never comes."""
+        for part in islice(_parts(what), MOST_PARTS):
+            options = part.get("options")
+            options = options if isinstance(options, Mapping) else {}
+            task_id = _id_of(part)
+            if not isinstance(task_id, str):
+                continue
+            try:
+                self._patiently(partial(self._app.backend.store_result, task_id, error, "FAILURE"))
+            except Exception as exc:
+                log.warning("%s: no failure recorded for its follow-up: %s", stored.envelope.shown_id, _reason(exc))
+            self._call_errbacks(stored, task_id, options.get("link_error"))
+
+    def _call_errbacks(self, stored: Stored, failed_id: str, errbacks: Any) -> None:
+        """Tell each errback the id of what failed; one that cannot be told is only logged, and its own failure kept."""
+        for errback in _listed(errbacks):
+            try:
+                self._patiently(partial(self._apply, errback, failed_id, **self._origin(stored)))
+            except Exception as exc:
+                error = self._refused(stored, errback, exc)
+                for part in islice(_parts(errback), MOST_PARTS):
+                    self._fail(stored, _without_errbacks(part), error)
+
+
+def _listed(value: Any) -> list[Any]:
+    """What was hung on as a list: clients of other languages send one signature alone, or nonsense."""
+    if not value:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _parts(what: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """A signature and all that lie in it or hang on it: each may have a result that somebody waits for."""
+    if isinstance(what, (list, tuple)):
+        for one in what:
+            yield from _parts(one, depth)
+    if not isinstance(what, Mapping) or depth > DEEPEST:
+        return
+    yield what
+    for place, names in (("kwargs", ("tasks", "header", "body")), ("options", ("chord", "link"))):
+        holder = what.get(place)
+        if isinstance(holder, Mapping):
+            for name in names:
+                yield from _parts(holder.get(name), depth + 1)
+
+
+def _without_errbacks(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The part alone, for an errback's errbacks are not called: they could be endless."""
+    return {"options": {"task_id": _id_of(part)}}
+
+
+def _id_of(part: Mapping[str, Any]) -> Any:
+    options = part.get("options")
+    return options.get("task_id") if isinstance(options, Mapping) else None
+
+
+def _name(what: Any) -> str:
+    name = what.get("task") if isinstance(what, Mapping) else None
+    return shown(name) if isinstance(name, str) else "without a task name"
+
+
+def _reason(exc: Exception) -> str:
+    """Why, with no text of an SMS: only servers' own sentences and ours are quoted."""
+    cause = exc.__cause__ or exc
+    if isinstance(exc, NotSent):
+        return str(exc)
+    if isinstance(cause, (amqp.AMQPError, redis.ResponseError)):
+        return f"{type(cause).__name__}: {shown(sentence_of(cause), 200)}"
+    return type(exc).__name__

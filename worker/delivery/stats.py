@@ -1,0 +1,115 @@
+"""Batching statistics of one worker. Written by the deliver thread, read by others as finished snapshots."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from sluice.tasks.errors import SluiceError
+from sluice.worker.delivery.result_store import Stored
+from sluice.worker.engine.mail import Outcome
+
+#: Batches that "lately" means in sizes and rates.
+RECENT = 256
+
+
+class Stats:
+    """Counters since the start, and sizes and times of the last batches.
+
+    Args:
+        labels: the model's.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._since = time.time()
+        self._labels = tuple(labels)
+        self._by_label = [0] * len(self._labels)
+        self._confidence = 0.0
+        self._pieces = self._unknown = 0
+        self._counters = dict.fromkeys(
+            (
+                "messages",
+                "duplicates",
+                "cached",
+                "batches",
+                "envelopes",
+                "errors",
+                "revoked",
+                "failed_envelopes",
+                "tokens",
+            ),
+            0,
+        )
+        self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
+        self._busy_s = 0.0
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Count answers; messages refused before the model count as errors only.
+
+        ``messages`` are all that were answered. Of those, ``duplicates`` got the answer of a text that reads alike and
+        ``cached`` one of earlier; the model computed the others.
+        """
+        counters, answered = self._counters, sum(map(len, outcome.places))
+        for places, answer in zip(outcome.places, outcome.answers, strict=True):
+            if isinstance(answer, SluiceError):
+                counters["errors"] += len(places)
+            else:
+                probability = max(answer)
+                self._by_label[answer.index(probability)] += len(places)
+                self._confidence += probability * len(places)
+        if outcome.origin == "refused":
+            return
+        counters["messages"] += answered
+        if outcome.origin == "model":
+            counters["duplicates"] += answered - len(outcome.places)
+            self._batch(outcome)
+        else:
+            counters["duplicates" if outcome.origin == "alike" else "cached"] += answered
+
+    def _batch(self, outcome: Outcome) -> None:
+        size = len(outcome.places)
+        self._counters["batches"] += 1
+        self._counters["tokens"] += outcome.tokens
+        self._pieces += outcome.pieces
+        self._unknown += outcome.unknown
+        self._busy_s += outcome.model_s
+        self._recent.append((size, outcome.model_s))
+
+    def envelope(self, stored: Stored) -> None:
+        self._counters["envelopes"] += 1
+        self._counters["revoked"] += stored.state == "REVOKED"
+        self._counters["failed_envelopes"] += stored.state == "FAILURE"
+
+    def answers(self) -> dict[str, Any]:
+        """What the model answered: ``messages`` with a label, ``labels`` by name, the sum of the probabilities of these
+        labels as ``confidence``; of the texts that it computed ``pieces`` and ``unknown_pieces``.
+        """
+        return {
+            "messages": sum(self._by_label),
+            "labels": dict(zip(self._labels, self._by_label, strict=True)),
+            "confidence": round(self._confidence, 6),
+            "pieces": self._pieces,
+            "unknown_pieces": self._unknown,
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """Counters, recent batch sizes, and ``rate``: messages/s the model reached lately while it was busy."""
+        recent = list(self._recent)
+        sizes = [size for size, _ in recent]
+        seconds = sum(spent for _, spent in recent)
+        return {
+            "counters": dict(self._counters),
+            "answers": self.answers(),
+            "batch": {
+                "mean_size": round(sum(sizes) / len(sizes), 2) if sizes else 0,
+                "p50_size": median(sizes) if sizes else 0,
+                "max_size": max(sizes, default=0),
+                "mean_ms": round(1000 * seconds / len(recent), 3) if recent else 0,
+            },
+            "rate": round(sum(sizes) / seconds, 1) if seconds else 0.0,
+            "busy_s": round(self._busy_s, 3),
+            "since": self._since,
+        }

@@ -1,0 +1,1 @@
+"""The batching core: envelopes in, outcomes out. It knows nothing of Celery, kombu or Redis."""
