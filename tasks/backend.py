@@ -15,6 +15,8 @@ process is ending and the server has gone. A subscription on a lost connection i
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -25,13 +27,32 @@ from sluice.config.masking import masked_url
 from sluice.tasks.redis_client import failing_over
 
 
+class LettingGo(threading.local):
+    """Whether this thread unsubscribes from a result just now."""
+
+    now = False
+
+
 class CalmConsumer(ResultConsumer):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._letting_go = LettingGo()
+
     def cancel_for(self, task_id: str) -> None:
-        key = self._get_key_for_task(task_id)
-        self.subscribed_to.discard(key)
-        if self._pubsub:
+        self._letting_go.now = True
+        try:
+            super().cancel_for(task_id)
+        finally:
+            self._letting_go.now = False
+
+    @contextlib.contextmanager
+    def reconnect_on_error(self) -> Iterator[None]:
+        if self._letting_go.now:
             with contextlib.suppress(redis.RedisError):
-                self._pubsub.unsubscribe(key)
+                yield
+        else:
+            with super().reconnect_on_error():
+                yield
 
 
 class ListeningFreeRedis(RedisBackend):

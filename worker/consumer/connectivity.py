@@ -26,15 +26,23 @@ class ConnectionFilter(logging.Filter):
         self._condition = condition
 
     def filter(self, record: logging.LogRecord) -> bool:
-        error = None
-        if record.msg == consumer.CONNECTION_ERROR and isinstance(record.args, tuple):
-            error = record.args[1]
-        elif record.msg == consumer.CONNECTION_RETRY and record.exc_info:
-            error = record.exc_info[1]
-        if isinstance(error, BaseException):
+        if (error := lost_by(record)) is not None:
             self._condition.lost(error)
             return False
         return not (self._condition.lasts and record.levelno < logging.WARNING)
+
+
+def lost_by(record: logging.LogRecord) -> BaseException | None:
+    """The error with which Celery's consumer lost its connection, or did not get one; None if it tells of no such."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    error: object = None
+    if record.msg == consumer.CONNECTION_ERROR:
+        error = arguments[1]
+    elif record.msg == consumer.CONNECTION_RETRY and record.exc_info:  # Celery 5.6
+        error = record.exc_info[1]
+    elif arguments[:1] == (consumer.CONNECTION_RETRY,):  # Celery 5.7
+        error = arguments[1]
+    return error if isinstance(error, BaseException) else None
 
 
 def install(app: Celery) -> Condition:
