@@ -21,7 +21,7 @@ from sluice.tasks.errors import ModelUnavailable, ServerUnavailable
 from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server, connection_errors, require_usable
-from sluice.worker.consumer import connectivity, control, gossip, privacy, unpacking
+from sluice.worker.consumer import patches
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
@@ -65,11 +65,7 @@ class Pipeline(bootsteps.StartStopStep):
     def start(self, w: Any) -> None:
         try:
             with signals_end_it():
-                privacy.install()
-                control.install()
-                gossip.install()
-                unpacking.install()
-                w.broker_condition = connectivity.install(w.app)
+                w.broker_condition = patches.install(w.app)
                 self._check(w)
                 check_servers(w)
                 check_queues(w)

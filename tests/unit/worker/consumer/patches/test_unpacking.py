@@ -8,7 +8,7 @@ import pytest
 from kombu import compression
 
 from sluice.tasks.errors import InvalidInput
-from sluice.worker.consumer import unpacking
+from sluice.worker.consumer.patches import unpacking
 
 KINDS = tuple(unpacking.BOUNDED)
 
