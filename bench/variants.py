@@ -9,9 +9,9 @@ from typing import Any
 from sluice.config.settings import current
 from sluice.web import server
 from sluice.web.app import create_app
-from sluice.web.gateway import commit, gateway
-from sluice.web.gateway.sampler import Sampler
-from sluice.web.gateway.shape import Shape
+from sluice.web.gateway import dispatcher, gateway
+from sluice.web.gateway.dispatch_policy import DispatchPolicy
+from sluice.web.gateway.service_monitor import ServiceMonitor
 
 
 def no_hot_route() -> None:
@@ -27,18 +27,18 @@ def no_hot_route() -> None:
 
 def no_pacing() -> None:
     """The next envelope goes out as soon as the last one is published."""
-    commit.PACE_S = 0
+    dispatcher.PACE_S = 0
 
 
 def no_group_commit() -> None:
     """An envelope for every message."""
     no_pacing()
 
-    class OneByOne(Sampler):
-        def shape(self) -> Shape:
-            return Shape(messages=1)
+    class OneByOne(ServiceMonitor):
+        def shape(self) -> DispatchPolicy:
+            return DispatchPolicy(messages=1)
 
-    gateway.Sampler = OneByOne  # type: ignore[misc]
+    gateway.ServiceMonitor = OneByOne  # type: ignore[misc]
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

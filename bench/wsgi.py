@@ -45,7 +45,7 @@ CONTENDERS = (
     Contender("gunicorn gthread", GUNICORN + " -k gthread --threads {threads} web:create_app()"),
     Contender("gunicorn gevent", GUNICORN + " -k gevent --worker-connections 1000 web:create_app()"),
     Contender("granian", "-m cli.main web"),
-    Contender("granian, no web/hot.py", "-m bench.variants no-hot-route"),
+    Contender("granian, no web/routes/hot.py", "-m bench.variants no-hot-route"),
     Contender("granian, unpaced", "-m bench.variants no-pacing"),
 )
 

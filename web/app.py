@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import orjson
 from flask import Flask
 
 from sluice.config import names
 from sluice.config.settings import Settings, SettingsError, current
-from sluice.web import docs, errors, health, jobs, predict
-from sluice.web.archives import Archives, Command
-from sluice.web.auth import Guard
-from sluice.web.cors import Cors
-from sluice.web.degraded import Fallback
+from sluice.web.archives import Archives, RunnerCommand
 from sluice.web.gateway import Gateway
-from sluice.web.hot import HotRoute
-from sluice.web.requestid import RequestIds
+from sluice.web.http import errors
+from sluice.web.http.auth import Guard
+from sluice.web.http.cors import Cors
+from sluice.web.http.request_id import RequestIds
+from sluice.web.openapi.document import document as openapi_document
+from sluice.web.routes import docs, health, jobs, predict
+from sluice.web.routes.degraded import Fallback
+from sluice.web.routes.hot import HotRoute
+from sluice.web.routes.served_models import ServedModels
 from sluice.web.schemas import requests_for
-from sluice.web.served import Served
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -35,7 +38,7 @@ def _current() -> Settings:
 
 
 def create_app(
-    settings: Settings | None = None, gateway: Gateway | None = None, command: Command | None = None
+    settings: Settings | None = None, gateway: Gateway | None = None, command: RunnerCommand | None = None
 ) -> Flask:
     """The WSGI app; opens no connection until the first request, so that it may be made before a fork.
 
@@ -46,21 +49,22 @@ def create_app(
     """
     settings = settings or _current()
     gateway = gateway or Gateway(settings)
-    archives = Archives(settings, command or Command())
+    archives = Archives(settings, command or RunnerCommand())
     app = Flask("web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # web.body refuses what reaches it
     app.url_map.strict_slashes = False
     app.extensions["sluice"] = gateway
     app.extensions["sluice-archives"] = archives
-    guard, served, requests = Guard(settings), Served(gateway), requests_for(settings)
+    guard, served, requests = Guard(settings), ServedModels(gateway), requests_for(settings)
     fallback = Fallback(settings)
+    document = orjson.dumps(openapi_document(settings, requests, health.api_version()))
     errors.install(app, settings.max_body_bytes)
     predictor = predict.Predictor(settings, gateway, guard, requests.predict, served, fallback)
     app.register_blueprint(predict.blueprint(predictor))
     app.register_blueprint(jobs.blueprint(settings, gateway, guard, requests, archives.listed))
     app.register_blueprint(archives.blueprint(guard))
     app.register_blueprint(health.blueprint(gateway, guard, served, fallback))
-    app.register_blueprint(docs.blueprint(settings, requests))
+    app.register_blueprint(docs.blueprint(document, settings.flower_port))
     routes: WSGIApplication = HotRoute(app.wsgi_app, predictor, settings.max_body_bytes)
     if settings.cors_origins:
         routes = Cors(routes, settings.cors_origins)

@@ -18,8 +18,8 @@ from granian.server import Server
 from sluice.backfill.archive.parent import end_with
 from sluice.config.settings import Settings
 from sluice.web.app import create_app
-from sluice.web.requestid import LogFilter
-from sluice.web.silence import ask_after_clients
+from sluice.web.http.request_id import LogFilter
+from sluice.web.tcp_keepalive import enable_keepalive
 
 #: Seconds after SIGTERM in which waiting callers may still get their answers; then they get a 202.
 DRAIN_S = 4.0
@@ -70,18 +70,18 @@ class _Loader:
     def __call__(self, *args: Any) -> Any:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server has its own: the parent's would swallow it
         end_with(self._parent)  # otherwise kill -9 leaves this process behind, with the port
-        ask_after_clients()
+        enable_keepalive()
         app = create_app(self._settings)
         gateway, archives = app.extensions["sluice"], app.extensions["sluice-archives"]
         gateway.start()
         archives.start()
         Finalize(None, gateway.prepare_to_stop, exitpriority=0)  # what is counted last is handed over too
-        _let_go_on_signal(gateway.hurry, gateway.prepare_to_stop, archives.stop)
+        _stop_on_signal(gateway.release_callers, gateway.prepare_to_stop, archives.stop)
         return app
 
 
-def _let_go_on_signal(hurry: Callable[[], None], *stop: Callable[[], None]) -> None:
-    """At the first signal call each ``stop``, and some seconds later ``hurry``, which sends callers home with a 202.
+def _stop_on_signal(release_callers: Callable[[], None], *stop: Callable[[], None]) -> None:
+    """At the first signal call each ``stop``; some seconds later ``release_callers``, which sends them home with a 202.
 
     The server installs its own handlers after this, so the signal is seen through Python's wake-up file descriptor.
     """
@@ -94,6 +94,6 @@ def _let_go_on_signal(hurry: Callable[[], None], *stop: Callable[[], None]) -> N
         for one in stop:
             one()
         threading.Event().wait(DRAIN_S)
-        hurry()
+        release_callers()
 
     threading.Thread(target=watch, name="sluice-drain", daemon=True).start()

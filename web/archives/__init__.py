@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from sluice.web.archives.archives import Archives
-from sluice.web.archives.child import Command
+from sluice.web.archives.runner_process import RunnerCommand
 
-__all__ = ["Archives", "Command"]
+__all__ = ["Archives", "RunnerCommand"]

@@ -16,8 +16,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from sluice.tasks.errors import BadRequest, InsufficientStorage, TooLarge, UnwritableOutput
 from sluice.web.archives.names import shown_name
-from sluice.web.body import Readable
-from sluice.web.errors import SHOWN_NAME, invalid, problem
+from sluice.web.http.body import Readable
+from sluice.web.http.errors import SHOWN_NAME, invalid, problem
 
 CHUNK_BYTES = 64 * 1024
 #: Most bytes of a part's headers, and of what stands before the first part.

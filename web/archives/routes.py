@@ -14,15 +14,15 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import get_input_stream
 
 from sluice.tasks.errors import BadRequest, Conflict, NotFound, SluiceError, UnsupportedMediaType
-from sluice.web.archives.desk import Archive, ArchiveDesk
-from sluice.web.archives.keeper import Keeper
 from sluice.web.archives.names import result_name
-from sluice.web.archives.shelf import ID
-from sluice.web.auth import Guard
-from sluice.web.body import JSON
-from sluice.web.compression import codings, refused
-from sluice.web.errors import iso_of
-from sluice.web.idempotency import key_digest
+from sluice.web.archives.service import Archive, ArchiveService
+from sluice.web.archives.store import ID
+from sluice.web.archives.supervisor import RunnerSupervisor
+from sluice.web.http.auth import Guard
+from sluice.web.http.body import JSON
+from sluice.web.http.compression import codings, refused
+from sluice.web.http.errors import iso_of
+from sluice.web.http.idempotency import key_digest
 
 FORM = "multipart/form-data"
 MIMETYPES = {
@@ -48,15 +48,15 @@ class ArchiveId(BaseConverter):
     weight = 50
 
 
-def blueprint(desk: ArchiveDesk, keeper: Keeper, guard: Guard) -> Blueprint:
+def blueprint(service: ArchiveService, supervisor: RunnerSupervisor, guard: Guard) -> Blueprint:
     routes = Blueprint("archives", __name__)
     routes.before_request(guard)
     routes.record_once(_know_ids)
 
     @routes.post("/archives")
     def submit() -> Response:
-        archive = _received(desk, guard.owner(request.headers))
-        keeper.wake()
+        archive = _received(service, guard.owner(request.headers))
+        supervisor.wake()
         response = _json(as_json(archive), 202)
         response.headers["Location"] = f"/jobs/{archive.folder.id}"
         response.headers["Retry-After"] = str(POLL_AFTER_S)
@@ -64,17 +64,17 @@ def blueprint(desk: ArchiveDesk, keeper: Keeper, guard: Guard) -> Blueprint:
 
     @routes.get("/jobs/<archive:archive_id>")
     def status(archive_id: str) -> Response:
-        return _json(as_json(desk.find(archive_id)))
+        return _json(as_json(service.find(archive_id)))
 
     @routes.delete("/jobs/<archive:archive_id>")
     def cancel(archive_id: str) -> Response:
-        archive = desk.cancel(archive_id)
-        keeper.wake()
+        archive = service.cancel(archive_id)
+        supervisor.wake()
         return _json(as_json(archive, links=False))
 
     @routes.get("/jobs/<archive:archive_id>/results")
     def results(archive_id: str) -> Response:
-        archive = desk.find(archive_id)
+        archive = service.find(archive_id)
         _require_done(archive)
         output = archive.description.output
         name = result_name(archive.description.names, output)
@@ -82,7 +82,7 @@ def blueprint(desk: ArchiveDesk, keeper: Keeper, guard: Guard) -> Blueprint:
 
     @routes.get("/jobs/<archive:archive_id>/report")
     def report(archive_id: str) -> Response:
-        archive = desk.find(archive_id)
+        archive = service.find(archive_id)
         if not archive.description.report:
             raise NotFound("no report was asked for; send report=true with the archive", {"field": "report"})
         _require_done(archive)
@@ -124,7 +124,7 @@ def as_json(archive: Archive, *, links: bool = True) -> dict[str, Any]:
     }
 
 
-def _received(desk: ArchiveDesk, owner: str) -> Archive:
+def _received(service: ArchiveService, owner: str) -> Archive:
     """The archive in the body of the current request."""
     mimetype, options = parse_options_header(request.headers.get("Content-Type"))
     # What of a refused body is still under way is read from the same stream, so nobody reads past its end.
@@ -137,9 +137,9 @@ def _received(desk: ArchiveDesk, owner: str) -> Archive:
         boundary = options.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("Content-Type names no boundary", {"field": "Content-Type"})
-        return desk.submit(stream, boundary, request.content_length, key_digest(request), owner)
+        return service.submit(stream, boundary, request.content_length, key_digest(request), owner)
     except SluiceError:
-        desk.discard(request, stream)
+        service.discard(request, stream)
         raise
 
 

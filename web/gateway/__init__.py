@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sluice.web.gateway.gateway import Gateway, Pending
-from sluice.web.gateway.jobdesk import JobSubmission, ResultPage
-from sluice.web.gateway.jobstatus import JobStatus
+from sluice.web.gateway.gateway import Gateway, Queued
+from sluice.web.gateway.job_service import JobSubmission, ResultPage
+from sluice.web.gateway.job_status import JobStatus
 
-__all__ = ["Gateway", "JobStatus", "JobSubmission", "Pending", "ResultPage"]
+__all__ = ["Gateway", "JobStatus", "JobSubmission", "Queued", "ResultPage"]

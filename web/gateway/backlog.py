@@ -4,7 +4,7 @@ What this process publishes is counted here at once and goes into the ledger (``
 ``EXCHANGE_EVERY_S``, from where the other processes' messages come and where workers take off what is answered. Near a
 limit the ledger is asked before a message is let in, so that several processes together keep it too.
 
-The sampler tells what the broker holds. From that come estimates of what nobody counted, and corrections: of purged
+The monitor tells what the broker holds. From that come estimates of what nobody counted, and corrections: of purged
 queues, lost counters and processes that died between counting and publishing.
 """
 
@@ -80,23 +80,23 @@ class Backlog:
         self._looks: dict[str, deque[Look]] = {lane: deque() for lane in LANES}
         self._read_at = self._paused_until = 0.0
         self._changed = threading.Event()
-        self._hurried = threading.Event()
+        self._flushing = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sluice-backlog", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         """Hand over what is counted, now and at once from now on: the process may end at any moment."""
-        self._hurried.set()
+        self._flushing.set()
         self._changed.set()
         self._exchange()
 
     def stop(self) -> None:
         """Hand over what is counted, and end the thread."""
         self._stopping.set()
-        self.hurry()
+        self.flush()
         self._thread.join(timeout=2)
 
     def enter(self, lane: str, count: Count) -> None:
@@ -212,7 +212,7 @@ class Backlog:
             self._changed.wait(IDLE_EVERY_S)
             self._changed.clear()
             self._exchange()
-            self._hurried.wait(EXCHANGE_EVERY_S)
+            self._flushing.wait(EXCHANGE_EVERY_S)
 
     def _refresh(self) -> None:
         """Ask the ledger if what is known of it is old. While another thread asks, only the first answer is awaited."""

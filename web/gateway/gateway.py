@@ -6,8 +6,8 @@ Threads, each started in the process that serves (never before a fork):
 sluice-dispatcher   the pending list; publishes interactive envelopes
 sluice-replies      this process's reply list; wakes the request threads
 sluice-backlog      how many messages are in the system, with the other processes
-sluice-sampler      the broker's queues, worker statuses, whether broker and backend answer
-sluice-patience     lets callers go early when nearly every thread waits
+sluice-monitor      the broker's queues, worker statuses, whether broker and backend answer
+sluice-overload     lets callers go early when nearly every thread waits
 ==================  =====================================================================
 """
 
@@ -38,12 +38,12 @@ from sluice.tasks.results import ResultReader
 from sluice.tasks.server import Condition, Server
 from sluice.tasks.wish import PLAIN, Wish
 from sluice.web.gateway.backlog import Backlog
-from sluice.web.gateway.commit import GroupCommit
-from sluice.web.gateway.jobdesk import JobDesk, JobSubmission, ResultPage
-from sluice.web.gateway.jobstatus import JobStatus, own_entry
-from sluice.web.gateway.jobstore import Claim, Job, JobStore
-from sluice.web.gateway.patience import Patience
-from sluice.web.gateway.sampler import Sampler
+from sluice.web.gateway.dispatcher import Dispatcher
+from sluice.web.gateway.job_service import JobService, JobSubmission, ResultPage
+from sluice.web.gateway.job_status import JobStatus, own_entry
+from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
+from sluice.web.gateway.overload_guard import OverloadGuard
+from sluice.web.gateway.service_monitor import ServiceMonitor
 from sluice.web.gateway.waiting import Registry, Waiter
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ TOKEN_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Queued:
     """A message that is queued and whose answer is not there yet; found later as job ``id``."""
 
     id: str
@@ -79,7 +79,7 @@ class Gateway:
         self._parts: _Parts | None = None
         self._starting = threading.Lock()
 
-    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Queued:
         """Classify one message together with whatever else arrives at this moment.
 
         Args:
@@ -88,7 +88,7 @@ class Gateway:
             punctual: to be told when ``wait_s`` is over, though the broker may be about to take the message.
 
         Returns:
-            The entry (``sluice.tasks.envelope``; with what any message of its envelope wants), or ``Pending`` when the
+            The entry (``sluice.tasks.envelope``; with what any message of its envelope wants), or ``Queued`` when the
             time ran out.
 
         Raises:
@@ -99,10 +99,10 @@ class Gateway:
         parts = self._running()
         self._admit(parts, "interactive", Count())
         waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), wish)
-        parts.commit.add(waiter)
-        parts.patience.begin(waiter)
+        parts.dispatcher.add(waiter)
+        parts.overload_guard.begin(waiter)
         answered = waiter.wait(wait_s)
-        parts.patience.end(waiter)
+        parts.overload_guard.end(waiter)
         if not answered:
             return self._late(parts, waiter, wait_s, punctual)
         if waiter.error is not None:
@@ -115,73 +115,73 @@ class Gateway:
         messages: list[str] | list[dict[str, str]],
         lane: str,
         wait_s: float = 0,
-        claim: Claim | None = None,
+        idempotency: IdempotencyRecord | None = None,
         *,
         wish: Wish = PLAIN,
         owner: str = "",
     ) -> JobSubmission:
-        """Queue a job; see ``JobDesk.submit``.
+        """Queue a job; see ``JobService.submit``.
 
         Raises:
             QueueFull: too many messages wait on this lane.
         """
         parts = self._running()
         self._admit(parts, lane, Count(math.ceil(len(messages) / ENVELOPE_MESSAGES), len(messages)))
-        return parts.desk.submit(messages, lane, wait_s, claim, wish=wish, owner=owner)
+        return parts.jobs.submit(messages, lane, wait_s, idempotency, wish=wish, owner=owner)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
-        return self._running().desk.status(job_id)
+        return self._running().jobs.status(job_id)
 
     def jobs(self, owner: str, before: str | None, count: int) -> list[tuple[str, JobStatus]]:
-        """A caller's jobs, newest first; see ``JobDesk.listed``."""
-        return self._running().desk.listed(owner, before, count)
+        """A caller's jobs, newest first; see ``JobService.listed``."""
+        return self._running().jobs.listed(owner, before, count)
 
     def job_results(self, job_id: str, offset: int, limit: int) -> ResultPage:
         """Entries ``offset`` … of the finished beginning of a job, at most ``limit``."""
-        return self._running().desk.results(job_id, offset, limit)
+        return self._running().jobs.results(job_id, offset, limit)
 
     def stream_results(self, page: ResultPage) -> Iterator[list[Entry]]:
         """What follows a page of results, chunk by chunk."""
-        return self._running().desk.stream(page)
+        return self._running().jobs.stream(page)
 
     def cancel(self, job_id: str) -> JobStatus:
         """Cancel what has not run."""
-        return self._running().desk.cancel(job_id)
+        return self._running().jobs.cancel(job_id)
 
     def workers(self) -> list[dict[str, Any]]:
         """Statuses of the live workers, at most about two seconds old."""
-        return self._running().sampler.workers()
+        return self._running().monitor.workers()
 
     def weeks(self) -> list[dict[str, Any]]:
         """What versions of the model answered week by week, the latest first; at most half a minute old."""
-        return self._running().sampler.weeks()
+        return self._running().monitor.weeks()
 
     def depth(self, lane: str | None = None) -> int:
         """Messages of a lane (or of all) that were let in and are not answered."""
         parts = self._running()
         lanes = LANES if lane is None else (lane,)
-        return sum(parts.backlog.depth(one) + (parts.commit.held() if one == "interactive" else 0) for one in lanes)
+        return sum(parts.backlog.depth(one) + (parts.dispatcher.held() if one == "interactive" else 0) for one in lanes)
 
     def reasons(self) -> dict[str, str | None]:
         """Why ``broker`` and ``backend`` cannot be used now; None for each that can."""
-        return self._running().sampler.reasons()
+        return self._running().monitor.reasons()
 
     def start(self) -> None:
         """Look at broker and backend from now on: what is wrong with them is logged before the first request."""
         self._running()
 
-    def hurry(self) -> None:
+    def release_callers(self) -> None:
         """Stop waiting for answers: every waiting request gets its 202 now. For shutdown."""
         parts = self._parts
         if parts is not None and parts.pid == os.getpid():
-            parts.patience.stop()
+            parts.overload_guard.stop()
 
     def prepare_to_stop(self) -> None:
         """The process ends soon: keep nothing to be counted later."""
         parts = self._parts
         if parts is not None and parts.pid == os.getpid():
-            parts.backlog.hurry()
+            parts.backlog.flush()
 
     def close(self) -> None:
         """Publish what is pending, let every waiter go and end the threads."""
@@ -200,29 +200,29 @@ class Gateway:
 
     def _admit(self, parts: _Parts, lane: str, count: Count) -> None:
         try:
-            parts.backlog.admit(lane, count, parts.commit.held() if lane == "interactive" else 0)
+            parts.backlog.admit(lane, count, parts.dispatcher.held() if lane == "interactive" else 0)
         except QueueFull as exc:
             over = exc.details["waiting"] - exc.details["limit"] + 1
-            exc.retry_after_s = parts.sampler.retry_after_s(over)
+            exc.retry_after_s = parts.monitor.retry_after_s(over)
             raise
 
-    def _late(self, parts: _Parts, waiter: Waiter, wait_s: float, punctual: bool) -> Entry | Pending:
+    def _late(self, parts: _Parts, waiter: Waiter, wait_s: float, punctual: bool) -> Entry | Queued:
         """The wait is over without an answer: look once at what is stored, or say where it will be found."""
         if not waiter.wait_published(0 if punctual else PUBLISH_GRACE_S):
-            parts.commit.withdraw(waiter)
+            parts.dispatcher.withdraw(waiter)
             parts.registry.abandon(waiter)
             raise BrokerUnavailable("the broker does not take messages now", retry_after_s=2)
         parts.registry.abandon(waiter)
         if waiter.error is not None:
             raise waiter.error
-        if punctual and (reason := parts.sampler.reasons()["backend"]):
+        if punctual and (reason := parts.monitor.reasons()["backend"]):
             raise BackendUnavailable(reason, retry_after_s=2)  # asking it would take seconds more
         job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, wish=waiter.wish)
         entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
         if entry is not None:
             return entry
         parts.store.put(job)
-        return Pending(job.id)
+        return Queued(job.id)
 
     def _stored(self, parts: _Parts, job: Job) -> Entry | None:
         """The answer, if a worker stored it and its reply did not arrive."""
@@ -235,7 +235,7 @@ class _Parts:
 
     def __init__(self, settings: Settings, app: Celery) -> None:
         self.pid = os.getpid()
-        self.patience = Patience(settings.web_threads)
+        self.overload_guard = OverloadGuard(settings.web_threads)
         self.registry = Registry()
         # Every thread may ask at the same moment, and redis-py would refuse the 101st.
         client = connect(
@@ -248,31 +248,31 @@ class _Parts:
         self.replies = ReplyListener(settings.backend, self.registry.deliver, condition)
         ledger = connect(settings.backend, socket_timeout=LEDGER_TIMEOUT_S)
         self.backlog = Backlog(ledger, settings.max_queue_depth)
-        self.sampler = Sampler(app, self.reader, self.backlog, condition)
-        self.commit = GroupCommit(
+        self.monitor = ServiceMonitor(app, self.reader, self.backlog, condition)
+        self.dispatcher = Dispatcher(
             Publisher(app),
             self.registry,
             self.replies.address,
             partial(self.backlog.enter, "interactive"),
-            self.sampler.shape,
+            self.monitor.shape,
         )
-        self.desk = JobDesk(
+        self.jobs = JobService(
             app,
             self.store,
             self.reader,
             self.registry,
-            self.patience,
+            self.overload_guard,
             self.replies.address,
             self.backlog,
             lambda envelope_ids: cancel(app, client, envelope_ids, settings.result_ttl_s),
         )
-        for part in (self.patience, self.replies, self.backlog, self.sampler, self.commit):
+        for part in (self.overload_guard, self.replies, self.backlog, self.monitor, self.dispatcher):
             part.start()
 
     def stop(self) -> None:
-        self.commit.stop()
-        self.desk.stop()
-        self.patience.stop()
-        self.sampler.stop()
+        self.dispatcher.stop()
+        self.jobs.stop()
+        self.overload_guard.stop()
+        self.monitor.stop()
         self.backlog.stop()
         self.replies.stop()

@@ -27,9 +27,9 @@ class Waiter:
         "entry",
         "envelope_id",
         "error",
-        "hurried",
         "index",
         "published",
+        "released",
         "text",
         "token",
         "wish",
@@ -43,7 +43,7 @@ class Waiter:
         self.index = 0
         self.alone = False  # no other message travels in its envelope
         self.published = False
-        self.hurried = False
+        self.released = False
         self.entry: Entry | None = None
         self.error: SluiceError | None = None
         self._wants_publish = False
@@ -68,9 +68,9 @@ class Waiter:
         with suppress(RuntimeError):
             self._lock.release()
 
-    def hurry(self) -> None:
+    def release(self) -> None:
         """Stop waiting for the answer."""
-        self.hurried = True
+        self.released = True
         self.wake()
 
     @property
@@ -78,9 +78,9 @@ class Waiter:
         return self.entry is not None or self.error is not None
 
     def wait(self, seconds: float) -> bool:
-        """Block until the message is answered or failed, ``seconds`` are over or the waiter is hurried."""
+        """Block until the message is answered or failed, ``seconds`` are over or the waiter is released."""
         deadline = monotonic() + seconds
-        while not self.settled and not self.hurried:
+        while not self.settled and not self.released:
             left = deadline - monotonic()
             if left <= 0 or not self._lock.acquire(timeout=left):
                 break
@@ -136,7 +136,7 @@ class JobCollector:
     def __init__(self, counts: list[tuple[str, int]]) -> None:
         self._entries: dict[str, list[Entry | None]] = {one: [None] * count for one, count in counts}
         self._left = dict(counts)
-        self.hurried = False
+        self.released = False
         self._lock = threading.Lock()
         self._lock.acquire()
 
@@ -152,9 +152,9 @@ class JobCollector:
             self.wake()
         return True
 
-    def hurry(self) -> None:
+    def release(self) -> None:
         """Stop waiting for the entries."""
-        self.hurried = True
+        self.released = True
         self.wake()
 
     def wake(self) -> None:
@@ -168,7 +168,7 @@ class JobCollector:
     def wait(self, seconds: float) -> list[Entry] | None:
         """All entries in the job's order, or None when they did not come in time."""
         deadline = monotonic() + seconds
-        while not self.complete and not self.hurried:
+        while not self.complete and not self.released:
             left = deadline - monotonic()
             if left <= 0 or not self._lock.acquire(timeout=left):
                 break

@@ -81,7 +81,7 @@ def worker(shared_worker: FakeWorker) -> FakeWorker:
 def gateway(settings: Settings, celery_app: Celery) -> Iterator[Gateway]:
     gateway = Gateway(settings, celery_app)
     yield gateway
-    gateway.hurry()
+    gateway.release_callers()
     gateway.close()
 
 
@@ -97,7 +97,7 @@ def lone(redis_url: str) -> Iterator[Callable[..., Gateway]]:
 
     yield make
     for gateway in made:
-        gateway.hurry()
+        gateway.release_callers()
         gateway.close()
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from sluice.tasks.envelope import Entry, labelled
 from sluice.tasks.errors import NotFound, SluiceError
 from sluice.tasks.wish import PLAIN, WISHES, Wish
-from sluice.web.gateway import JobStatus, JobSubmission, Pending, ResultPage
-from sluice.web.gateway.jobstore import Claim, Job
+from sluice.web.gateway import JobStatus, JobSubmission, Queued, ResultPage
+from sluice.web.gateway.job_store import IdempotencyRecord, Job
 
 MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
 
@@ -37,10 +37,10 @@ class FakeGateway:
         if self.error is not None:
             raise self.error
 
-    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Pending:
+    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Queued:
         self._asked("classify", text, wait_s)
         if self.late:
-            return Pending("env.token")
+            return Queued("env.token")
         return wish.only({"scores": {"ham": 0.25, "spam": 0.75}, **self.judged, **self.entry})
 
     def submit_job(
@@ -48,12 +48,14 @@ class FakeGateway:
         messages: Any,
         lane: str,
         wait_s: float = 0,
-        claim: Claim | None = None,
+        idempotency: IdempotencyRecord | None = None,
         *,
         wish: Wish = PLAIN,
         owner: str = "",
     ) -> JobSubmission:
-        self._asked("submit_job", messages, lane, wait_s, claim, *(name for name in WISHES if getattr(wish, name)))
+        self._asked(
+            "submit_job", messages, lane, wait_s, idempotency, *(name for name in WISHES if getattr(wish, name))
+        )
         queued = JobStatus("job-1", "queued", len(messages), 0, 0, time.time(), None)
         return JobSubmission(self.status, self.entries) if wait_s and not self.late else JobSubmission(queued)
 

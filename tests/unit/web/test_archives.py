@@ -24,16 +24,16 @@ from sluice.backfill.lock import Lock
 from sluice.config.settings import Settings, read
 from sluice.web.app import create_app
 from sluice.web.archives import form, routes
-from sluice.web.archives.child import Command, environment
-from sluice.web.archives.keeper import GIVEN_UP, MAX_STARTS, Keeper
 from sluice.web.archives.names import result_name, shown_name
-from sluice.web.archives.shelf import Shelf
+from sluice.web.archives.runner_process import RunnerCommand, environment
+from sluice.web.archives.store import ArchiveStore
+from sluice.web.archives.supervisor import GIVEN_UP, MAX_STARTS, RunnerSupervisor
 from sluice.web.schemas import ArchiveRequest
 from tests.harness.process import wait_for
 from tests.unit.web.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMAND = Command((sys.executable, str(Path(__file__).with_name("fake_runner.py"))))
+COMMAND = RunnerCommand((sys.executable, str(Path(__file__).with_name("fake_runner.py"))))
 GOOD = b"text,n\nsee you at 8,1\nwin a prize,2\n"
 MakeApp = Callable[..., Flask]
 
@@ -91,7 +91,7 @@ def left(root: Path) -> list[str]:
 
 
 def only_these_stay(folder: Path, names: set[str]) -> None:
-    """Wait until a runner or keeper has put the folder in order."""
+    """Wait until a runner or supervisor has put the folder in order."""
     wait_for(lambda: {path.name for path in folder.iterdir()} == names, f"only {', '.join(sorted(names))}")
 
 
@@ -286,16 +286,16 @@ def test_an_archive_may_go_while_its_report_is_made(http: FlaskClient, root: Pat
 
 def test_a_report_whose_runner_died_is_made_by_the_next(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    keeper, folder = keeper_with(root, GOOD)
+    supervisor, folder = supervisor_with(root, GOOD)
     folder.note_ending({})
     folder.note_progress(Progress().end("done"))
-    look_at_once(keeper, folder)
+    look_at_once(supervisor, folder)
     assert folder.starts().count == 1
     wait_for(lambda: not folder.reporting, "the next runner's end")
     folder.note_ending({})
     folder.note_starts(Starts(MAX_STARTS, 2))
     wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
-    keeper.look()
+    supervisor.look()
     assert (folder.progress().state, folder.progress().error) == ("done", None)
     assert folder.result("csv").exists()
 
@@ -333,7 +333,7 @@ def test_a_queued_archive_is_cancelled_without_a_runner(http: FlaskClient, root:
     first = when(http, "running", upload(http, b"wait"))
     second = upload(http).get_json()["id"]
     assert http.delete(f"/jobs/{second}").get_json()["state"] == "cancelled"
-    # By the keeper, where it was just looking whether there is a slot for it.
+    # By the supervisor, where it was just looking whether there is a slot for it.
     wait_for(lambda: not (root / second / "uploads").exists(), "the uploads' end")
     http.delete(f"/jobs/{first['id']}")
 
@@ -457,22 +457,22 @@ def test_a_disk_that_fills_later_is_said_in_the_log_and_waited_for(
 
 def test_a_runner_that_dies_again_and_again_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    keeper, folder = keeper_with(root, b"die")
+    supervisor, folder = supervisor_with(root, b"die")
     for started in range(1, MAX_STARTS + 1):
-        look_at_once(keeper, folder)
+        look_at_once(supervisor, folder)
         assert folder.starts().count == started
         wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
-    look_at_once(keeper, folder)
+    look_at_once(supervisor, folder)
     assert folder.progress().error == {"code": "internal_error", "message": GIVEN_UP}
     assert not folder.uploads.exists()
 
 
 def test_a_damaged_archive_holds_up_no_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    keeper, damaged = keeper_with(root, b"wait")
+    supervisor, damaged = supervisor_with(root, b"wait")
     (damaged.path / "starts.json").write_bytes(b"{")
-    _, other = keeper_with(root, b"wait")
-    keeper.look()
+    _, other = supervisor_with(root, b"wait")
+    supervisor.look()
     assert other.starts().count == 1
     other.cancel()
     wait_for(lambda: other.progress().finished, "the runner's end")
@@ -480,35 +480,35 @@ def test_a_damaged_archive_holds_up_no_other(root: Path, monkeypatch: pytest.Mon
 
 def test_progress_between_two_deaths_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    keeper, folder = keeper_with(root, b"die")
+    supervisor, folder = supervisor_with(root, b"die")
     for _ in range(2):
-        look_at_once(keeper, folder)
+        look_at_once(supervisor, folder)
         wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
     folder.note_progress(Progress(state="running", done=10))
-    look_at_once(keeper, folder)
+    look_at_once(supervisor, folder)
     assert (folder.starts().count, folder.starts().done) == (1, 10)
 
 
-def keeper_with(root: Path, content: bytes) -> tuple[Keeper, Folder]:
-    """A keeper without a thread, and an archive on its shelf."""
-    shelf = Shelf(root, 10, 60)
-    with shelf.incoming() as incoming:
+def supervisor_with(root: Path, content: bytes) -> tuple[RunnerSupervisor, Folder]:
+    """A supervisor without a thread, and an archive on its store."""
+    store = ArchiveStore(root, 10, 60)
+    with store.incoming() as incoming:
         (incoming.uploads / "file-1").write_bytes(content)
-        folder = shelf.accept(incoming, Description(created_at=time.time(), names=["sms.csv"]))
-    return Keeper(settings_in(root), shelf, COMMAND), folder
+        folder = store.accept(incoming, Description(created_at=time.time(), names=["sms.csv"]))
+    return RunnerSupervisor(settings_in(root), store, COMMAND), folder
 
 
-def look_at_once(keeper: Keeper, folder: Folder) -> None:
+def look_at_once(supervisor: RunnerSupervisor, folder: Folder) -> None:
     """One look, without the pause after a death."""
     folder.note_starts(replace(folder.starts(), at=0.0))
-    keeper.look()
+    supervisor.look()
 
 
-def test_two_keepers_start_one_runner(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_supervisors_start_one_runner(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    keeper, folder = keeper_with(root, b"wait")
-    other = Keeper(settings_in(root, archives_at_once=2), Shelf(root, 10, 60), COMMAND)
-    keeper.look()
+    supervisor, folder = supervisor_with(root, b"wait")
+    other = RunnerSupervisor(settings_in(root, archives_at_once=2), ArchiveStore(root, 10, 60), COMMAND)
+    supervisor.look()
     other.look()
     assert folder.starts().count == 1
     folder.cancel()
@@ -516,7 +516,7 @@ def test_two_keepers_start_one_runner(root: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_archive_that_another_process_has_just_cancelled_stays(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper, folder = keeper_with(root, GOOD)
+    supervisor, folder = supervisor_with(root, GOOD)
     folder.cancel()
     lock = Folder.lock
 
@@ -525,7 +525,7 @@ def test_an_archive_that_another_process_has_just_cancelled_stays(root: Path, mo
         return lock(self)
 
     monkeypatch.setattr(Folder, "lock", after_the_other)
-    keeper.look()
+    supervisor.look()
     assert folder.progress().state == "cancelled"
     assert not folder.uploads.exists()
 
@@ -533,7 +533,7 @@ def test_an_archive_that_another_process_has_just_cancelled_stays(root: Path, mo
 def test_an_archive_that_goes_while_it_is_looked_at_does_not_look_new(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, folder = keeper_with(root, GOOD)
+    _, folder = supervisor_with(root, GOOD)
     folder.finish(Progress().end("failed"))
     description = Folder.description
 
@@ -543,18 +543,18 @@ def test_an_archive_that_goes_while_it_is_looked_at_does_not_look_new(
         return found
 
     monkeypatch.setattr(Folder, "description", then_gone)
-    assert Shelf(root, 10, 60).find(folder.id)[2].state == "failed"
+    assert ArchiveStore(root, 10, 60).find(folder.id)[2].state == "failed"
 
 
 def test_what_a_dead_process_left_is_swept_and_what_a_live_one_makes_is_not(root: Path) -> None:
-    shelf = Shelf(root, 10, 60)
-    with shelf.incoming() as held:
+    store = ArchiveStore(root, 10, 60)
+    with store.incoming() as held:
         paths = {name: root / name for name in (".incoming-dead", ".incoming-new", ".trash-old")}
         for path in paths.values():
             (path / "uploads").mkdir(parents=True)
         for path in (held.path, paths[".incoming-dead"], paths[".trash-old"]):
             os.utime(path, (0, 0))
-        shelf.sweep()
+        store.sweep()
         assert sorted(left(root)) == sorted([held.path.name, ".incoming-new"])
 
 

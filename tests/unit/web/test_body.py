@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from sluice.config.settings import read
 from sluice.web.app import create_app
-from sluice.web.compression import unpacked
+from sluice.web.http.compression import unpacked
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.test_predict import refusal
 
@@ -147,12 +147,12 @@ def test_elsewhere_it_is_the_request_s(client: FlaskClient, body: Any, field: st
 
 
 def test_a_request_made_again_with_half_pairs_is_the_same_request(client: FlaskClient, fake: FakeGateway) -> None:
-    def claim(*texts: str) -> str:
+    def idempotency(*texts: str) -> str:
         send(client, json.dumps({"texts": texts}).encode(), "/jobs", Idempotency_Key="k")
         return str(fake.asked[-1][4].body)
 
-    assert claim("good", HALF) == claim("good", HALF)
-    assert len({claim("good", HALF), claim("good", "\ud83e"), claim("good", "?")}) == 3
+    assert idempotency("good", HALF) == idempotency("good", HALF)
+    assert len({idempotency("good", HALF), idempotency("good", "\ud83e"), idempotency("good", "?")}) == 3
 
 
 texts = st.text(st.characters(codec=None, min_codepoint=1), max_size=30)
@@ -165,7 +165,7 @@ def test_any_texts_become_a_job_unless_none_of_them_is_one(sent: list[str]) -> N
     fake = FakeGateway()
     client = create_app(read(_env_file=None, max_text_chars=40), fake).test_client()  # type: ignore[arg-type]
     status = send(client, json.dumps({"texts": sent}).encode(), "/jobs").status_code
-    meant = json.loads(json.dumps(sent))  # two halves that follow each other are one character
+    meant = json.loads(json.dumps(sent))  # two lone_surrogates that follow each other are one character
     good = [text for text in meant if text.strip() and not any("\ud800" <= char <= "\udfff" for char in text)]
     assert status == (202 if good else 422)
     if good:

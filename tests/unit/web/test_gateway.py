@@ -17,18 +17,18 @@ from sluice.config.settings import read
 from sluice.tasks import keys
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull, TooManyDeliveries
 from sluice.tasks.publisher import Publisher
-from sluice.web.gateway import Gateway, Pending
-from sluice.web.gateway.jobdesk import JobDesk
-from sluice.web.gateway.jobstore import Claim, JobStore
-from sluice.web.gateway.publishers import Publishers
-from sluice.web.gateway.sampler import Sampler
+from sluice.web.gateway import Gateway, Queued
+from sluice.web.gateway.job_service import JobService
+from sluice.web.gateway.job_store import IdempotencyRecord, JobStore
+from sluice.web.gateway.publisher_pool import PublisherPool
+from sluice.web.gateway.service_monitor import ServiceMonitor
 from tests.harness.process import wait_for
 from tests.unit.web.fake_worker import FakeWorker, label_of
 
 
 def test_a_message_gets_its_own_answer(gateway: Gateway, worker: FakeWorker) -> None:
     entry = gateway.classify("you win", 5)
-    assert not isinstance(entry, Pending)
+    assert not isinstance(entry, Queued)
     assert (entry["label"], entry["probability"], entry["model"]) == ("spam", 0.875, "fake")
 
 
@@ -60,8 +60,8 @@ def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
     worker.pause()
     with ThreadPoolExecutor(8) as pool:
         late = list(pool.map(lambda text: gateway.classify(text, 0.3), ["you win", "hello", "boom"]))
-    assert all(isinstance(one, Pending) for one in late)
-    ids = [one.id for one in late if isinstance(one, Pending)]
+    assert all(isinstance(one, Queued) for one in late)
+    ids = [one.id for one in late if isinstance(one, Queued)]
     assert [gateway.job(one).state for one in ids] == ["queued"] * 3
     assert len(gateway._running().registry) == 0
     worker.paused.clear()
@@ -74,7 +74,7 @@ def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
 def test_the_id_of_a_neighbour_cannot_be_made_from_one_s_own(gateway: Gateway, worker: FakeWorker) -> None:
     worker.pause()
     pending = gateway.classify("hello", 0)
-    assert isinstance(pending, Pending)
+    assert isinstance(pending, Queued)
     envelope, token = pending.id.split(".")
     assert len(token) >= 20
     for guess in (envelope, f"{envelope}.0", f"{envelope}.{token[:-1]}"):
@@ -85,13 +85,13 @@ def test_the_id_of_a_neighbour_cannot_be_made_from_one_s_own(gateway: Gateway, w
 def test_a_lost_reply_is_found_in_the_store(gateway: Gateway, worker: FakeWorker) -> None:
     worker.replying = False
     entry = gateway.classify("you win", 0.5)
-    assert not isinstance(entry, Pending)
+    assert not isinstance(entry, Queued)
     assert entry["label"] == "spam"
 
 
 def test_a_waiter_beyond_an_unanswered_envelope_is_unhurt(gateway: Gateway, worker: FakeWorker) -> None:
     worker.replying = worker.storing = False
-    assert isinstance(gateway.classify("lost", 0.2), Pending)
+    assert isinstance(gateway.classify("lost", 0.2), Queued)
     worker.replying = worker.storing = True
     assert gateway.classify("found", 5)["label"] == "ham"  # type: ignore[index]
 
@@ -137,7 +137,7 @@ def test_a_refused_job_is_counted_no_more(lone: Callable[..., Gateway], monkeypa
 def test_a_job_that_is_asked_for_twice_is_counted_once(lone: Callable[..., Gateway]) -> None:
     gateway = lone()
     for _ in range(2):
-        gateway.submit_job(["x"] * 600, "bulk", claim=Claim("digest", "body"))
+        gateway.submit_job(["x"] * 600, "bulk", idempotency=IdempotencyRecord("digest", "body"))
     assert gateway.depth("bulk") == 600
     assert gateway.depth("interactive") == 0
 
@@ -234,14 +234,14 @@ def test_a_finished_job_cannot_be_cancelled(gateway: Gateway, worker: FakeWorker
 def test_cancelling_one_message_leaves_its_neighbours(gateway: Gateway, worker: FakeWorker) -> None:
     worker.pause()
     parts = gateway._running()
-    publisher, gate = parts.commit._publisher, threading.Event()
+    publisher, gate = parts.dispatcher._publisher, threading.Event()
     publish = publisher.publish
     publisher.publish = lambda *args, **options: (gate.wait(5), publish(*args, **options))[1]  # type: ignore[method-assign]
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(gateway.classify, "first", 0)
-        wait_for(lambda: parts.commit.held() == 0 and len(parts.registry) == 1, "the first envelope", 5)
+        wait_for(lambda: parts.dispatcher.held() == 0 and len(parts.registry) == 1, "the first envelope", 5)
         others = [pool.submit(gateway.classify, "other", 0) for _ in range(2)]
-        wait_for(lambda: parts.commit.held() == 2, "the others to wait", 5)
+        wait_for(lambda: parts.dispatcher.held() == 2, "the others to wait", 5)
         gate.set()
         first.result()
         one, two = (other.result().id for other in others)  # type: ignore[union-attr]
@@ -264,13 +264,13 @@ def test_an_error_of_the_broker_reaches_the_envelope_s_callers_and_no_others(
     gateway: Gateway, worker: FakeWorker
 ) -> None:
     parts = gateway._running()
-    publish = parts.commit._publisher.publish
+    publish = parts.dispatcher._publisher.publish
 
     def refuse(*args: object, **options: object) -> str:
-        parts.commit._publisher.publish = publish  # type: ignore[method-assign]
+        parts.dispatcher._publisher.publish = publish  # type: ignore[method-assign]
         raise BrokerUnavailable("away", retry_after_s=2)
 
-    parts.commit._publisher.publish = refuse  # type: ignore[method-assign]
+    parts.dispatcher._publisher.publish = refuse  # type: ignore[method-assign]
     with pytest.raises(BrokerUnavailable):
         gateway.classify("unlucky", 5)
     assert gateway.classify("lucky", 5)["label"] == "ham"  # type: ignore[index]
@@ -299,14 +299,14 @@ def test_a_job_that_is_published_by_half_leaves_nothing(
     assert b"REVOKED" in meta
 
 
-def test_hurry_lets_waiting_callers_go(lone: Callable[..., Gateway]) -> None:
+def test_release_lets_waiting_callers_go(lone: Callable[..., Gateway]) -> None:
     gateway = lone()
     with ThreadPoolExecutor(2) as pool:
         message = pool.submit(gateway.classify, "hello", 60)
         job = pool.submit(gateway.submit_job, ["hello"], "interactive", 60)
         wait_for(lambda: len(gateway._running().registry) == 2, "both to be published", 5)
-        gateway.hurry()
-        assert isinstance(message.result(5), Pending)
+        gateway.release_callers()
+        assert isinstance(message.result(5), Queued)
         assert job.result(5).entries is None
 
 
@@ -314,11 +314,11 @@ def test_callers_are_let_go_early_though_the_broker_is_silent(
     lone: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = threading.Event()
-    monkeypatch.setattr(Sampler, "_look_at_queues", lambda self: silent.wait(60))
+    monkeypatch.setattr(ServiceMonitor, "_look_at_queues", lambda self: silent.wait(60))
     gateway = lone(web_threads=4)
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(gateway.classify, "hello", 60) for _ in range(3)]
-        assert all(isinstance(one.result(20), Pending) for one in waiting)
+        assert all(isinstance(one.result(20), Queued) for one in waiting)
     silent.set()
 
 
@@ -346,21 +346,21 @@ def test_workers_are_known(gateway: Gateway, worker: FakeWorker) -> None:
 
 
 def test_the_same_key_with_the_same_body_is_the_same_job(gateway: Gateway, worker: FakeWorker) -> None:
-    claim = Claim(uuid4().hex, "body")
-    first = gateway.submit_job(["hello"], "interactive", claim=claim)
-    second = gateway.submit_job(["hello"], "interactive", claim=claim)
+    idempotency = IdempotencyRecord(uuid4().hex, "body")
+    first = gateway.submit_job(["hello"], "interactive", idempotency=idempotency)
+    second = gateway.submit_job(["hello"], "interactive", idempotency=idempotency)
     assert first.status.id == second.status.id
-    third = gateway.submit_job(["hello"], "interactive", wait_s=2, claim=claim)
+    third = gateway.submit_job(["hello"], "interactive", wait_s=2, idempotency=idempotency)
     assert third.entries is not None
     assert [one["label"] for one in third.entries] == ["ham"]
     with pytest.raises(Conflict):
-        gateway.submit_job(["other"], "interactive", claim=Claim(claim.digest, "other body"))
+        gateway.submit_job(["other"], "interactive", idempotency=IdempotencyRecord(idempotency.digest, "other body"))
 
 
 def test_a_key_of_a_refused_job_can_be_used_again(
     gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = Claim(uuid4().hex, "body")
+    idempotency = IdempotencyRecord(uuid4().hex, "body")
 
     def refuse(self: Publisher, *args: object, **options: object) -> str:
         raise BrokerUnavailable("away", retry_after_s=2)
@@ -368,8 +368,8 @@ def test_a_key_of_a_refused_job_can_be_used_again(
     with monkeypatch.context() as patch:
         patch.setattr(Publisher, "publish", refuse)
         with pytest.raises(BrokerUnavailable):
-            gateway.submit_job(["hello"], "interactive", claim=claim)
-    assert gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim).entries
+            gateway.submit_job(["hello"], "interactive", idempotency=idempotency)
+    assert gateway.submit_job(["hello"], "interactive", wait_s=5, idempotency=idempotency).entries
 
 
 def test_jobs_share_the_channel_of_the_one_before(
@@ -391,20 +391,20 @@ def test_jobs_share_the_channel_of_the_one_before(
 
 
 def test_a_publisher_whose_block_fails_is_lent_again_with_a_new_channel(gateway: Gateway) -> None:
-    publishers = Publishers(gateway._app, 1)
-    with pytest.raises(ZeroDivisionError), publishers.lent() as first:
+    publishers = PublisherPool(gateway._app, 1)
+    with pytest.raises(ZeroDivisionError), publishers.acquire() as first:
         first.publish(["hello"])
         1 / 0  # noqa: B018
     assert first._producer is None
-    with publishers.lent() as second:
+    with publishers.acquire() as second:
         assert second is first
     publishers.close()
 
 
 def test_who_waits_too_long_for_a_publisher_is_told(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice.web.gateway.publishers.WAIT_S", 0.05)
-    publishers = Publishers(gateway._app, 1)
-    with publishers.lent(), pytest.raises(BrokerUnavailable, match="too many jobs"), publishers.lent():
+    monkeypatch.setattr("sluice.web.gateway.publisher_pool.WAIT_S", 0.05)
+    publishers = PublisherPool(gateway._app, 1)
+    with publishers.acquire(), pytest.raises(BrokerUnavailable, match="too many jobs"), publishers.acquire():
         pass
 
 
@@ -419,16 +419,16 @@ def test_a_forked_process_gets_threads_of_its_own(lone: Callable[..., Gateway]) 
 def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
     gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = Claim(uuid4().hex, "body")
+    idempotency = IdempotencyRecord(uuid4().hex, "body")
     with monkeypatch.context() as patch:
-        patch.setattr(JobDesk, "_publish", lambda *args, **options: None)
-        job_id = gateway.submit_job(["hello"], "interactive", claim=claim).status.id
-    monkeypatch.setattr("sluice.web.gateway.jobdesk.AGAIN_WAIT_S", 0.2)
+        patch.setattr(JobService, "_publish", lambda *args, **options: None)
+        job_id = gateway.submit_job(["hello"], "interactive", idempotency=idempotency).status.id
+    monkeypatch.setattr("sluice.web.gateway.job_service.AGAIN_WAIT_S", 0.2)
     with pytest.raises(BrokerUnavailable) as early:
-        gateway.submit_job(["hello"], "interactive", wait_s=0.2, claim=claim)
+        gateway.submit_job(["hello"], "interactive", wait_s=0.2, idempotency=idempotency)
     assert early.value.retry_after_s
-    monkeypatch.setattr("sluice.web.gateway.jobdesk.PUBLISHING_TAKES_S", 0)
-    submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
+    monkeypatch.setattr("sluice.web.gateway.job_service.PUBLISHING_TAKES_S", 0)
+    submission = gateway.submit_job(["hello"], "interactive", wait_s=5, idempotency=idempotency)
     assert submission.status.id == job_id
     assert submission.entries is not None
 
@@ -436,7 +436,7 @@ def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
 def test_a_try_that_comes_while_the_first_is_publishing_waits_for_it(
     gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, publishing, gate = Claim(uuid4().hex, "body"), threading.Event(), threading.Event()
+    idempotency, publishing, gate = IdempotencyRecord(uuid4().hex, "body"), threading.Event(), threading.Event()
     publish = Publisher.publish
 
     def slow(self: Publisher, *args: object, **options: object) -> str:
@@ -446,9 +446,9 @@ def test_a_try_that_comes_while_the_first_is_publishing_waits_for_it(
 
     monkeypatch.setattr(Publisher, "publish", slow)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(gateway.submit_job, ["hello"], "interactive", 0, claim)
+        first = pool.submit(gateway.submit_job, ["hello"], "interactive", 0, idempotency)
         assert publishing.wait(5)
-        second = pool.submit(gateway.submit_job, ["hello"], "interactive", 0, claim)
+        second = pool.submit(gateway.submit_job, ["hello"], "interactive", 0, idempotency)
         with pytest.raises(TimeoutError):
             second.result(0.2)
         gate.set()
@@ -458,11 +458,11 @@ def test_a_try_that_comes_while_the_first_is_publishing_waits_for_it(
 def test_a_job_that_cannot_be_marked_as_published_is_accepted(
     gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = Claim(uuid4().hex, "body")
+    idempotency = IdempotencyRecord(uuid4().hex, "body")
     monkeypatch.setattr(JobStore, "mark_published", away)
-    submission = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
+    submission = gateway.submit_job(["hello"], "interactive", wait_s=5, idempotency=idempotency)
     assert submission.entries is not None
-    again = gateway.submit_job(["hello"], "interactive", wait_s=5, claim=claim)
+    again = gateway.submit_job(["hello"], "interactive", wait_s=5, idempotency=idempotency)
     assert again.status.id == submission.status.id
 
 
@@ -471,8 +471,8 @@ def test_workers_hear_of_a_refused_job_while_the_backend_is_away(
 ) -> None:
     told: list[str] = []
     discarded: list[str] = []
-    desk = gateway._running().desk
-    monkeypatch.setattr(desk, "_tell", told.extend)
+    jobs = gateway._running().jobs
+    monkeypatch.setattr(jobs, "_tell", told.extend)
     monkeypatch.setattr(JobStore, "store_revoked", away)
     monkeypatch.setattr(JobStore, "discard", lambda self, job, *args: discarded.append(job.id))
     monkeypatch.setattr(Publisher, "publish", away)
@@ -503,8 +503,8 @@ def test_every_thread_may_give_up_at_the_same_moment(lone: Callable[..., Gateway
     gateway = lone()
     with ThreadPoolExecutor(200) as pool:
         late = list(pool.map(lambda index: gateway.classify(f"text {index}", 0.5), range(200)))
-    assert all(isinstance(one, Pending) for one in late)
-    assert len(gateway._running().patience._since) == 0
+    assert all(isinstance(one, Queued) for one in late)
+    assert len(gateway._running().overload_guard._since) == 0
 
 
 def test_a_caller_s_jobs_are_listed_newest_first(gateway: Gateway, worker: FakeWorker) -> None:
@@ -541,7 +541,7 @@ def test_what_has_expired_or_was_refused_is_not_listed(
 
 
 def test_a_list_holds_so_many_jobs(gateway: Gateway, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice.web.gateway.jobstore.MOST_LISTED", 3)
+    monkeypatch.setattr("sluice.web.gateway.job_store.MOST_LISTED", 3)
     owner = uuid4().hex
     ids = [gateway.submit_job(["you win"], "bulk", owner=owner).status.id for _ in range(5)]
     assert [status.id for _, status in gateway.jobs(owner, None, 10)] == ids[:1:-1]

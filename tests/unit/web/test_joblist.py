@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from sluice.config.settings import read
 from sluice.web.app import create_app
-from sluice.web.gateway.jobstore import position
-from sluice.web.joblist import MAX_SCANNED, STATES, Rows, Source, page
+from sluice.web.gateway.job_store import position
+from sluice.web.routes.job_list import MAX_SCANNED, STATES, Rows, Source, page
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.test_predict import refusal
 

@@ -94,17 +94,17 @@ def test_waiting_in_vain_gives_202(client: FlaskClient, fake: FakeGateway) -> No
 
 
 def test_an_idempotency_key_depends_on_key_and_body_only(client: FlaskClient, fake: FakeGateway) -> None:
-    def claim(key: str, body: dict[str, Any], api_key: str = "") -> tuple[str, str]:
+    def idempotency(key: str, body: dict[str, Any], api_key: str = "") -> tuple[str, str]:
         client.post("/jobs", json=body, headers={"Idempotency-Key": key, "X-API-Key": api_key})
         found = fake.asked[-1][4]
         return found.digest, found.body
 
-    first = claim("k", {"texts": ["a"]})
-    assert claim("k", {"texts": ["a"]}) == first
-    assert claim("k", {"texts": ["b"]})[0] == first[0]
-    assert claim("k", {"texts": ["b"]})[1] != first[1]
-    assert claim("other", {"texts": ["a"]})[0] != first[0]
-    assert claim("k", {"texts": ["a"]}, "another-caller")[0] != first[0]
+    first = idempotency("k", {"texts": ["a"]})
+    assert idempotency("k", {"texts": ["a"]}) == first
+    assert idempotency("k", {"texts": ["b"]})[0] == first[0]
+    assert idempotency("k", {"texts": ["b"]})[1] != first[1]
+    assert idempotency("other", {"texts": ["a"]})[0] != first[0]
+    assert idempotency("k", {"texts": ["a"]}, "another-caller")[0] != first[0]
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])

@@ -9,7 +9,7 @@ import redis
 
 from sluice.tasks import keys
 from sluice.tasks.errors import NotFound
-from sluice.web.gateway.jobstore import Job, JobStore
+from sluice.web.gateway.job_store import Job, JobStore
 
 TTL_S = 600
 

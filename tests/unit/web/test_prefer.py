@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from sluice.web.prefer import MAX_WAIT_S, Preference, preference
+from sluice.web.http.prefer import MAX_WAIT_S, Preference, preference
 
 
 @pytest.mark.parametrize(

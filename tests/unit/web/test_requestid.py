@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from sluice.tasks.errors import QueueFull
-from sluice.web.requestid import LogFilter
+from sluice.web.http.request_id import LogFilter
 from tests.unit.web.fake_gateway import FakeGateway
 
 NAME = "X-Request-ID"
@@ -45,4 +45,4 @@ def test_log_lines_have_it(client: FlaskClient, fake: FakeGateway, caplog: pytes
     client.post("/predict/", json={"text": "hi"}, headers={NAME: "mine"})
     client.get("/jobs/x", headers={NAME: "yours"})
     assert [record.request for record in caplog.records] == [" [mine]", " [yours]"]
-    assert logging.Formatter("%(name)s:%(request)s").format(caplog.records[0]) == "sluice.web.errors: [mine]"
+    assert logging.Formatter("%(name)s:%(request)s").format(caplog.records[0]) == "sluice.web.http.errors: [mine]"

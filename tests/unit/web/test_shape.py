@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice.tasks.envelope import ENVELOPE_MESSAGES
-from sluice.web.gateway.shape import LINGER_SHARE, Shape, shape_for
+from sluice.web.gateway.dispatch_policy import LINGER_SHARE, DispatchPolicy, dispatch_policy_for
 
 
 def worker(messages: int, seconds: float) -> dict[str, Any]:
@@ -18,9 +18,9 @@ def worker(messages: int, seconds: float) -> dict[str, Any]:
     "workers", [[], [{"hostname": "old"}], [worker(64, 0.004)], [worker(5, 0.5), worker(64, 0.004)]]
 )
 def test_fast_or_unknown_workers_get_large_envelopes_at_once(workers: list[dict[str, Any]]) -> None:
-    assert shape_for(workers) == Shape(ENVELOPE_MESSAGES, 0.0)
+    assert dispatch_policy_for(workers) == DispatchPolicy(ENVELOPE_MESSAGES, 0.0)
 
 
 def test_slow_workers_get_a_batch_an_envelope() -> None:
-    assert shape_for([worker(8, 2.0), worker(5, 0.5)]) == Shape(5, 0.5 * LINGER_SHARE)
-    assert shape_for([worker(4096, 1.0)]).messages == ENVELOPE_MESSAGES
+    assert dispatch_policy_for([worker(8, 2.0), worker(5, 0.5)]) == DispatchPolicy(5, 0.5 * LINGER_SHARE)
+    assert dispatch_policy_for([worker(4096, 1.0)]).messages == ENVELOPE_MESSAGES

@@ -171,7 +171,7 @@ def test_degraded_answers_are_counted_and_told_now_and_then(
 ) -> None:
     client = front(fake, on_outage="allow")
     fake.error = QueueFull("full", {"limit": 1}, retry_after_s=1)
-    with caplog.at_level(logging.WARNING, "sluice.web.degraded"):
+    with caplog.at_level(logging.WARNING, "sluice.web.routes.degraded"):
         for _ in range(3):
             client.post("/predict/", json=ASKING)
         fake.error = BrokerUnavailable("away", retry_after_s=1)

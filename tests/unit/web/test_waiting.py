@@ -10,9 +10,9 @@ import pytest
 from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import BrokerUnavailable
 from sluice.tasks.wish import PLAIN, Wish
-from sluice.web.gateway.commit import GroupCommit
-from sluice.web.gateway.patience import Patience
-from sluice.web.gateway.shape import Shape
+from sluice.web.gateway.dispatch_policy import DispatchPolicy
+from sluice.web.gateway.dispatcher import Dispatcher
+from sluice.web.gateway.overload_guard import OverloadGuard
 from sluice.web.gateway.waiting import JobCollector, Registry, SharedEnvelope, Waiter
 
 ENTRY: Entry = {"label": "ham"}
@@ -41,25 +41,25 @@ def test_waking_twice_does_no_harm() -> None:
 
 
 def test_when_threads_run_out_those_who_waited_long_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice.web.gateway.patience.SATURATED_WAIT_S", 0.05)
-    patience = Patience(4)
+    monkeypatch.setattr("sluice.web.gateway.overload_guard.SATURATED_WAIT_S", 0.05)
+    overload_guard = OverloadGuard(4)
     waiters = [Waiter("text", str(index)) for index in range(3)]
     for waiter in waiters[:2]:
-        patience.begin(waiter)
+        overload_guard.begin(waiter)
     time.sleep(0.1)
-    patience.relieve()
-    assert not any(waiter.hurried for waiter in waiters)
-    patience.begin(waiters[2])
-    patience.relieve()
-    assert [waiter.hurried for waiter in waiters] == [True, True, False]
+    overload_guard.relieve()
+    assert not any(waiter.released for waiter in waiters)
+    overload_guard.begin(waiters[2])
+    overload_guard.relieve()
+    assert [waiter.released for waiter in waiters] == [True, True, False]
     started = time.monotonic()
     assert not waiters[0].wait(60)
     assert time.monotonic() - started < 30
-    patience.stop()
-    assert waiters[2].hurried
+    overload_guard.stop()
+    assert waiters[2].released
     late = Waiter("text", "late")
-    patience.begin(late)
-    assert late.hurried
+    overload_guard.begin(late)
+    assert late.released
 
 
 def test_publishing_is_awaited_without_an_answer() -> None:
@@ -154,91 +154,93 @@ class TestGroupCommit:
         return Registry()
 
     @pytest.fixture
-    def commit(self, publisher: SlowPublisher, registry: Registry) -> GroupCommit:
-        commit = GroupCommit(publisher, registry, "address", lambda count: None)
-        commit.start()
-        return commit
+    def dispatcher(self, publisher: SlowPublisher, registry: Registry) -> Dispatcher:
+        dispatcher = Dispatcher(publisher, registry, "address", lambda count: None)
+        dispatcher.start()
+        return dispatcher
 
-    def add(self, commit: GroupCommit, count: int) -> list[Waiter]:
+    def add(self, dispatcher: Dispatcher, count: int) -> list[Waiter]:
         waiters = [Waiter("text", str(index)) for index in range(count)]
         for waiter in waiters:
-            commit.add(waiter)
+            dispatcher.add(waiter)
         return waiters
 
     def test_what_arrives_during_a_publish_travels_together(
-        self, commit: GroupCommit, publisher: SlowPublisher
+        self, dispatcher: Dispatcher, publisher: SlowPublisher
     ) -> None:
-        first = self.add(commit, 1)
-        while commit.held():
+        first = self.add(dispatcher, 1)
+        while dispatcher.held():
             time.sleep(0.001)
-        rest = self.add(commit, 300)
+        rest = self.add(dispatcher, 300)
         for _ in range(3):
             publisher.gate.release()
         assert all(waiter.wait_published(5) for waiter in first + rest)
-        commit.stop()
+        dispatcher.stop()
         assert publisher.sent == [(1, 0), (256, 44), (44, 0)]
         assert publisher.closed
 
     def test_any_error_reaches_every_caller_of_the_envelope(
-        self, commit: GroupCommit, publisher: SlowPublisher, registry: Registry
+        self, dispatcher: Dispatcher, publisher: SlowPublisher, registry: Registry
     ) -> None:
         publisher.error = RuntimeError("of any kind")
         publisher.gate.release()
-        (waiter,) = self.add(commit, 1)
+        (waiter,) = self.add(dispatcher, 1)
         assert waiter.wait(5)
         assert isinstance(waiter.error, BrokerUnavailable)
         assert len(registry) == 0
         publisher.error = None
         publisher.gate.release()
-        assert self.add(commit, 1)[0].wait_published(5)
-        commit.stop()
+        assert self.add(dispatcher, 1)[0].wait_published(5)
+        dispatcher.stop()
 
     def test_a_message_can_be_taken_back_until_it_is_being_published(
-        self, commit: GroupCommit, publisher: SlowPublisher
+        self, dispatcher: Dispatcher, publisher: SlowPublisher
     ) -> None:
-        (first,) = self.add(commit, 1)
-        while commit.held():
+        (first,) = self.add(dispatcher, 1)
+        while dispatcher.held():
             time.sleep(0.001)
-        (second,) = self.add(commit, 1)
-        assert not commit.withdraw(first)
-        assert commit.withdraw(second)
+        (second,) = self.add(dispatcher, 1)
+        assert not dispatcher.withdraw(first)
+        assert dispatcher.withdraw(second)
         publisher.gate.release()
-        commit.stop()
+        dispatcher.stop()
         assert publisher.sent == [(1, 0)]
 
     def test_stopping_publishes_what_is_pending_and_takes_no_more(
-        self, commit: GroupCommit, publisher: SlowPublisher
+        self, dispatcher: Dispatcher, publisher: SlowPublisher
     ) -> None:
-        self.add(commit, 1)
-        while commit.held():
+        self.add(dispatcher, 1)
+        while dispatcher.held():
             time.sleep(0.001)
-        self.add(commit, 2)
+        self.add(dispatcher, 2)
         publisher.gate.release()
         publisher.gate.release()
-        commit.stop()
+        dispatcher.stop()
         assert publisher.sent == [(1, 0), (2, 0)]
         with pytest.raises(BrokerUnavailable):
-            commit.add(Waiter("text", "late"))
+            dispatcher.add(Waiter("text", "late"))
 
     def test_envelopes_have_the_shape_of_the_moment(self, publisher: SlowPublisher, registry: Registry) -> None:
-        commit = GroupCommit(publisher, registry, "address", lambda count: None, lambda: Shape(messages=5))
-        waiters = self.add(commit, 12)
-        commit.start()
+        dispatcher = Dispatcher(publisher, registry, "address", lambda count: None, lambda: DispatchPolicy(messages=5))
+        waiters = self.add(dispatcher, 12)
+        dispatcher.start()
         for _ in range(3):
             publisher.gate.release()
         assert all(waiter.wait_published(5) for waiter in waiters)
-        commit.stop()
+        dispatcher.stop()
         assert publisher.sent == [(5, 7), (5, 2), (2, 0)]
 
     def test_a_linger_lets_the_first_message_wait_for_the_second(
         self, publisher: SlowPublisher, registry: Registry
     ) -> None:
         publisher.gate.release()
-        commit = GroupCommit(publisher, registry, "address", lambda count: None, lambda: Shape(2, linger_s=1))
-        commit.start()
-        first = self.add(commit, 1)
+        dispatcher = Dispatcher(
+            publisher, registry, "address", lambda count: None, lambda: DispatchPolicy(2, linger_s=1)
+        )
+        dispatcher.start()
+        first = self.add(dispatcher, 1)
         time.sleep(0.05)
-        second = self.add(commit, 1)
+        second = self.add(dispatcher, 1)
         assert all(waiter.wait_published(5) for waiter in first + second)
-        commit.stop()
+        dispatcher.stop()
         assert publisher.sent == [(2, 0)]

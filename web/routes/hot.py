@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from werkzeug.datastructures import EnvironHeaders
 
 from sluice.tasks.errors import SluiceError
-from sluice.web.body import JSON
-from sluice.web.errors import answer, unexpected
-from sluice.web.predict import Predictor
+from sluice.web.http.body import JSON
+from sluice.web.http.errors import error_response, unexpected_response
+from sluice.web.routes.predict import Predictor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,8 +59,8 @@ class HotRoute:
         try:
             status, headers, payload = self._predictor.predict(request, environ.get("HTTP_PREFER"), started)
         except SluiceError as exc:
-            return answer(exc)(environ, start_response)
+            return error_response(exc)(environ, start_response)
         except Exception as exc:
-            return unexpected(exc)(environ, start_response)
+            return unexpected_response(exc)(environ, start_response)
         start_response(status, headers)
         return [payload]

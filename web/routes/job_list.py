@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sluice.web.errors import invalid, problem
+from sluice.web.http.errors import invalid, problem
 
 Rows = list[tuple[str, dict[str, Any]]]
 """Position and JSON of jobs, greatest position first."""

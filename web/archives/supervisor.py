@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sluice.backfill.archive.folder import Description, Folder, Starts
 from sluice.backfill.lock import Lock
 from sluice.config.settings import Settings
-from sluice.web.archives.child import Command, start
-from sluice.web.archives.shelf import Shelf
+from sluice.web.archives.runner_process import RunnerCommand, start
+from sluice.web.archives.store import ArchiveStore
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +35,16 @@ class Runner:
     folder: Folder
 
 
-class Keeper:
-    """One thread that looks after the shelf, beside the keepers of other processes.
+class RunnerSupervisor:
+    """One thread that looks after the store, beside the supervisors of other processes.
 
     Whoever gets an archive's lock starts its runner, which then holds the lock itself; so an archive never has two.
     The lock of one of ``archives_at_once`` slots goes with it.
     """
 
-    def __init__(self, settings: Settings, shelf: Shelf, command: Command) -> None:
+    def __init__(self, settings: Settings, store: ArchiveStore, command: RunnerCommand) -> None:
         self._settings = settings
-        self._shelf = shelf
+        self._store = store
         self._command = command
         self._runners: list[Runner] = []
         self._wake = threading.Event()
@@ -91,7 +91,7 @@ class Keeper:
     def look(self) -> None:
         """One look at everything."""
         self._runners = [runner for runner in self._runners if not _ended(runner)]
-        self._shelf.sweep()
+        self._store.sweep()
         waiting = sorted(self._waiting(), key=lambda pair: pair[1].created_at)
         for folder, _ in waiting:
             try:
@@ -102,10 +102,10 @@ class Keeper:
 
     def _waiting(self) -> Iterator[tuple[Folder, Description]]:
         """Archives that are not finished; those whose time is over or that were cancelled are seen to on the way."""
-        for folder in self._shelf.folders():
+        for folder in self._store.folders():
             try:
                 description, progress = folder.description(), folder.progress()
-                expired = self._shelf.expired(description, progress)
+                expired = self._store.expired(description, progress)
                 if folder.cancelled or expired:
                     self._put_away(folder, expired)
                 elif not progress.finished or folder.reporting:
@@ -126,7 +126,7 @@ class Keeper:
             progress = folder.progress()
             if folder.cancelled:
                 folder.finish(progress.end("cancelled"))
-            elif self._shelf.expired(folder.description(), progress):
+            elif self._store.expired(folder.description(), progress):
                 folder.remove()
                 log.info("%s: deleted, its time is over", folder.id)
 
@@ -161,7 +161,7 @@ class Keeper:
         return True
 
     def _slot(self) -> Lock | None:
-        taken = (Lock.try_take(self._shelf.root / f".slot-{n}") for n in range(self._settings.archives_at_once))
+        taken = (Lock.try_take(self._store.root / f".slot-{n}") for n in range(self._settings.archives_at_once))
         return next((lock for lock in taken if lock is not None), None)
 
     def _stop_runners(self) -> None:

@@ -13,12 +13,12 @@ from flask import Request
 from sluice.backfill.archive.folder import Description, Folder, Progress
 from sluice.config.settings import Settings
 from sluice.tasks.errors import BrokerUnavailable, NotFound, QueueFull
-from sluice.web.archives.child import Command, check
 from sluice.web.archives.form import Form, require_space, too_large
-from sluice.web.archives.shelf import Shelf
-from sluice.web.body import Readable, as_schema, discard
-from sluice.web.errors import invalid, problem
-from sluice.web.gateway.jobstore import position
+from sluice.web.archives.runner_process import RunnerCommand, check
+from sluice.web.archives.store import ArchiveStore
+from sluice.web.gateway.job_store import position
+from sluice.web.http.body import Readable, as_schema, discard
+from sluice.web.http.errors import invalid, problem
 from sluice.web.schemas import ArchiveRequest
 
 #: Uploads that one process receives at once, and refused ones whose rest it reads: each holds a thread for as long as
@@ -51,17 +51,17 @@ class Archive:
         return position(self.folder.id, self.description.created_at)
 
 
-class ArchiveDesk:
+class ArchiveService:
     """Receives, shows and cancels archives.
 
     Args:
-        shelf: where they are.
+        store: where they are.
         command: what examines an upload.
     """
 
-    def __init__(self, settings: Settings, shelf: Shelf, command: Command) -> None:
+    def __init__(self, settings: Settings, store: ArchiveStore, command: RunnerCommand) -> None:
         self._settings = settings
-        self._shelf = shelf
+        self._store = store
         self._command = command
         places = max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT))
         self._uploads = threading.BoundedSemaphore(places)
@@ -72,7 +72,7 @@ class ArchiveDesk:
     def submit(
         self, stream: Readable, boundary: bytes, length: int | None, key: str | None, owner: str = ""
     ) -> Archive:
-        """Receive an upload and put it on the shelf.
+        """Receive an upload and put it in the store.
 
         Args:
             stream: the body.
@@ -89,7 +89,7 @@ class ArchiveDesk:
         limit = self._settings.max_archive_bytes
         if length is not None and length > limit + AROUND_BYTES:
             raise too_large(limit)
-        with self._upload(), self._shelf.incoming() as folder:
+        with self._upload(), self._store.incoming() as folder:
             require_space(folder.path, 2 * (length or 0))  # for the result too
             form = Form(folder.uploads, limit, _checked)
             form.read(stream, boundary, self._going_on)
@@ -99,7 +99,7 @@ class ArchiveDesk:
             folder.describe(description)
             with self._checks:
                 check(self._command, folder, self._settings)
-            accepted = self._shelf.accept(folder, replace(description, created_at=time.time()))
+            accepted = self._store.accept(folder, replace(description, created_at=time.time()))
         return self.find(accepted.id)
 
     def discard(self, asked: Request, stream: Readable) -> None:
@@ -112,12 +112,12 @@ class ArchiveDesk:
 
     def find(self, archive_id: str) -> Archive:
         """An archive; NotFound."""
-        return Archive(*self._shelf.find(archive_id))
+        return Archive(*self._store.find(archive_id))
 
     def listed(self, owner: str, before: str | None) -> list[Archive]:
         """The archives of a caller, in no order, as far as they are behind a position."""
         found = []
-        for folder in self._shelf.folders():
+        for folder in self._store.folders():
             with suppress(NotFound):
                 archive = self.find(folder.id)
                 if archive.description.owner == owner and (before is None or archive.position < before):

@@ -10,12 +10,12 @@ import orjson
 from flask import Blueprint, Response
 
 from sluice.tasks.weeks import means
-from sluice.web.auth import Guard
-from sluice.web.body import JSON
-from sluice.web.degraded import Fallback
-from sluice.web.errors import timestamp
 from sluice.web.gateway import Gateway
-from sluice.web.served import Served, model_info
+from sluice.web.http.auth import Guard
+from sluice.web.http.body import JSON
+from sluice.web.http.errors import timestamp
+from sluice.web.routes.degraded import Fallback
+from sluice.web.routes.served_models import ServedModels, model_info
 
 
 def api_version() -> str:
@@ -26,7 +26,7 @@ def api_version() -> str:
         return "0+source"
 
 
-def blueprint(gateway: Gateway, guard: Guard, served: Served, fallback: Fallback) -> Blueprint:
+def blueprint(gateway: Gateway, guard: Guard, served: ServedModels, fallback: Fallback) -> Blueprint:
     routes = Blueprint("health", __name__)
     release = api_version()
 

@@ -17,7 +17,7 @@ from sluice.tasks.queues import QueueCounter
 from sluice.tasks.results import ResultReader
 from sluice.tasks.server import Condition, Server
 from sluice.web.gateway.backlog import Backlog
-from sluice.web.gateway.shape import Shape, shape_for
+from sluice.web.gateway.dispatch_policy import DispatchPolicy, dispatch_policy_for
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +36,14 @@ UNKNOWN_RATE_RETRY_S = 5
 MAX_RETRY_S = 600
 
 
-class Sampler:
+class ServiceMonitor:
     """One thread that looks at the broker twice a second and at the workers every other second.
 
     Args:
         app: the Celery app; the thread opens a broker connection of its own.
         reader: reads worker statuses.
         backlog: told what the broker holds.
-        backend: told whether the result backend answers; one of the sampler's own when absent.
+        backend: told whether the result backend answers; one of the monitor's own when absent.
     """
 
     def __init__(self, app: Celery, reader: ResultReader, backlog: Backlog, backend: Condition | None = None) -> None:
@@ -64,12 +64,12 @@ class Sampler:
         self._workers: list[dict[str, Any]] = []
         self._weeks: list[dict[str, Any]] = []
         self._weeks_due = 0.0
-        self._shape = Shape()
+        self._shape = DispatchPolicy()
         self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
         self._looked_at = {"broker": monotonic(), "backend": monotonic()}
         self._first_look = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sluice-sampler", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sluice-monitor", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -88,7 +88,7 @@ class Sampler:
         self._first_look.wait(FIRST_LOOK_S)
         return self._weeks
 
-    def shape(self) -> Shape:
+    def shape(self) -> DispatchPolicy:
         """Envelopes as they suit the workers, by the time and size of a batch that these report."""
         return self._shape
 
@@ -122,7 +122,7 @@ class Sampler:
     def _look_at_workers(self) -> None:
         try:
             self._workers = self._reader.workers()
-            self._shape = shape_for(self._workers)
+            self._shape = dispatch_policy_for(self._workers)
             if monotonic() >= self._weeks_due:
                 self._weeks = self._reader.weeks()
                 self._weeks_due = monotonic() + WEEKS_EVERY_S
@@ -181,4 +181,4 @@ class Sampler:
             try:
                 connection.release()
             except Exception:
-                log.debug("the sampler's broker connection did not close cleanly")
+                log.debug("the monitor's broker connection did not close cleanly")

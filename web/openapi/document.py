@@ -9,8 +9,20 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from sluice.config.settings import Settings
-from sluice.web import degraded, joblist, schemas
-from sluice.web.schemas import Requests
+from sluice.web.routes import degraded, job_list
+from sluice.web.schemas import (
+    ArchiveRequest,
+    ArchiveState,
+    ErrorResponse,
+    HealthResponse,
+    JobList,
+    JobResults,
+    JobState,
+    PredictResponse,
+    ReadyResponse,
+    Requests,
+    StatsResponse,
+)
 
 Json = dict[str, Any]
 
@@ -90,18 +102,18 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
 
 
 def _schemas(requests: Requests) -> Json:
-    incoming: list[type[BaseModel]] = [requests.predict, requests.job, schemas.ArchiveRequest]
+    incoming: list[type[BaseModel]] = [requests.predict, requests.job, ArchiveRequest]
     outgoing: list[type[BaseModel]] = [
-        schemas.PredictResponse,
+        PredictResponse,
         degraded.DegradedResponse,
-        schemas.JobState,
-        schemas.JobResults,
-        schemas.JobList,
-        schemas.ArchiveState,
-        schemas.ErrorResponse,
-        schemas.HealthResponse,
-        schemas.ReadyResponse,
-        schemas.StatsResponse,
+        JobState,
+        JobResults,
+        JobList,
+        ArchiveState,
+        ErrorResponse,
+        HealthResponse,
+        ReadyResponse,
+        StatsResponse,
     ]
     wanted: Any = [(model, "validation") for model in incoming] + [(model, "serialization") for model in outgoing]
     _, definitions = models_json_schema(wanted, ref_template=REF, schema_generator=_InOrder)
@@ -209,7 +221,7 @@ def _submit(requests: Requests) -> Json:
 
 
 def _list() -> Json:
-    limit = {"type": "integer", "minimum": 1, "maximum": joblist.MAX_LIMIT, "default": joblist.DEFAULT_LIMIT}
+    limit = {"type": "integer", "minimum": 1, "maximum": job_list.MAX_LIMIT, "default": job_list.DEFAULT_LIMIT}
     return {
         "tags": ["jobs"],
         "operationId": "listJobs",

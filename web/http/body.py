@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sluice.tasks.errors import BadRequest, UnsupportedMediaType
-from sluice.web.compression import GZIP_MAGIC, unpacked
-from sluice.web.errors import from_validation, half_pair, invalid
-from sluice.web.halves import Halves, take_out
+from sluice.web.http.compression import GZIP_MAGIC, unpacked
+from sluice.web.http.errors import from_validation, invalid, lone_surrogate
+from sluice.web.http.lone_surrogates import LoneSurrogates, take_out
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -40,12 +40,12 @@ def read(model: type[Model]) -> Model:
         BadRequest: not JSON.
         InvalidInput: not what the schema says.
     """
-    return _validated(model, _json_bytes(request), with_halves=False)[0]
+    return _validated(model, _json_bytes(request), with_lone_surrogates=False)[0]
 
 
-def read_job(model: type[Model]) -> tuple[Model, Halves]:
-    """The same for a job, and those of its texts that are none (``sluice.web.halves``)."""
-    return _validated(model, _json_bytes(request), with_halves=True)
+def read_job(model: type[Model]) -> tuple[Model, LoneSurrogates]:
+    """The same for a job, and those of its texts that are none (``sluice.web.http.lone_surrogates``)."""
+    return _validated(model, _json_bytes(request), with_lone_surrogates=True)
 
 
 def as_schema(model: type[Model], fields: Mapping[str, str]) -> Model:
@@ -56,18 +56,18 @@ def as_schema(model: type[Model], fields: Mapping[str, str]) -> Model:
         raise from_validation(exc) from None
 
 
-def _validated(model: type[Model], body: bytes, *, with_halves: bool) -> tuple[Model, Halves]:
+def _validated(model: type[Model], body: bytes, *, with_lone_surrogates: bool) -> tuple[Model, LoneSurrogates]:
     try:
         return model.model_validate_json(body), {}
     except ValidationError as exc:
         if exc.errors(include_url=False, include_input=False)[0]["type"] != "json_invalid":
             raise from_validation(exc) from None
     parsed = _parsed(body)
-    halves = take_out(parsed) if with_halves else {}
-    if found := half_pair(parsed):
+    lone_surrogates = take_out(parsed) if with_lone_surrogates else {}
+    if found := lone_surrogate(parsed):
         raise invalid([found])
     try:
-        return model.model_validate_json(json.dumps(parsed)), halves
+        return model.model_validate_json(json.dumps(parsed)), lone_surrogates
     except ValidationError as exc:
         raise from_validation(exc) from None
 

@@ -13,12 +13,12 @@ SATURATED_WAIT_S = 1.0
 RELIEVE_EVERY_S = 0.5
 
 
-class Hurries(Protocol):
-    def hurry(self) -> None:
+class Releasable(Protocol):
+    def release(self) -> None:
         """Stop waiting."""
 
 
-class Patience:
+class OverloadGuard:
     """The waiting callers of one process, and a thread that looks after them.
 
     The thread asks no server anything: it is needed most when one of them is silent.
@@ -29,19 +29,19 @@ class Patience:
 
     def __init__(self, threads: int) -> None:
         self._limit = threads - min(RESERVE, threads // 4)
-        self._since: dict[Hurries, float] = {}
+        self._since: dict[Releasable, float] = {}
         self.stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sluice-patience", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sluice-overload", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def begin(self, waiter: Hurries) -> None:
+    def begin(self, waiter: Releasable) -> None:
         self._since[waiter] = monotonic()
         if self.stopping.is_set():
-            waiter.hurry()
+            waiter.release()
 
-    def end(self, waiter: Hurries) -> None:
+    def end(self, waiter: Releasable) -> None:
         self._since.pop(waiter, None)
 
     def relieve(self) -> None:
@@ -51,13 +51,13 @@ class Patience:
         before = monotonic() - SATURATED_WAIT_S
         for waiter, since in self._since.copy().items():
             if since < before:
-                waiter.hurry()
+                waiter.release()
 
     def stop(self) -> None:
         """Let everybody go, now and from now on."""
         self.stopping.set()
         for waiter in self._since.copy():
-            waiter.hurry()
+            waiter.release()
 
     def _run(self) -> None:
         while not self.stopping.wait(RELIEVE_EVERY_S):

@@ -127,7 +127,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class IdempotencyRecord:
     """An Idempotency-Key: its place in Redis and what identifies the request that holds it."""
 
     digest: str
@@ -155,7 +155,11 @@ class JobStore:
         self._mark = client.register_script(MARK)
 
     def create(
-        self, job: Job, group: tuple[str, str], ids: list[str] | None = None, claim: Claim | None = None
+        self,
+        job: Job,
+        group: tuple[str, str],
+        ids: list[str] | None = None,
+        idempotency: IdempotencyRecord | None = None,
     ) -> str | None:
         """Write a job before it is published.
 
@@ -170,19 +174,19 @@ class JobStore:
             BackendUnavailable: nothing was written.
         """
         names = [
-            keys.idempotency(claim.digest) if claim else "-",
+            keys.idempotency(idempotency.digest) if idempotency else "-",
             keys.job(job.id),
             group[0],
             keys.message_ids(job.id),
             keys.jobs(job.owner),
         ]
-        values = [self._ttl_s, claim.packed() if claim else "", job.packed(), group[1]]
+        values = [self._ttl_s, idempotency.packed() if idempotency else "", job.packed(), group[1]]
         more = [orjson.dumps(ids) if ids else "", job.position, MOST_LISTED]
         taken = self._ask(self._create, names, [*values, *more])
-        if not taken or claim is None:
+        if not taken or idempotency is None:
             return None
         held = orjson.loads(taken)
-        if held["body"] != claim.body:
+        if held["body"] != idempotency.body:
             raise Conflict("this Idempotency-Key was used before with another body", {"field": "Idempotency-Key"})
         return str(held["job"])
 
@@ -193,11 +197,11 @@ class JobStore:
         pipe.expire(keys.job(job.id), self._ttl_s)
         self._ask(pipe.execute)
 
-    def discard(self, job: Job, group_key: str, claim: Claim | None) -> None:
+    def discard(self, job: Job, group_key: str, idempotency: IdempotencyRecord | None) -> None:
         """Take a job that was not published out again, as far as the backend can be reached."""
         names = [keys.job(job.id), group_key, keys.message_ids(job.id), keys.progress(job.id)]
-        if claim is not None:
-            names.append(keys.idempotency(claim.digest))
+        if idempotency is not None:
+            names.append(keys.idempotency(idempotency.digest))
         pipe = self._client.pipeline(transaction=False)
         pipe.delete(*names)
         pipe.zrem(keys.jobs(job.owner), job.position)

@@ -17,7 +17,7 @@ from uuid import uuid4
 from sluice.tasks.errors import BrokerUnavailable, SluiceError
 from sluice.tasks.ledger import Count
 from sluice.tasks.wish import PLAIN, Wish, together
-from sluice.web.gateway.shape import Shape
+from sluice.web.gateway.dispatch_policy import DispatchPolicy
 from sluice.web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Publishes(Protocol):
     def close(self) -> None: ...
 
 
-class GroupCommit:
+class Dispatcher:
     """The pending list and the thread that empties it.
 
     Args:
@@ -64,7 +64,7 @@ class GroupCommit:
         registry: Registry,
         reply_to: str,
         count: Callable[[Count], None],
-        shape: Callable[[], Shape] = Shape,
+        shape: Callable[[], DispatchPolicy] = DispatchPolicy,
     ) -> None:
         self._publisher = publisher
         self._registry = registry
@@ -141,7 +141,7 @@ class GroupCommit:
                 self._publisher.close()
                 return
 
-    def _pace(self, shape: Shape) -> None:
+    def _pace(self, shape: DispatchPolicy) -> None:
         """Let an envelope fill: for the linger, and while the workers are busy with an earlier one."""
         if not self._pending or len(self._pending) >= shape.messages or self._stopping:
             return

@@ -82,18 +82,18 @@ def install(app: Flask, max_body_bytes: int) -> None:
         cls = HTTP_ERRORS.get(code)
         details = {"limit": max_body_bytes, "field": "body"} if code == TooLarge.status else {}
         message = _http_message(exc, max_body_bytes)
-        response = answer(cls(message, details) if cls else SluiceError(message), status=code)
+        response = error_response(cls(message, details) if cls else SluiceError(message), status=code)
         allowed = getattr(exc, "valid_methods", None)
         if allowed:
             response.headers["Allow"] = ", ".join(sorted(allowed))
         return response
 
-    app.register_error_handler(SluiceError, answer)
+    app.register_error_handler(SluiceError, error_response)
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unexpected)
+    app.register_error_handler(Exception, unexpected_response)
 
 
-def answer(error: SluiceError, status: int | None = None) -> Response:
+def error_response(error: SluiceError, status: int | None = None) -> Response:
     """The response that ``error`` stands for."""
     payload = {
         "detail": {
@@ -113,11 +113,11 @@ def answer(error: SluiceError, status: int | None = None) -> Response:
     return response
 
 
-def unexpected(exc: Exception) -> Response:
+def unexpected_response(exc: Exception) -> Response:
     """An error of ours: its place is logged, its message is not, since it could quote a text."""
     frames = "".join(traceback.format_tb(exc.__traceback__))
     log.error("%s\n%s", type(exc).__name__, frames)
-    return answer(SluiceError("the server made an error; it is in its log"))
+    return error_response(SluiceError("the server made an error; it is in its log"))
 
 
 def from_validation(exc: ValidationError) -> SluiceError:
@@ -166,21 +166,23 @@ def _path(error: ErrorDetails) -> str:
     return path or "body"
 
 
-def half_pair(parsed: Any) -> dict[str, Any] | None:
+def lone_surrogate(parsed: Any) -> dict[str, Any] | None:
     """The problem of the first lone surrogate in a parsed body; None where there is none."""
-    path = _half_pair(parsed, "")
+    path = _lone_surrogate(parsed, "")
     return None if path is None else problem(path or "body", HALF_PAIR)
 
 
-def _half_pair(value: Any, path: str) -> str | None:
+def _lone_surrogate(value: Any, path: str) -> str | None:
     """Where in a parsed body the first lone surrogate is."""
     if isinstance(value, str):
         return None if is_unicode(value) else path
     if isinstance(value, list):
-        found = (_half_pair(item, f"{path}[{index}]") for index, item in enumerate(value))
+        found = (_lone_surrogate(item, f"{path}[{index}]") for index, item in enumerate(value))
     elif isinstance(value, dict):
         shown = ((f"{path}.{_shown(key)}" if path else _shown(key), key, item) for key, item in value.items())
-        found = (name if _half_pair(key, "") is not None else _half_pair(item, name) for name, key, item in shown)
+        found = (
+            name if _lone_surrogate(key, "") is not None else _lone_surrogate(item, name) for name, key, item in shown
+        )
     else:
         return None
     return next((one for one in found if one is not None), None)

@@ -14,7 +14,7 @@ from sluice.tasks.publisher import Publisher
 WAIT_S = 10.0
 
 
-class Publishers:
+class PublisherPool:
     """Lent to request threads, the one used last first. Thread-safe.
 
     Args:
@@ -28,7 +28,7 @@ class Publishers:
             self._idle.put(Publisher(app))
 
     @contextmanager
-    def lent(self) -> Iterator[Publisher]:
+    def acquire(self) -> Iterator[Publisher]:
         """A publisher for the length of the block.
 
         Raises:

@@ -16,15 +16,15 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, Entry, is_unicod
 from sluice.tasks.errors import Conflict
 from sluice.tasks.verdicts import objection
 from sluice.tasks.wish import WISHES, Wish
-from sluice.web import joblist
-from sluice.web.auth import Guard
-from sluice.web.body import JSON, read_job
-from sluice.web.errors import MAX_PROBLEMS, invalid, iso_of, problem
 from sluice.web.gateway import Gateway, JobStatus, ResultPage
-from sluice.web.gateway.jobstore import Claim
-from sluice.web.halves import Halves
-from sluice.web.idempotency import key_digest
-from sluice.web.prefer import preference
+from sluice.web.gateway.job_store import IdempotencyRecord
+from sluice.web.http.auth import Guard
+from sluice.web.http.body import JSON, read_job
+from sluice.web.http.errors import MAX_PROBLEMS, invalid, iso_of, problem
+from sluice.web.http.idempotency import key_digest
+from sluice.web.http.lone_surrogates import LoneSurrogates
+from sluice.web.http.prefer import preference
+from sluice.web.routes import job_list
 from sluice.web.schemas import JobRequest, Requests
 
 NDJSON = "application/x-ndjson"
@@ -39,7 +39,7 @@ Messages = list[str] | list[dict[str, str]]
 
 
 def blueprint(
-    settings: Settings, gateway: Gateway, guard: Guard, requests: Requests, archives: Callable[[str], joblist.Source]
+    settings: Settings, gateway: Gateway, guard: Guard, requests: Requests, archives: Callable[[str], job_list.Source]
 ) -> Blueprint:
     """The routes.
 
@@ -52,14 +52,14 @@ def blueprint(
     @routes.get("/jobs")
     def listed() -> Response:
         owner = guard.owner(request.headers)
-        limit = _number("limit", joblist.DEFAULT_LIMIT, 1, joblist.MAX_LIMIT)
-        states = joblist.wanted_states(request.args.get("state"))
+        limit = _number("limit", job_list.DEFAULT_LIMIT, 1, job_list.MAX_LIMIT)
+        states = job_list.wanted_states(request.args.get("state"))
 
-        def jobs(before: str | None, count: int) -> joblist.Rows:
+        def jobs(before: str | None, count: int) -> job_list.Rows:
             return [(position, as_json(status)) for position, status in gateway.jobs(owner, before, count)]
 
-        rows, following = joblist.page(
-            [jobs, archives(owner)], joblist.cursor(request.args.get("cursor")), limit, states
+        rows, following = job_list.page(
+            [jobs, archives(owner)], job_list.cursor(request.args.get("cursor")), limit, states
         )
         link = f"/jobs?cursor={following}&limit={limit}"
         if states:
@@ -68,13 +68,15 @@ def blueprint(
 
     @routes.post("/jobs")
     def submit() -> Response:
-        body, halves = read_job(requests.job)
-        messages = _messages(body, halves, settings.max_text_chars)
+        body, lone = read_job(requests.job)
+        messages = _messages(body, lone, settings.max_text_chars)
         lane = body.lane or ("interactive" if len(messages) <= ENVELOPE_MESSAGES else "bulk")
         wanted = preference(request.headers.get("Prefer"), 0)
         owner = guard.owner(request.headers)
         wish = _wish(body, settings, gateway)
-        submission = gateway.submit_job(messages, lane, wanted.wait_s, _claim(body, halves), wish=wish, owner=owner)
+        submission = gateway.submit_job(
+            messages, lane, wanted.wait_s, _idempotency_record(body, lone), wish=wish, owner=owner
+        )
         if submission.entries is None:
             response = accepted(submission.status)
         else:
@@ -131,14 +133,14 @@ def as_json(status: JobStatus) -> dict[str, Any]:
     }
 
 
-def _messages(body: JobRequest, halves: Halves, max_text_chars: int) -> Messages:
+def _messages(body: JobRequest, lone: LoneSurrogates, max_text_chars: int) -> Messages:
     """What goes into the envelopes.
 
     One bad text among good ones becomes an error entry; a job of nothing but bad texts, or with an id given twice,
     is refused.
     """
     texts = list(body.texts) if body.texts is not None else [one.text for one in body.messages or []]
-    for index, text in halves.items():
+    for index, text in lone.items():
         texts[index] = text
     _some_good(texts, "texts[{}]" if body.texts is not None else "messages[{}].text", max_text_chars)
     if body.texts is not None:
@@ -177,13 +179,13 @@ def _wish(body: JobRequest, settings: Settings, gateway: Gateway) -> Wish:
     return Wish(body.scores, body.verdict or settings.verdict)
 
 
-def _claim(body: JobRequest, halves: Halves) -> Claim | None:
+def _idempotency_record(body: JobRequest, lone: LoneSurrogates) -> IdempotencyRecord | None:
     digest = key_digest(request)
     if digest is None:
         return None
     # What says the same has the same digest: a flag that is not set, and one that an older release did not know.
     asked = body.model_dump_json(exclude={name for name in WISHES if not getattr(body, name)})
-    return Claim(digest, hashlib.sha256(f"{asked}{json.dumps(halves) if halves else ''}".encode()).hexdigest())
+    return IdempotencyRecord(digest, hashlib.sha256(f"{asked}{json.dumps(lone) if lone else ''}".encode()).hexdigest())
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:

@@ -13,14 +13,14 @@ from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import SluiceError, from_code
 from sluice.tasks.verdicts import earlier_release, no_thresholds
 from sluice.tasks.wish import Wish
-from sluice.web.auth import Guard
-from sluice.web.body import JSON, read
-from sluice.web.degraded import HEADER, OUTAGES, Fallback
-from sluice.web.gateway import Gateway, Pending
-from sluice.web.jobs import POLL_AFTER_S, as_json, queued_message
-from sluice.web.prefer import preference
+from sluice.web.gateway import Gateway, Queued
+from sluice.web.http.auth import Guard
+from sluice.web.http.body import JSON, read
+from sluice.web.http.prefer import preference
+from sluice.web.routes.degraded import HEADER, OUTAGES, Fallback
+from sluice.web.routes.jobs import POLL_AFTER_S, as_json, queued_message
+from sluice.web.routes.served_models import ServedModels
 from sluice.web.schemas import PredictRequest
-from sluice.web.served import Served
 
 #: Status line, headers, body.
 Reply = tuple[str, list[tuple[str, str]], bytes]
@@ -35,7 +35,7 @@ class Predictor:
         gateway: Gateway,
         guard: Guard,
         schema: type[PredictRequest],
-        served: Served,
+        served: ServedModels,
         fallback: Fallback,
     ) -> None:
         self.guard = guard
@@ -67,19 +67,17 @@ class Predictor:
             if answer.get("degraded"):
                 headers.append((HEADER, answer["reason"]))
         else:
-            outcome = self._classify(wanted, wish, preferred.wait_s)
-            if isinstance(outcome, Pending):
-                status, answer = "202 Accepted", as_json(queued_message(outcome.id))
-                headers += [("Location", f"/jobs/{outcome.id}"), ("Retry-After", POLL_AFTER_S)]
+            classified = self._classify(wanted, wish, preferred.wait_s)
+            if isinstance(classified, Queued):
+                status, answer = "202 Accepted", as_json(queued_message(classified.id))
+                headers += [("Location", f"/jobs/{classified.id}"), ("Retry-After", POLL_AFTER_S)]
             else:
-                answer = self._answer(wanted, wish, outcome, started)
+                answer = self._answer(wanted, wish, classified, started)
         payload = orjson.dumps(answer)
         headers.append(("Content-Length", str(len(payload))))
         return status, headers, payload
 
-    def _classify(
-        self, wanted: PredictRequest, wish: Wish, wait_s: float, *, punctual: bool = False
-    ) -> Entry | Pending:
+    def _classify(self, wanted: PredictRequest, wish: Wish, wait_s: float, *, punctual: bool = False) -> Entry | Queued:
         if wanted.model is not None:
             self._served.check(wanted.model)
         return self._gateway.classify(wanted.text, wait_s, wish=wish, punctual=punctual)
@@ -87,10 +85,10 @@ class Predictor:
     def _answer_anyway(self, wanted: PredictRequest, wish: Wish, wait_s: float, started: float) -> dict[str, Any]:
         """The answer; a degraded one if there is none in time, or because a part is away or full."""
         try:
-            outcome = self._classify(wanted, wish, wait_s, punctual=True)
-            if isinstance(outcome, Pending):
-                return self._fallback.of_timeout(outcome.id, wait_s, perf_counter() - started)
-            return self._answer(wanted, wish, outcome, started)
+            classified = self._classify(wanted, wish, wait_s, punctual=True)
+            if isinstance(classified, Queued):
+                return self._fallback.of_timeout(classified.id, wait_s, perf_counter() - started)
+            return self._answer(wanted, wish, classified, started)
         except OUTAGES as exc:
             return self._fallback.of_outage(exc, perf_counter() - started)
 
@@ -120,7 +118,7 @@ def _no_verdict(entry: Entry) -> SluiceError:
 
 
 def blueprint(predictor: Predictor) -> Blueprint:
-    """The route, for every request that ``sluice.web.hot`` leaves to Flask."""
+    """The route, for every request that ``sluice.web.routes.hot`` leaves to Flask."""
     routes = Blueprint("predict", __name__)
     routes.before_request(predictor.guard)
 

@@ -18,10 +18,10 @@ from sluice.tasks.ledger import Count
 from sluice.tasks.results import ResultReader, Stored
 from sluice.tasks.wish import PLAIN, Wish
 from sluice.web.gateway.backlog import Backlog
-from sluice.web.gateway.jobstatus import JobStatus, finished, job_status, placed, queued, single_entry, single_status
-from sluice.web.gateway.jobstore import Claim, Job, JobStore
-from sluice.web.gateway.patience import Patience
-from sluice.web.gateway.publishers import Publishers
+from sluice.web.gateway.job_status import JobStatus, finished, job_status, placed, queued, single_entry, single_status
+from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
+from sluice.web.gateway.overload_guard import OverloadGuard
+from sluice.web.gateway.publisher_pool import PublisherPool
 from sluice.web.gateway.waiting import JobCollector, Registry
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class JobSubmission:
     entries: list[Entry] | None = None
 
 
-class JobDesk:
+class JobService:
     """Submits, reads and cancels jobs for the request threads of one process.
 
     Args:
@@ -76,7 +76,7 @@ class JobDesk:
         store: JobStore,
         reader: ResultReader,
         registry: Registry,
-        patience: Patience,
+        overload_guard: OverloadGuard,
         reply_to: str,
         backlog: Backlog,
         revoke: Callable[[list[str]], None],
@@ -85,18 +85,18 @@ class JobDesk:
         self._store = store
         self._reader = reader
         self._registry = registry
-        self._patience = patience
+        self._overload_guard = overload_guard
         self._reply_to = reply_to
         self._backlog = backlog
         self._tell = revoke
-        self._publishers = Publishers(app, PUBLISHING_AT_ONCE)
+        self._publishers = PublisherPool(app, PUBLISHING_AT_ONCE)
 
     def submit(
         self,
         messages: list[str] | list[dict[str, str]],
         lane: str,
         wait_s: float,
-        claim: Claim | None,
+        idempotency: IdempotencyRecord | None,
         *,
         wish: Wish = PLAIN,
         owner: str = "",
@@ -105,20 +105,20 @@ class JobDesk:
 
         Args:
             messages: texts, or ``{"id", "text"}`` objects with ids that differ.
-            claim: the caller's Idempotency-Key; a job that holds it already is returned instead.
+            idempotency: the caller's Idempotency-Key; a job that holds it already is returned instead.
             wish: what results have besides label and probability.
             owner: stands for the caller, in whose list the job is.
 
         Raises:
             BrokerUnavailable: the job was not published, and nothing of it is left; or it is a job that holds
-                ``claim`` already and nobody knows yet whether it will be.
+                ``idempotency`` already and nobody knows yet whether it will be.
             BackendUnavailable: the job was not published.
             Conflict: the key was used with another body.
         """
         cuts = [messages[at : at + ENVELOPE_MESSAGES] for at in range(0, len(messages), ENVELOPE_MESSAGES)]
         ids = [str(one["id"]) for one in messages if isinstance(one, dict)]
         job_id = str(uuid4())
-        claim = replace(claim, job_id=job_id) if claim else None
+        idempotency = replace(idempotency, job_id=job_id) if idempotency else None
         job = Job(
             id=job_id,
             total=len(messages),
@@ -131,16 +131,16 @@ class JobDesk:
             owner=owner,
         )
         try:
-            held_by = self._store.create(job, self._group(job), ids, claim)
+            held_by = self._store.create(job, self._group(job), ids, idempotency)
         except BaseException:
             self._backlog.enter(lane, -job.count)
             raise
         if held_by is not None:
             self._backlog.enter(lane, -job.count)
-            return self._again(held_by, cuts, wait_s, claim)
+            return self._again(held_by, cuts, wait_s, idempotency)
         collector = self._expect(job) if wait_s > 0 else None
         try:
-            self._publish(job, cuts, collector is not None, claim)
+            self._publish(job, cuts, collector is not None, idempotency)
             entries = self._wait(collector, wait_s) if collector else None
         finally:
             if collector:
@@ -216,11 +216,11 @@ class JobDesk:
 
     # -- publishing
 
-    def _publish(self, job: Job, cuts: list[Any], wants_reply: bool, claim: Claim | None) -> None:
+    def _publish(self, job: Job, cuts: list[Any], wants_reply: bool, idempotency: IdempotencyRecord | None) -> None:
         """Send a job that the backlog has already; what does not go out is taken off it."""
         sent, left = 0, job.count
         try:
-            with self._publishers.lent() as publisher:
+            with self._publishers.acquire() as publisher:
                 for index, ((envelope_id, count), cut) in enumerate(zip(job.envelopes, cuts, strict=True)):
                     publisher.publish(
                         cut,
@@ -237,7 +237,7 @@ class JobDesk:
                     left += Count(-1, -count)
         except Exception as exc:
             self._backlog.enter(job.lane, -left)
-            self._undo(job, claim)
+            self._undo(job, idempotency)
             if isinstance(exc, SluiceError):
                 raise
             log.error("job %s could not be published: %s", job.id, type(exc).__name__)
@@ -247,14 +247,14 @@ class JobDesk:
         except BackendUnavailable:
             log.warning("job %s is published, but is not marked so", job.id)
 
-    def _undo(self, job: Job, claim: Claim | None) -> None:
+    def _undo(self, job: Job, idempotency: IdempotencyRecord | None) -> None:
         """Publishing stopped half-way: what went out must not run, and nothing may look like a live job."""
         try:
             self._revoke(job, job.envelopes)
         except BackendUnavailable:
             log.warning("job %s was refused but could not be marked as cancelled", job.id)
         try:
-            self._store.discard(job, self._group_key(job), claim)
+            self._store.discard(job, self._group_key(job), idempotency)
         except BackendUnavailable:
             log.warning("job %s was refused but its description could not be removed", job.id)
 
@@ -295,21 +295,25 @@ class JobDesk:
     def _group_key(self, job: Job) -> str:
         return self._backend.get_key_for_group(job.id).decode()
 
-    def _again(self, job_id: str, cuts: list[Any], wait_s: float, claim: Claim | None) -> JobSubmission:
+    def _again(
+        self, job_id: str, cuts: list[Any], wait_s: float, idempotency: IdempotencyRecord | None
+    ) -> JobSubmission:
         """A request that was made before: its job, published once more if the process that began to is gone."""
         try:
             job = self._store.get(job_id)
             if not self._is_out(job):
                 if time.time() - job.created_at > PUBLISHING_TAKES_S:
                     self._backlog.enter(job.lane, job.count)
-                    self._publish(job, cuts, wants_reply=False, claim=claim)
+                    self._publish(job, cuts, wants_reply=False, idempotency=idempotency)
                 else:
                     self._await_publishing(job_id)
         except NotFound:
             raise BrokerUnavailable("the first try could not be handed to the broker", retry_after_s=1) from None
         ends = time.monotonic() + wait_s
         while (
-            time.monotonic() < ends and not self._status(job)[0].finished and not self._patience.stopping.wait(POLL_S)
+            time.monotonic() < ends
+            and not self._status(job)[0].finished
+            and not self._overload_guard.stopping.wait(POLL_S)
         ):
             pass
         return self._look_once(job) if wait_s else JobSubmission(self._status(job)[0])
@@ -322,7 +326,7 @@ class JobDesk:
         """Another request is publishing the job, or was when its process ended: a 202 now might promise too much."""
         ends = time.monotonic() + AGAIN_WAIT_S
         while not self._store.get(job_id).published:
-            if time.monotonic() > ends or self._patience.stopping.wait(POLL_S):
+            if time.monotonic() > ends or self._overload_guard.stopping.wait(POLL_S):
                 raise BrokerUnavailable("the first try is still being handed to the broker", retry_after_s=2)
 
     # -- waiting
@@ -334,9 +338,9 @@ class JobDesk:
         return collector
 
     def _wait(self, collector: JobCollector, wait_s: float) -> list[Entry] | None:
-        self._patience.begin(collector)
+        self._overload_guard.begin(collector)
         entries = collector.wait(wait_s)
-        self._patience.end(collector)
+        self._overload_guard.end(collector)
         return entries
 
     def _look_once(self, job: Job) -> JobSubmission:

@@ -24,7 +24,7 @@ ACCEPT_WAIT_S = 5.0
 POLL_S = 0.02
 
 
-class Shelf:
+class ArchiveStore:
     """The folders under ``root``; none of its methods waits for an upload or for a runner.
 
     Args:
@@ -62,14 +62,14 @@ class Shelf:
             shutil.rmtree(folder.path, ignore_errors=True)
 
     def accept(self, incoming: Folder, description: Description) -> Folder:
-        """Put an upload on the shelf: from now on it is an archive.
+        """Put an upload in the store: from now on it is an archive.
 
         Returns:
             Its folder, or that of the archive that came earlier with the same Idempotency-Key and the same body.
 
         Raises:
             Conflict: the key came with another body.
-            QueueFull: the shelf has filled meanwhile.
+            QueueFull: the store has filled meanwhile.
         """
         with self._one_at_a_time():
             earlier = self._holder(description)

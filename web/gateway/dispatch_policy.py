@@ -14,16 +14,16 @@ LINGER_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class DispatchPolicy:
     """``messages``: most in one envelope; ``linger_s``: seconds that the first waits, even for idle workers."""
 
     messages: int = ENVELOPE_MESSAGES
     linger_s: float = 0.0
 
 
-def shape_for(workers: Sequence[Mapping[str, Any]]) -> Shape:
+def dispatch_policy_for(workers: Sequence[Mapping[str, Any]]) -> DispatchPolicy:
     """The shape for workers with these statuses; the fastest of them counts."""
     batch = fastest_batch(workers)
     if batch is None or batch[1] < WHOLE_BATCH_S:
-        return Shape()
-    return Shape(envelope_messages(workers), LINGER_SHARE * batch[1])
+        return DispatchPolicy()
+    return DispatchPolicy(envelope_messages(workers), LINGER_SHARE * batch[1])

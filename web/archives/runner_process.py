@@ -23,7 +23,7 @@ REFUSALS = (UnknownFormat, UnreadableArchive)
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class RunnerCommand:
     """How ``sluice.backfill.archive`` is run; tests put something else in its place."""
 
     base: tuple[str, ...] = (sys.executable, "-P", "-W", "ignore", "-m", "sluice.backfill.archive")
@@ -50,7 +50,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return env
 
 
-def check(command: Command, folder: Folder, settings: Settings) -> None:
+def check(command: RunnerCommand, folder: Folder, settings: Settings) -> None:
     """Have an upload looked at.
 
     Raises:
@@ -76,7 +76,7 @@ def check(command: Command, folder: Folder, settings: Settings) -> None:
         raise refusal
 
 
-def start(command: Command, folder: Folder, settings: Settings, held: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def start(command: RunnerCommand, folder: Folder, settings: Settings, held: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Start a runner, which holds the locks behind the descriptors ``held`` for as long as it lives."""
     return subprocess.Popen(
         command.run(folder),

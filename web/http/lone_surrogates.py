@@ -13,26 +13,26 @@ from sluice.tasks.envelope import is_unicode
 #: Stands for such a text while the body is validated.
 PLACEHOLDER = "?"
 
-Halves = dict[int, str]
+LoneSurrogates = dict[int, str]
 """Index in the job → the text."""
 
 
-def take_out(parsed: Any) -> Halves:
+def take_out(parsed: Any) -> LoneSurrogates:
     """Replace the texts of a parsed job body that are none; returns them."""
     if not isinstance(parsed, dict):
         return {}
-    found: Halves = {}
+    found: LoneSurrogates = {}
     texts, messages = parsed.get("texts"), parsed.get("messages")
     if isinstance(texts, list):
         for index, text in enumerate(texts):
-            if _is_half(text):
+            if _is_lone(text):
                 found[index], texts[index] = text, PLACEHOLDER
     if isinstance(messages, list):
         for index, message in enumerate(messages):
-            if isinstance(message, dict) and _is_half(message.get("text")):
+            if isinstance(message, dict) and _is_lone(message.get("text")):
                 found[index], message["text"] = message["text"], PLACEHOLDER
     return found
 
 
-def _is_half(text: Any) -> bool:
+def _is_lone(text: Any) -> bool:
     return isinstance(text, str) and not is_unicode(text)

@@ -11,7 +11,7 @@ from celery import states
 from sluice.tasks.envelope import Entry, failed, said_of
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.results import Stored
-from sluice.web.gateway.jobstore import Job, Progress
+from sluice.web.gateway.job_store import Job, Progress
 
 REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
 

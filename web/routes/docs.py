@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
 from flask import Blueprint, Response, send_from_directory
 
-from sluice.config.settings import Settings
-from sluice.web.body import JSON
-from sluice.web.health import api_version
-from sluice.web.openapi import document
-from sluice.web.schemas import Requests
+from sluice.web.http.body import JSON
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 STATIC_MAX_AGE_S = 3600
 
 #: Nothing is loaded from elsewhere, and no inline script runs.
@@ -25,15 +20,15 @@ POLICY = (
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
-def blueprint(settings: Settings, requests: Requests) -> Blueprint:
+def blueprint(document: bytes, flower_port: int) -> Blueprint:
+    """The routes; ``document`` is the packed OpenAPI document."""
     routes = Blueprint("docs", __name__)
     docs_page = (STATIC / "docs.html").read_text("utf-8")
-    home_page = (STATIC / "home.html").read_text("utf-8").replace("{flower_port}", str(settings.flower_port))
-    packed = orjson.dumps(document(settings, requests, api_version()))
+    home_page = (STATIC / "home.html").read_text("utf-8").replace("{flower_port}", str(flower_port))
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
-        return Response(packed, mimetype=JSON)
+        return Response(document, mimetype=JSON)
 
     @routes.get("/docs")
     def docs() -> Response:

@@ -7,7 +7,7 @@ import hashlib
 from flask import Request
 
 from sluice.tasks.errors import BadRequest
-from sluice.web.auth import given_key
+from sluice.web.http.auth import given_key
 
 MAX_KEY_CHARS = 255
 

@@ -18,14 +18,14 @@ IDLE_S, EVERY_S, QUESTIONS = 60, 15, 4
 START_S, POLL_S = 60.0, 0.1
 
 
-def ask_after_clients() -> None:
+def enable_keepalive() -> None:
     """Have the kernel end connections to this process whose other side is gone; returns at once. Linux only.
 
     The WSGI server reads without a limit in time, and neither takes such a setting nor gives its socket away: so the
     socket that listens, which passes the setting on to what it accepts, is awaited among the process's files.
     """
     if sys.platform == "linux":
-        threading.Thread(target=_await_listening, name="sluice-silence", daemon=True).start()
+        threading.Thread(target=_await_listening, name="sluice-keepalive", daemon=True).start()
 
 
 def _await_listening() -> None:

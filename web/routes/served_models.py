@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from sluice.tasks.errors import InvalidInput, ModelUnavailable
-from sluice.web.errors import problem
+from sluice.web.http.errors import problem
 
 #: Accepted for whichever model is served, so that OpenTextShield's clients need no change.
 ALIAS = "ots-mbert"
@@ -17,7 +17,7 @@ class HasWorkers(Protocol):
     def workers(self) -> list[dict[str, Any]]: ...
 
 
-class Served:
+class ServedModels:
     """Looks models up in the workers' statuses."""
 
     def __init__(self, gateway: HasWorkers) -> None:
