@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sluice.bench import archives, noted, plots
+from sluice.bench import noted, plots
 from sluice.bench.environment import without_own_settings
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
@@ -32,11 +32,12 @@ from sluice.bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
 from sluice.bench.statistics import Row, summarise
 from sluice.config.paths import ROOT
 from sluice.config.settings import read
+from sluice.harness import archives
+from sluice.harness.process import Child, wait_for
+from sluice.harness.worker import environment
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.loader import load
 from sluice.worker.model.simulated import SCHEME
-from tests.harness.process import Child, wait_for
-from tests.harness.worker import environment
 
 POLL_S = 0.005
 #: Seconds that a way may take in all.

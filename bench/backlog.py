@@ -23,7 +23,6 @@ from uuid import uuid4
 import redis
 import torch
 
-from sluice.bench import texts as bench_texts
 from sluice.bench.environment import without_own_settings
 from sluice.bench.models import mbert_folder
 from sluice.bench.progress import progress
@@ -32,12 +31,13 @@ from sluice.bench.service import Servers
 from sluice.bench.statistics import Row, median, summarise
 from sluice.config.paths import ROOT
 from sluice.config.settings import read
+from sluice.harness import texts as bench_texts
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks import keys as names
 from sluice.tasks.publisher import Publisher
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.loader import load
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker, client_app, environment
 
 ENVELOPE = 16
 BATCH = 64

@@ -19,8 +19,8 @@ from typing import cast
 from sluice.bench.client import Load, measure
 from sluice.bench.results import print_table
 from sluice.bench.statistics import Row, summarise
-from sluice.bench.texts import load as load_texts
-from tests.harness.process import Child, free_port
+from sluice.harness.process import Child, free_port
+from sluice.harness.texts import load as load_texts
 
 BODY = b'{"label":"ham","probability":0.98,"processing_time":0.003}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)

@@ -22,7 +22,7 @@ from sluice.bench.environment import without_own_settings
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
 from sluice.bench.statistics import Row
-from tests.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
+from sluice.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
 
 BROKERS = ("redis", "rabbitmq")
 #: Rows that may wait for one that is lost. With as many as there may be, the rest of the archive is there at once when

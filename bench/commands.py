@@ -306,7 +306,7 @@ def _measure(
 ) -> None:
     """Run a measurement over HTTP and report it."""
     module = _module(name, extra)
-    from sluice.bench.texts import load
+    from sluice.harness.texts import load
 
     settings = {**getattr(module, "DEFAULTS", {}), **_settings(given, model)}
     try:
@@ -351,8 +351,6 @@ def _module(name: str, extra: str) -> Any:
         return import_module(f"sluice.bench.{name}")
     except ModuleNotFoundError as exc:
         missing = exc.name or ""
-        if missing.partition(".")[0] == "bench":
-            raise click.ClickException(f"this checkout has no {missing}") from None
-        if missing.partition(".")[0] in ("tests", "cli", "config", "tasks", "worker", "web"):
+        if missing.partition(".")[0] == "sluice":
             raise
         raise click.ClickException(f"`sluice bench {name}` needs {missing}: {INSTALL.format(extra)}") from None

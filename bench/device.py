@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 
-from sluice.bench import texts as bench_texts
 from sluice.bench.arithmetic import Shape, peak_flops, shape_of
 from sluice.bench.forwards import Contender, Forward, contenders, same_precision
 from sluice.bench.models import mbert_folder
@@ -27,6 +26,7 @@ from sluice.bench.results import Results, print_table
 from sluice.bench.statistics import Row, median, summarise
 from sluice.config.paths import ROOT
 from sluice.config.settings import SMALL_MODEL, read
+from sluice.harness import texts as bench_texts
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.calibrate import Cost, fit
 from sluice.worker.model.loader import load

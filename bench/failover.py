@@ -15,11 +15,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sluice.bench.environment import without_own_settings
-from tests.harness.failover import Pair
-from tests.harness.load import Load
-from tests.harness.process import wait_for
-from tests.harness.web import Web
-from tests.harness.worker import Worker, environment
+from sluice.harness.failover import Pair
+from sluice.harness.load import Load
+from sluice.harness.process import wait_for
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, environment
 
 NOBODY_IN_CHARGE_S = 0.5
 WORKERS = 2

@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from sluice.bench import texts as bench_texts
 from sluice.config.paths import ROOT
 from sluice.config.settings import read
+from sluice.harness import texts as bench_texts
 from sluice.tasks.client import Client
 
 #: Seconds between two looks for a question on standard input.

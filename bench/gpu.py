@@ -31,13 +31,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sluice.bench import texts as bench_texts
 from sluice.bench.models import MBERT_ROWS, mbert_folder
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, machine, print_table
 from sluice.bench.statistics import Row
 from sluice.cli.embedded import find_server
 from sluice.config.paths import ROOT
+from sluice.harness import texts as bench_texts
 
 FIGURES_FILE = "figures.csv"
 #: Seconds kept for the summary.
@@ -171,7 +171,7 @@ def backfill(job: Job) -> list[Row]:
     """An archive through the command, first a small one, then one that takes some tens of seconds."""
     from sluice.bench.environment import without_own_settings
     from sluice.bench.service import Servers
-    from tests.harness.worker import Worker, environment
+    from sluice.harness.worker import Worker, environment
 
     plan = job.plan
     rows: list[Row] = []

@@ -30,10 +30,10 @@ from sluice.bench.results import Results, print_table
 from sluice.bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
 from sluice.bench.statistics import Row, percentile, summarise
 from sluice.config.settings import read
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker, environment
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import ENVELOPE_MESSAGES
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker, environment
 
 MODELS = {"fast": SIMULATED, "slow": "simulated:?batch_ms=400&message_us=2000"}
 BROKERS = tuple(BROKER_NAMES)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from sluice.bench.client import NUMBERS, Load, Measured
-from sluice.bench.texts import letters
+from sluice.harness.texts import letters
 
 #: A request sent later than this after it was due counts as late.
 LATE_S = 0.005

@@ -16,9 +16,9 @@ from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
 from sluice.bench.service import SIMULATED, Servers, Service
 from sluice.bench.statistics import Row, summarise
-from sluice.bench.texts import load as load_texts
 from sluice.bench.variants import command
 from sluice.config.settings import SMALL_MODEL
+from sluice.harness.texts import load as load_texts
 
 EVERYTHING = "everything on"
 WARM_UP_S = 1.0

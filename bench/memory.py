@@ -2,7 +2,7 @@
 
 Each archive is classified by a `sluice backfill` and a worker that both start for it, so that nothing is left of an
 earlier one. Resident memory is read from ``/proc`` and the broker is asked five times a second. An archive is made as
-`sluice.bench.archives` makes them, with 31% duplicates.
+`sluice.harness.archives` makes them, with 31% duplicates.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ import numpy as np
 import redis
 
 from sluice.backfill.plan import DEFAULT_WINDOW
-from sluice.bench import archives, plots
+from sluice.bench import plots
 from sluice.bench.environment import without_own_settings
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
 from sluice.bench.service import READY_S, SIMULATED, Servers
 from sluice.bench.statistics import Row, summarise
+from sluice.harness import archives
+from sluice.harness.process import Child
+from sluice.harness.worker import environment
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
-from tests.harness.process import Child
-from tests.harness.worker import environment
 
 SLUICE = (sys.executable, "-m", "sluice.cli")
 EVERY_S = 0.2

@@ -17,7 +17,7 @@ from typing import Any
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from sluice.bench import texts
+from sluice.harness import texts
 
 #: Rows of bert-base-multilingual-cased's embedding table.
 MBERT_ROWS = 119_547

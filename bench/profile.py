@@ -19,8 +19,8 @@ from pathlib import Path
 import redis
 
 from sluice.bench.worker import CONTENDERS, MODEL, QUIET, fill, servers, wait_for_results
-from tests.harness.process import ROOT, Child
-from tests.harness.worker import environment
+from sluice.harness.process import ROOT, Child
+from sluice.harness.worker import environment
 
 RATE = 500
 

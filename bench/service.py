@@ -21,11 +21,11 @@ import amqp
 from kombu import Connection
 
 from sluice.bench.environment import without_own_settings
+from sluice.harness.process import Child, wait_for
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.web import Web
+from sluice.harness.worker import environment, flush
 from sluice.tasks.envelope import QUEUES
-from tests.harness.process import Child, wait_for
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.web import Web
-from tests.harness.worker import environment, flush
 
 BROKER_NAMES = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
 SIMULATED = "simulated:?batch_ms=3&message_us=20"

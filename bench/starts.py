@@ -15,9 +15,9 @@ from itertools import cycle
 from pathlib import Path
 
 from sluice.bench.environment import without_own_settings
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.starts import WAYS, faults
-from tests.harness.worker import environment
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.starts import WAYS, faults
+from sluice.harness.worker import environment
 
 BROKERS = ("redis", "rabbitmq")
 

@@ -13,7 +13,7 @@ from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
 from sluice.bench.service import Servers, Service
 from sluice.bench.statistics import Row, summarise
-from tests.harness.process import wait_for
+from sluice.harness.process import wait_for
 
 #: The most messages in a batch, and the longest wait in ms.
 SETTINGS: tuple[tuple[int, float], ...] = ((1, 0), (2, 10), (4, 10), (8, 20), (16, 20), (32, 50), (64, 5))

@@ -24,10 +24,10 @@ from typing import Any
 import redis
 from celery import Celery
 
+from sluice.harness.process import Child
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.worker import client_app, environment, flush
 from sluice.tasks.envelope import QUEUES, TASK_NAME
-from tests.harness.process import Child
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.worker import client_app, environment, flush
 
 MODEL = "simulated:?batch_ms=3&message_us=20"
 TEXT = "Your parcel {} is held at customs, pay the fee at http://post.example/a1"

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.process import free_port
+from sluice.harness.process import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CONNECTIONS = (1, 64, 256)

@@ -44,7 +44,7 @@ class CheckoutGroup(LazyGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if find_spec("sluice.bench") is None:
             raise click.ClickException(
-                "`sluice bench` needs a checkout of Sluice: it measures with the servers of its tests"
+                "`sluice bench` needs a checkout of Sluice: what it measures with is in no package"
             )
         return super().parse_args(ctx, args)
 

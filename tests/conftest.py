@@ -12,9 +12,9 @@ import amqp
 import pytest
 from kombu import Connection
 
+from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.worker import Worker, environment, flush
 from sluice.tasks.envelope import DEAD_LETTERS, QUEUES
-from tests.harness.servers import Missing, RabbitServer, RedisServer
-from tests.harness.worker import Worker, environment, flush
 
 #: A developer's own settings must not reach the tests.
 for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_", "FLOWER_"))]:

@@ -13,9 +13,9 @@ from typing import Any
 
 from sluice.bench.peers.process import Process
 from sluice.bench.service import Servers, Service, without_own_settings
-from tests.harness.process import free_port, wait_for
-from tests.harness.web import exchange
-from tests.harness.worker import environment
+from sluice.harness.process import free_port, wait_for
+from sluice.harness.web import exchange
+from sluice.harness.worker import environment
 
 #: Loading a large model on a busy machine takes its time.
 READY_S = 300.0

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.harness.process import Child
+from sluice.harness.process import Child
 
 #: Seconds that children get to end after their parent has.
 GRACE_S = 1.0

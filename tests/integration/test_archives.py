@@ -19,11 +19,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from sluice.harness.process import wait_for
+from sluice.harness.servers import RedisServer
+from sluice.harness.web import Reply, Web
+from sluice.harness.worker import Worker, environment, flush
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.servers import RedisServer
-from tests.harness.web import Reply, Web
-from tests.harness.worker import Worker, environment, flush
 
 #: Nobody but the caller may ever see it.
 MARKER = "QUAGGA"

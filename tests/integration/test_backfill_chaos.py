@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sluice.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
+from sluice.harness.servers import Missing
 from tests.conftest import missing
-from tests.harness.chaos import SLUICE, Stage, Trial, differences, faults, read_rows, write_archive
-from tests.harness.servers import Missing
 
 ROWS = 12_000
 #: Each format once, and each kind of kill on both brokers.

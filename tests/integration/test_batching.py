@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import TASK_NAME
 from sluice.tasks.errors import InvalidInput, ModelFailed
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker, client_app
 
 WAIT_S = 20
 

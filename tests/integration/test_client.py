@@ -16,6 +16,9 @@ from celery import Celery, chain, chord, group
 from celery.result import AsyncResult, GroupResult
 from kombu import Exchange, Queue
 
+from sluice.harness.events import Events
+from sluice.harness.process import ROOT, wait_for
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import ModelFailed
@@ -23,9 +26,6 @@ from sluice.tasks.publisher import Publisher
 from sluice.tasks.replies import ReplyListener
 from sluice.tasks.wish import Wish
 from tests.conftest import Brokers
-from tests.harness.events import Events
-from tests.harness.process import ROOT, wait_for
-from tests.harness.worker import Worker, client_app
 from tests.integration.test_batching import counters
 from tests.integration.test_shutdown import HOLD, in_the_model
 

@@ -13,11 +13,11 @@ from celery import Celery
 from celery.events.event import get_exchange
 
 from sluice.config.settings import read
+from sluice.harness.process import ROOT, Child, wait_for
+from sluice.harness.worker import client_app
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import TASK_NAME
 from tests.conftest import Brokers
-from tests.harness.process import ROOT, Child, wait_for
-from tests.harness.worker import client_app
 
 #: Three ways to start a worker that has not been given a name.
 COMMANDS = (

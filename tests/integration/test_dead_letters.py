@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from kombu import Connection, Exchange, Queue
 
-from sluice.bench.crash_loop import Loop, accounted
+from sluice.harness.broker import waiting
+from sluice.harness.crash_loop import Loop, accounted
+from sluice.harness.process import wait_for
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import DEAD_LETTERS, QUEUES, TASK_NAME
 from sluice.tasks.lanequeue import EXCHANGE_NAME
 from sluice.worker.consumer.rescue import MOST_DELIVERIES
 from tests.conftest import drop_queues
-from tests.harness.broker import waiting
-from tests.harness.process import wait_for
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.web import Web
-from tests.harness.worker import Worker, client_app, environment
 from tests.integration.test_shutdown import check_answers
 
 StartWorker = Callable[..., Worker]

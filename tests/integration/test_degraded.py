@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from sluice.config.settings import read
+from sluice.harness.process import wait_for
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, client_app, environment, flush
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.engine.capacity import load_classifier
 from tests.conftest import Brokers, drop_queues
-from tests.harness.process import wait_for
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.web import Web
-from tests.harness.worker import Worker, client_app, environment, flush
 from tests.integration.test_verdicts import BEHIND, MODEL, TEXTS, WAIT_S, expected, first_result, judged, run
 from tests.unit.worker.model.conftest import save_model
 

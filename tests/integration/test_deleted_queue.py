@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from kombu import Connection
 
+from sluice.harness.worker import client_app
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.publisher import Publisher
 from tests.conftest import Brokers, drop_queues
-from tests.harness.worker import client_app
 
 QUEUE = QUEUES["interactive"]
 

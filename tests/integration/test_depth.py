@@ -9,11 +9,11 @@ import pytest
 from celery import Celery
 from kombu import Connection
 
+from sluice.harness.process import wait_for
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, client_app, flush
 from sluice.tasks.envelope import QUEUES
 from tests.conftest import Brokers, drop_queues
-from tests.harness.process import wait_for
-from tests.harness.web import Web
-from tests.harness.worker import Worker, client_app, flush
 
 LIMIT = 1000
 START_S = 40

@@ -9,11 +9,11 @@ import pytest
 import redis
 from celery import Celery
 
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import ModelFailed
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker, client_app
 from tests.integration.test_batching import counters
 
 WAIT_S = 20

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sluice.harness.failover import Pair
+from sluice.harness.load import Load
+from sluice.harness.process import wait_for
+from sluice.harness.servers import Missing
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, environment
 from tests.conftest import missing
-from tests.harness.failover import Pair
-from tests.harness.load import Load
-from tests.harness.process import wait_for
-from tests.harness.servers import Missing
-from tests.harness.web import Web
-from tests.harness.worker import Worker, environment
 
 
 def test_a_failover_under_load_loses_nothing(folder: Path, start_worker: Callable[..., Worker]) -> None:

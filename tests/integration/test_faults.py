@@ -16,15 +16,15 @@ from celery import Celery
 from celery.result import AsyncResult
 from kombu import Connection
 
+from sluice.harness.broker import held, sweep, waiting
+from sluice.harness.process import ROOT, wait_for
+from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import BrokerUnavailable
 from sluice.tasks.publisher import Publisher
 from sluice.worker.delivery.quarantine import MOST_ENDS
 from tests.conftest import Brokers, drop_queues, missing
-from tests.harness.broker import held, sweep, waiting
-from tests.harness.process import ROOT, wait_for
-from tests.harness.servers import Missing, RabbitServer, RedisServer
-from tests.harness.worker import Worker, client_app, environment
 from tests.integration.test_shutdown import HOLD, check_answers, drained, finished, holding, in_the_model
 
 StartWorker = Callable[..., Worker]

@@ -13,11 +13,11 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 
+from sluice.harness.process import Child, free_port, wait_for
+from sluice.harness.servers import Missing
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import TASK_NAME
 from tests.conftest import Brokers, missing
-from tests.harness.process import Child, free_port, wait_for
-from tests.harness.servers import Missing
-from tests.harness.worker import Worker, client_app
 
 MARKER = "xyzzy-secret-marker"
 FLAGS = (

@@ -11,11 +11,11 @@ import redis
 from celery import Celery, chain, chord, group
 from kombu import Connection, Queue
 
+from sluice.harness.caller import QUEUE, CallersWorker, classify, make_caller
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker
 from sluice.tasks import keys
 from tests.conftest import Brokers
-from tests.harness.caller import QUEUE, CallersWorker, classify, make_caller
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker
 
 WAIT_S = 20
 POISON = "POISON"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from sluice.harness.process import wait_for
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.worker import client_app, environment
 from sluice.tasks.app import settings_of
 from sluice.tasks.redis_client import connect
 from sluice.tasks.results import ResultReader
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.service_monitor import ServiceMonitor
-from tests.harness.process import wait_for
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.worker import client_app, environment
 
 
 def test_a_frozen_rabbitmq_is_noticed_and_looked_at_again(

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from sluice.config.settings import SMALL_MODEL, read
+from sluice.harness.process import ROOT, wait_for
+from sluice.harness.service import running
+from sluice.harness.web import Web
+from sluice.harness.worker import client_app
 from sluice.worker.model.loader import load
 from tests.conftest import Brokers
-from tests.harness.process import ROOT, wait_for
-from tests.harness.service import running
-from tests.harness.web import Web
-from tests.harness.worker import client_app
 
 REQUESTS, CONNECTIONS = 2000, 64
 TOLERANCE = 1e-3

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.process import ROOT, wait_for
-from tests.harness.servers import RedisServer
-from tests.harness.web import Web
-from tests.harness.worker import Worker, environment, flush
+from sluice.harness.process import ROOT, wait_for
+from sluice.harness.servers import RedisServer
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, environment, flush
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: A shell that complains of what HTTP calls an error.

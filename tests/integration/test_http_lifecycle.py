@@ -7,10 +7,10 @@ import signal
 import threading
 from pathlib import Path
 
+from sluice.harness.process import wait_for
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.web import Web
-from tests.harness.worker import Worker
 
 
 def test_a_shutdown_answers_the_callers_that_wait(brokers: Brokers, folder: Path) -> None:

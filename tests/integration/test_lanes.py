@@ -11,11 +11,11 @@ import pytest
 from celery import Celery
 
 from sluice.config.settings import read
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker, client_app
 from tests.integration.test_shutdown import HOLD, in_the_model
 
 WAIT_S = 30

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import TASK_NAME
 from tests.conftest import Brokers
-from tests.harness.worker import Worker, client_app
 from tests.integration.test_batching import counters
 
 TEXTS = [f"a text of some length, number {i}" * (i % 4 + 1) for i in range(30)]

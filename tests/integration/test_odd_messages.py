@@ -24,11 +24,11 @@ from celery import Celery
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from kombu.compression import compress
 
+from sluice.harness.process import wait_for
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import InvalidInput
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.worker import Worker, client_app
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 #: The usual answer takes some milliseconds; the machine may be busy with other tests.

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sluice.cli.processes import environment as own_environment, sluice
-from tests.harness.process import Child, free_port
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.worker import Worker, environment
+from sluice.harness.process import Child, free_port
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.worker import Worker, environment
 from tests.integration.test_faults import own_broker, own_rabbit, own_redis
 
 __all__ = ("own_broker", "own_rabbit", "own_redis")

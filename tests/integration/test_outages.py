@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 
 from sluice.cli.processes import environment, sluice
+from sluice.harness.process import free_port
+from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.worker import SIMULATED
 from tests.conftest import missing
-from tests.harness.process import free_port
-from tests.harness.servers import Missing, RabbitServer, RedisServer
-from tests.harness.worker import SIMULATED
 
 PASSWORD, TEXT = "hunter2", "SECRET text of a message"
 BROKER, BACKEND = "SLUICE_BROKER_URL", "SLUICE_RESULT_BACKEND"

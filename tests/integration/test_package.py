@@ -18,11 +18,11 @@ from tempfile import mkdtemp
 import pytest
 
 from sluice.config.settings import DEFAULT_MODEL
+from sluice.harness.process import Child, free_port
+from sluice.harness.servers import Missing
+from sluice.harness.venv import Venv, build, copy_sources, pip
+from sluice.harness.web import Reply, exchange
 from tests.conftest import missing
-from tests.harness.process import Child, free_port
-from tests.harness.servers import Missing
-from tests.harness.venv import Venv, build, copy_sources, pip
-from tests.harness.web import Reply, exchange
 
 #: Modules that any project may have, called as Sluice's parts are in a checkout.
 FOREIGN = ("tasks", "config", "web", "worker", "cli", "backfill", "training", "models", "samples")
@@ -131,7 +131,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path, sources: Path) 
     tops = {name.partition("/")[0] for name in found}
     assert {re.sub(r"-\d.*\.dist-info", ".dist-info", top) for top in tops} == {"sluice", "sluice.dist-info"}
     modules = {f"sluice/{path.relative_to(sources)}" for path in sources.glob("*/**/*.py")}
-    wanted = {name for name in modules if not name.startswith(("sluice/bench/", "sluice/sluice/"))}
+    wanted = {name for name in modules if not name.startswith(("sluice/bench/", "sluice/harness/", "sluice/sluice/"))}
     assert {name for name in found if name.endswith(".py")} == wanted | {"sluice/__init__.py"}
     assert found >= {
         "sluice/py.typed", "sluice/models/sms-mini/model.safetensors", "sluice/models/sms-mini/README.md",

@@ -22,15 +22,15 @@ from celery import Celery
 from kombu import Connection, Producer
 
 from sluice.cli.processes import environment
+from sluice.harness.broker import held, waiting
+from sluice.harness.events import Events
+from sluice.harness.process import Child, free_port, wait_for
+from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.web import Reply, Web, exchange
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
 from tests.conftest import Brokers, missing
-from tests.harness.broker import held, waiting
-from tests.harness.events import Events
-from tests.harness.process import Child, free_port, wait_for
-from tests.harness.servers import Missing, RabbitServer, RedisServer
-from tests.harness.web import Reply, Web, exchange
-from tests.harness.worker import Worker, client_app
 from tests.integration.test_shutdown import HOLD, in_the_model
 
 #: Stands for what a person wrote.

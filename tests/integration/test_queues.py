@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kombu import Queue
 
+from sluice.harness.worker import client_app
 from sluice.tasks.queues import QueueCounter
 from tests.conftest import Brokers
-from tests.harness.worker import client_app
 
 
 def test_a_missing_queue_holds_nothing_however_often_one_looks(brokers: Brokers) -> None:

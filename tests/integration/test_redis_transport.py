@@ -11,11 +11,11 @@ import pytest
 import redis
 from kombu import Connection, Consumer, Exchange, Queue
 
+from sluice.harness.process import wait_for
+from sluice.harness.servers import RedisServer
+from sluice.harness.worker import flush
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.transport.redis import MOST_TAKEN, BulkChannel
-from tests.harness.process import wait_for
-from tests.harness.servers import RedisServer
-from tests.harness.worker import flush
 
 QUEUE = Queue("taken", Exchange("taken", type="direct"), routing_key="taken")
 LISTS = ("taken", "taken\x06\x163", "taken\x06\x166", "taken\x06\x169")

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import redis
 
+from sluice.harness.process import wait_for
+from sluice.harness.refusals import REFUSALS
+from sluice.harness.servers import Missing, RedisServer
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server
 from tests.conftest import missing
-from tests.harness.process import wait_for
-from tests.harness.refusals import REFUSALS
-from tests.harness.servers import Missing, RedisServer
-from tests.harness.web import Web
-from tests.harness.worker import Worker, client_app, environment
 
 StartWorker = Callable[..., Worker]
 

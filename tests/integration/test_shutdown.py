@@ -11,12 +11,12 @@ import pytest
 from celery import Celery
 from celery.result import AsyncResult
 
+from sluice.harness.broker import held, waiting
+from sluice.harness.process import wait_for
+from sluice.harness.servers import RedisServer
+from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from tests.conftest import Brokers
-from tests.harness.broker import held, waiting
-from tests.harness.process import wait_for
-from tests.harness.servers import RedisServer
-from tests.harness.worker import Worker, client_app, environment
 
 DRAINED = re.compile(r"drained: (\d+) messages in (\d+) batches, (\d+) envelopes done")
 WAIT_S = 30

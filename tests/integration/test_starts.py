@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sluice.harness.starts import WAYS, faults
 from tests.conftest import Brokers
-from tests.harness.starts import WAYS, faults
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from celery import Celery
 from kombu import Connection
 
+from sluice.harness.worker import Worker
 from tests.conftest import Brokers
-from tests.harness.worker import Worker
 
 ROUTE = {"tasks.classify": {"exchange": "sluice", "routing_key": "sluice.interactive"}}
 
@@ -16,7 +16,7 @@ ROUTE = {"tasks.classify": {"exchange": "sluice", "routing_key": "sluice.interac
 def test_calls_in_the_default_queue_are_told_and_left_alone(
     brokers: Brokers, start_worker: Callable[..., Worker]
 ) -> None:
-    backend = f"tests.harness.caller:CalmRedis+{brokers.backend.url}"
+    backend = f"sluice.harness.caller:CalmRedis+{brokers.backend.url}"
     app = Celery("plain", broker=brokers.broker.url, backend=backend, set_as_current=False)
     app.send_task("other.task", ["a"])
     app.send_task("tasks.classify", ["a text"])

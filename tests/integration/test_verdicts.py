@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from sluice.cli.processes import environment as child_environment, sluice
+from sluice.harness.process import wait_for
+from sluice.harness.service import running
+from sluice.harness.web import Web
+from sluice.harness.worker import client_app
 from tests.conftest import Brokers
-from tests.harness.process import wait_for
-from tests.harness.service import running
-from tests.harness.web import Web
-from tests.harness.worker import client_app
 from tests.integration.test_archives import as_csv, upload, when
 
 FLAG, BLOCK = 0.6, 0.8

@@ -13,8 +13,8 @@ from sluice.backfill.answers import LOOKUP, Answers, digest_of
 from sluice.backfill.folder import LOCK, RunFolder
 from sluice.backfill.plan import Plan
 from sluice.backfill.stop import Stop
+from sluice.harness.chaos import FORMATS, differences, read_rows
 from sluice.tasks.errors import UnwritableOutput
-from tests.harness.chaos import FORMATS, differences, read_rows
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 from tests.unit.backfill.test_engine import Crash, Quiet
 

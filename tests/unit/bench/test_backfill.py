@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from sluice.bench import archives, backfill, memory, noted
+from sluice.bench import backfill, memory, noted
 from sluice.bench.backfill import Alone, Case
 from sluice.bench.results import Results
 from sluice.bench.statistics import Row
+from sluice.harness import archives
+from sluice.harness.servers import Missing, RedisServer
 from sluice.worker.model.simulated import SimulatedClassifier, SimulatedOptions
 from tests.conftest import missing
-from tests.harness.servers import Missing, RedisServer
 
 FAST = "simulated:?batch_ms=0.1&message_us=0"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sluice.bench import backlog, texts
+from sluice.bench import backlog
 from sluice.bench.models import mbert_folder
 from sluice.bench.results import Results
+from sluice.harness import texts
 
 
 def test_both_ways_are_measured_and_compared(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.chaos import EDGE, differences, faults, read_rows, write_archive
+from sluice.harness.chaos import EDGE, differences, faults, read_rows, write_archive
 
 ROWS = [
     {"id": "m1", "text": "see you at eight", "label": "ham", "probability": "0.912345", "error": ""},

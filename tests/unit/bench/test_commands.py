@@ -15,8 +15,8 @@ from sluice.bench import commands
 from sluice.cli.bench import TARGETS, bench
 from sluice.cli.processes import environment, sluice
 from sluice.config.paths import ROOT
+from sluice.harness.servers import Missing, RedisServer
 from tests.conftest import missing
-from tests.harness.servers import Missing, RedisServer
 
 LISTED = [name for name in TARGETS if name not in ("device", "backlog", "gpu")]
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sluice.bench import device, exported, texts
+from sluice.bench import device, exported
 from sluice.bench.arithmetic import Shape, shape_of
 from sluice.bench.forwards import Contender
 from sluice.bench.models import mbert_folder
 from sluice.bench.results import Results
 from sluice.bench.statistics import Row
+from sluice.harness import texts
 
 MBERT = Shape(layers=12, hidden=768)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sluice.bench import texts
 from sluice.bench.models import SPECIAL, make_vocabulary, mbert_folder
 from sluice.config.settings import SMALL_MODEL, read
+from sluice.harness import texts
 from sluice.worker.model.loader import load
 
 SMALL: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "rows": 5000}

@@ -21,9 +21,9 @@ from sluice.bench.peers.measurement import choose, settings_for
 from sluice.bench.peers.process import Process, descendants, started
 from sluice.bench.peers.together import Together
 from sluice.bench.service import SIMULATED, Servers
+from sluice.harness.process import wait_for
+from sluice.harness.web import Reply, exchange
 from sluice.worker.model.simulated import SimulatedClassifier
-from tests.harness.process import wait_for
-from tests.harness.web import Reply, exchange
 
 TEXTS = [f"Message {number}: your parcel is at the door" for number in range(12)]
 PEERS = [key for key, contender in CONTENDERS.items() if not contender.ours]

@@ -13,7 +13,7 @@ import pytest
 from sluice.cli import embedded
 from sluice.cli.processes import environment, sluice
 from sluice.config.settings import Settings, read
-from tests.harness.process import Child, wait_for
+from sluice.harness.process import Child, wait_for
 
 MODEL = "simulated:?batch_ms=3&message_us=20&poison=POISON"
 

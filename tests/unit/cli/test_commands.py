@@ -12,7 +12,7 @@ import pytest
 
 from sluice.cli.processes import environment, sluice
 from sluice.config.settings import Settings
-from tests.harness.process import wait_for
+from sluice.harness.process import wait_for
 from tests.unit.cli.conftest import MODEL, Run
 
 ROWS = 2_000

@@ -18,8 +18,8 @@ import redis
 from sluice.cli import embedded
 from sluice.cli.processes import environment
 from sluice.config.settings import Settings, read
+from sluice.harness.process import wait_for
 from sluice.tasks.errors import ServiceNotRunning, SluiceError
-from tests.harness.process import wait_for
 from tests.unit.cli.conftest import wait_until_gone
 
 Started = subprocess.Popen[bytes]

@@ -15,7 +15,7 @@ import pytest
 
 from sluice.cli.processes import environment, sluice
 from sluice.config.paths import ROOT
-from tests.harness.process import wait_for
+from sluice.harness.process import wait_for
 
 #: Seconds; a busy machine stretches a start, an idle one is through within half of them.
 DELAYS_S = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)

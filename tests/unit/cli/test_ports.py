@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.process import free_port
+from sluice.harness.process import free_port
 from tests.unit.cli.conftest import Run
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sluice.cli.up.part import Part
 from sluice.cli.up.supervisor import Supervisor
-from tests.harness.process import wait_for
+from sluice.harness.process import wait_for
 from tests.unit.cli.conftest import alive, children, wait_until_gone
 
 OBEDIENT = "import time; print('started', flush=True); time.sleep(60)"

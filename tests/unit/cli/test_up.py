@@ -16,7 +16,7 @@ import pytest
 
 from sluice.cli.demo.service import free_ports
 from sluice.cli.processes import environment, sluice
-from tests.harness.process import Child, wait_for
+from sluice.harness.process import Child, wait_for
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone
 
 

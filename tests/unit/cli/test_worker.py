@@ -15,9 +15,9 @@ from sluice.cli.processes import environment, sluice
 from sluice.cli.up import devices, workers
 from sluice.cli.up.part import Part
 from sluice.config.settings import read
+from sluice.harness.process import Child, wait_for
 from sluice.tasks.client import Client
 from sluice.tasks.errors import SluiceError
-from tests.harness.process import Child, wait_for
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone
 
 FAKE_TORCH = "class cuda:\n    @staticmethod\n    def device_count():\n        return {count}\n"

@@ -15,10 +15,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sluice.config.settings import Settings, read
+from sluice.harness.process import Child, wait_for
 from sluice.tasks.app import make_celery
 from sluice.web.app import create_app
 from sluice.web.gateway import Gateway
-from tests.harness.process import Child, wait_for
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.fake_worker import FakeWorker
 

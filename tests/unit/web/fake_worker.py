@@ -12,10 +12,10 @@ from celery import Celery
 from kombu import Connection
 
 from sluice.config.settings import Settings
+from sluice.harness.process import wait_for
 from sluice.tasks import keys
 from sluice.tasks.envelope import QUEUES, REPLY_HEADER, Entry, failed, labelled
 from sluice.tasks.redis_client import connect
-from tests.harness.process import wait_for
 
 MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
 

@@ -22,6 +22,7 @@ from sluice.backfill.archive.folder import REPORTING, Description, Folder, Progr
 from sluice.backfill.formats.registry import FORMATS
 from sluice.backfill.lock import Lock
 from sluice.config.settings import Settings, read
+from sluice.harness.process import wait_for
 from sluice.web.app import create_app
 from sluice.web.archives import form, routes
 from sluice.web.archives.names import result_name, shown_name
@@ -29,7 +30,6 @@ from sluice.web.archives.runner_process import RunnerCommand, environment
 from sluice.web.archives.store import ArchiveStore
 from sluice.web.archives.supervisor import GIVEN_UP, MAX_STARTS, RunnerSupervisor
 from sluice.web.schemas import ArchiveRequest
-from tests.harness.process import wait_for
 from tests.unit.web.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[3]

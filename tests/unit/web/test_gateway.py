@@ -14,6 +14,7 @@ from celery import Celery
 from celery.result import GroupResult
 
 from sluice.config.settings import read
+from sluice.harness.process import wait_for
 from sluice.tasks import keys
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, QueueFull, TooManyDeliveries
 from sluice.tasks.publisher import Publisher
@@ -22,7 +23,6 @@ from sluice.web.gateway.job_service import JobService
 from sluice.web.gateway.job_store import IdempotencyRecord, JobStore
 from sluice.web.gateway.publisher_pool import PublisherPool
 from sluice.web.gateway.service_monitor import ServiceMonitor
-from tests.harness.process import wait_for
 from tests.unit.web.fake_worker import FakeWorker, label_of
 
 

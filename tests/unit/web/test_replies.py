@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from sluice.config.settings import Settings
+from sluice.harness.process import wait_for
 from sluice.tasks import keys
 from sluice.tasks.replies import Answers, ReplyListener
-from tests.harness.process import wait_for
 
 SECRET = "the text of a message"
 

@@ -16,8 +16,8 @@ from typing import cast
 
 import pytest
 
+from sluice.harness.process import Child, free_port, wait_for
 from sluice.web.tcp_keepalive import IDLE_S
-from tests.harness.process import Child, free_port, wait_for
 
 SERVE = "from sluice.config.settings import current; from sluice.web.server import serve; serve(current())"
 

@@ -12,7 +12,7 @@ import pytest
 
 from sluice.backfill.archive.folder import Description, Folder, Progress, Starts
 from sluice.backfill.lock import Lock
-from tests.harness.process import wait_for
+from sluice.harness.process import wait_for
 
 ROOT = Path(__file__).resolve().parents[4]
 

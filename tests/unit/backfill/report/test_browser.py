@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from selenium import webdriver
 
+from sluice.harness.servers import Missing
 from tests.conftest import missing
-from tests.harness.servers import Missing
 from tests.unit.backfill.report.outputs import report_on, row
 
 FLAGS = (

@@ -9,10 +9,10 @@ import orjson
 import pytest
 import redis
 
+from sluice.harness.servers import RedisServer
 from sluice.tasks.redis_client import connect
 from sluice.worker.consumer import restarts
 from sluice.worker.consumer.restarts import PROVEN_S, REMEMBERED_S, Restarts
-from tests.harness.servers import RedisServer
 
 
 class Machine:

@@ -14,14 +14,14 @@ import pytest
 import redis
 from hypothesis import given, strategies as st
 
+from sluice.harness.process import free_port
+from sluice.harness.servers import RedisServer
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Condition, Server
 from sluice.worker.delivery.result_cache import PREFIX, ResultCache
 from sluice.worker.engine.cache_reader import Lookup
 from sluice.worker.engine.mail import Item, LookedUp
 from sluice.worker.model.simulated import SimulatedClassifier
-from tests.harness.process import free_port
-from tests.harness.servers import RedisServer
 
 
 def make(**facts: str) -> ResultCache:

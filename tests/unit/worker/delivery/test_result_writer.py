@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from sluice.config.settings import read
+from sluice.harness.servers import RedisServer
 from sluice.tasks import keys
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import Message
@@ -26,7 +27,6 @@ from sluice.worker.engine.entries import Entries
 from sluice.worker.engine.mail import Dropped, Finished, Outcome, Received
 from sluice.worker.model.judge import Judge
 from sluice.worker.model.simulated import SimulatedClassifier
-from tests.harness.servers import RedisServer
 
 FRIDAY = 1_767_312_000.0  # 2 January 2026, in the first ISO week of that year
 HAM, SPAM = [0.75, 0.25, 0.0], [0.25, 0.75, 0.0]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import redis
 
+from sluice.harness.servers import RedisServer
 from sluice.tasks import keys, weeks
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.model.base import ModelInfo
-from tests.harness.servers import RedisServer
 
 MODEL = ModelInfo("sms-mini", "1", "", "", "")
 WEEK_S = 7 * 86_400

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sluice.harness.process import wait_for
 from sluice.tasks.envelope import Message
 from sluice.tasks.errors import InvalidInput, ModelFailed, Revoked
 from sluice.worker.engine.batcher import Batcher
@@ -35,7 +36,6 @@ from sluice.worker.engine.mail import (
     Started,
     Trial,
 )
-from tests.harness.process import wait_for
 
 ANSWER = [0.2, 0.8]
 

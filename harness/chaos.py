@@ -18,11 +18,11 @@ from typing import Any, Self
 
 import pyarrow.parquet as pq
 
-from sluice.bench import archives
 from sluice.config.settings import SMALL_MODEL
-from tests.harness.process import Child, wait_for
-from tests.harness.servers import RabbitServer, RedisServer
-from tests.harness.worker import Worker, environment
+from sluice.harness import archives
+from sluice.harness.process import Child, wait_for
+from sluice.harness.servers import RabbitServer, RedisServer
+from sluice.harness.worker import Worker, environment
 
 #: What can happen to a backfill: ``backfill`` is its own process, ``interrupt`` its Ctrl-C; the others come back.
 FAULTS = ("backfill", "interrupt", "worker", "broker")
@@ -200,7 +200,7 @@ class Trial:
     seconds: float = 0.0
     _started_at: int = 0
 
-    def run(self, points: Iterable[Fault] = (), note: Callable[[str], None] = lambda line: None) -> None:
+    def run(self, points: Iterable[Fault] = (), note: Callable[[str], None] = lambda _: None) -> None:
         """Start the backfill, let every fault happen at its point, and start what is gone again, until it is done.
 
         Raises:

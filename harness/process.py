@@ -15,7 +15,7 @@ from pathlib import Path
 
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 #: Below the range that Linux takes the ports of outgoing connections from (32768 and up): of that, a connection of
@@ -60,7 +60,7 @@ class Child:
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_end_with_parent,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - the call is one of libc, made before anything can be locked
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

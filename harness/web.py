@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.harness.process import Child, free_port, wait_for
+from sluice.harness.process import Child, free_port, wait_for
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from tests.harness.process import free_port, wait_for
+from sluice.harness.process import free_port, wait_for
 
 
 @contextmanager

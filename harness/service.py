@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness.web import Web
-from tests.harness.worker import Worker
+from sluice.harness.web import Web
+from sluice.harness.worker import Worker
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from typing import Self
 
 import redis
 
-from tests.harness.process import free_port, wait_for
-from tests.harness.servers import RedisServer
+from sluice.harness.process import free_port, wait_for
+from sluice.harness.servers import RedisServer
 
 READ_BYTES = 65_536
 

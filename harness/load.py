@@ -10,8 +10,8 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
-from tests.harness.process import wait_for
-from tests.harness.web import Reply, Web
+from sluice.harness.process import wait_for
+from sluice.harness.web import Reply, Web
 
 CALLERS = 4
 JOB_MESSAGES = 300

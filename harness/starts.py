@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from sluice.harness.process import Child, wait_for
+from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import QUEUES, TASK_NAME
-from tests.harness.process import Child, wait_for
-from tests.harness.worker import Worker, client_app
 
 INTERACTIVE, BULK = 300, 60
 #: What a worker says that starts badly.

@@ -10,8 +10,8 @@ import redis
 from celery import Celery
 
 from sluice.config import settings as config
+from sluice.harness.process import Child
 from sluice.tasks.app import make_celery
-from tests.harness.process import Child
 
 SIMULATED = "simulated:?batch_ms=3&message_us=20&poison=POISON"
 

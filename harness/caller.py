@@ -13,8 +13,8 @@ from typing import Any
 from celery import Celery, Signature
 from celery.backends.redis import RedisBackend
 
+from sluice.harness.process import Child
 from sluice.tasks.backend import CalmConsumer
-from tests.harness.process import Child
 
 #: The queue of the caller's worker; with Celery its exchange and routing key have the same name.
 QUEUE = "mine"
@@ -27,7 +27,7 @@ class CalmRedis(RedisBackend):
 
 
 def make_caller(broker_url: str, backend_url: str) -> Celery:
-    backend = f"tests.harness.caller:CalmRedis+{backend_url}"
+    backend = f"sluice.harness.caller:CalmRedis+{backend_url}"
     app = Celery("caller", broker=broker_url, backend=backend, set_as_current=False)
     app.conf.update(task_default_queue=QUEUE, broker_connection_retry_on_startup=True)
 
@@ -65,7 +65,7 @@ class CallersWorker(Child):
             "-m",
             "celery",
             "-A",
-            "tests.harness.caller",
+            "sluice.harness.caller",
             "worker",
             "-P",
             "solo",

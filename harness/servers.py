@@ -14,7 +14,7 @@ from urllib.parse import quote
 import amqp
 import redis
 
-from tests.harness.process import Child, free_port, wait_for
+from sluice.harness.process import Child, free_port, wait_for
 
 RABBITMQCTL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl"), Path("/usr/local/sbin/rabbitmqctl")
 RABBITMQ_SCRIPTS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/usr/local/sbin/rabbitmq-server"))
@@ -134,7 +134,9 @@ class RabbitServer:
         """Run ``rabbitmqctl`` on this node; returns what it prints."""
         script = str(next(path for path in RABBITMQCTL if path.exists()))
         command = [script, "--quiet", "-n", self._env["RABBITMQ_NODENAME"], *arguments]
-        done = subprocess.run(command, env={**os.environ, **self._env}, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, env={**os.environ, **self._env}, capture_output=True, text=True, timeout=60, check=False
+        )
         if done.returncode:
             raise RuntimeError(f"rabbitmqctl: {done.stdout}{done.stderr}")
         return done.stdout

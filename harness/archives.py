@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sluice.bench import texts
-from sluice.bench.texts import COLUMN, letters
+from sluice.harness import texts
+from sluice.harness.texts import COLUMN, letters
 
 COLUMNS = ("id", "received_at", "sender", COLUMN)
 #: Share of rows that repeat an earlier text, as in the operators' sample that came with the task: an assumption.

@@ -9,8 +9,8 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.harness.process import ROOT
-from tests.harness.servers import Missing
+from sluice.harness.process import ROOT
+from sluice.harness.servers import Missing
 
 #: What the package is made of; everything else in a checkout is not to be seen by its build.
 PARTS = (
@@ -20,6 +20,7 @@ PARTS = (
         "cli",
         "config",
         "docs",
+        "harness",
         "models",
         "samples",
         "sluice",
