@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery.utils.log import get_logger
 from kombu.transport.redis import Channel as RedisChannel
+
+from sluice.worker.consumer.celery_types import Channel, Errors, Message
 
 log = get_logger(__name__)
 
@@ -56,11 +57,11 @@ class TagWindow:
 class Acker:
     """Acknowledges finished broker messages, in as few broker commands as the transport allows."""
 
-    def __init__(self, connection_errors: tuple[type[BaseException], ...]) -> None:
+    def __init__(self, connection_errors: Errors) -> None:
         self._errors = connection_errors
-        self._windows: WeakKeyDictionary[Any, TagWindow] = WeakKeyDictionary()
+        self._windows: WeakKeyDictionary[Channel, TagWindow] = WeakKeyDictionary()
 
-    def acknowledge(self, messages: Iterable[Any]) -> None:
+    def acknowledge(self, messages: Iterable[Message]) -> None:
         """Acknowledge kombu messages. A lost connection is logged: the broker will deliver them again."""
         by_channel = defaultdict(list)
         for message in messages:
@@ -75,7 +76,7 @@ class Acker:
             except self._errors as exc:
                 log.warning("%d envelopes not acknowledged, the broker connection is lost: %r", len(several), exc)
 
-    def _redis(self, channel: RedisChannel, messages: list[Any]) -> None:
+    def _redis(self, channel: RedisChannel, messages: list[Message]) -> None:
         tags = [message.delivery_tag for message in messages]
         qos = channel.qos
         with channel.conn_or_acquire() as client:
@@ -84,7 +85,7 @@ class Acker:
             qos._quick_ack(message.delivery_tag)
             message._state = "ACK"
 
-    def _amqp(self, channel: Any, messages: list[Any]) -> None:
+    def _amqp(self, channel: Channel, messages: list[Message]) -> None:
         window = self._windows.setdefault(channel, TagWindow())
         by_tag = {message.delivery_tag: message for message in messages}
         multiple, singly = window.finish(by_tag)
@@ -96,7 +97,7 @@ class Acker:
             message._state = "ACK"
 
 
-def renew(channel: Any) -> None:
+def renew(channel: Channel) -> None:
     """Redis only: tell the other workers that this one lives and still holds its unacknowledged messages.
 
     Without this the visibility timeout would have to exceed the longest time a message can wait here; with it the
@@ -111,7 +112,7 @@ def renew(channel: Any) -> None:
             client.zadd(qos.unacked_index_key, dict.fromkeys(held, time.time()), xx=True)
 
 
-def give_back_abandoned(channel: Any) -> None:
+def give_back_abandoned(channel: Channel) -> None:
     """Redis only: put back on the queue what dead workers held.
 
     Kombu does so by itself, but ten messages every ten seconds; a worker holds hundreds.

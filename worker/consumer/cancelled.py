@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import redis
 from celery import Celery
@@ -26,7 +26,7 @@ def remember(app: Celery) -> None:
     worker_state.revoked.expires, worker_state.revoked.maxlen = settings.result_ttl_s, MOST_REVOKED
     client = connect(settings.backend)
     try:
-        cancelled: Any = client.zrange(keys.CANCELLED, 0, -1)
+        cancelled = cast(list[bytes], client.zrange(keys.CANCELLED, 0, -1))
         worker_state.revoked.update([name.decode() for name in cancelled])
     except redis.RedisError as exc:
         error = Server.backend(settings).unavailable(exc)

@@ -8,16 +8,14 @@ not kept waiting, and its deliveries are counted anew, so that no limit is ever 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from celery import bootsteps
 from celery.utils.log import get_logger
-from kombu import Consumer
 from kombu.common import ignore_errors
 
 from sluice.tasks.app import settings_of
 from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
+from sluice.worker.consumer.celery_types import Consumer, DeadLetter, Handler
+from sluice.worker.consumer.handler import consume
 from sluice.worker.consumer.lanes import Lanes
 
 log = get_logger(__name__)
@@ -29,40 +27,34 @@ class DeadLetters(bootsteps.StartStopStep):
     label = "Dead letters"
     requires = (Lanes,)
 
-    def __init__(self, c: Any, **options: Any) -> None:
+    def __init__(self, c: Consumer, **options: object) -> None:
         super().__init__(c, **options)
         c.dead_letter_consumer = None
 
-    def include_if(self, c: Any) -> bool:
+    def include_if(self, c: Consumer) -> bool:
         return has_dead_letters(settings_of(c.app))
 
-    def start(self, c: Any) -> None:
+    def start(self, c: Consumer) -> None:
+        assert c.connection is not None
         channel = c.connection.channel()
         channel.basic_qos(0, 1, False)
-        c.dead_letter_consumer = Consumer(
-            channel,
-            queues=[dead_letter_queue()],
-            accept=["json"],
-            on_decode_error=c.on_decode_error,
-            on_message=one_life_each(c.create_task_handler()),
-        )
-        c.dead_letter_consumer.consume()
+        c.dead_letter_consumer = consume(c, channel, dead_letter_queue(), one_life_each(c.create_task_handler()))
 
-    def stop(self, c: Any) -> None:
+    def stop(self, c: Consumer) -> None:
         if c.dead_letter_consumer:
             ignore_errors(c, c.dead_letter_consumer.cancel)
 
-    def shutdown(self, c: Any) -> None:
+    def shutdown(self, c: Consumer) -> None:
         """Close the channel: what is not acknowledged goes back to the broker."""
         consumer, c.dead_letter_consumer = c.dead_letter_consumer, None
         if consumer:
             ignore_errors(c, consumer.channel.close)
 
 
-def one_life_each(handle: Callable[[Any], None]) -> Callable[[Any], None]:
+def one_life_each(handle: Handler) -> Handler:
     """``handle``, but for messages whose worker died: they go to the end of the queue, in one step of the broker."""
 
-    def on_message(message: Any) -> None:
+    def on_message(message: DeadLetter) -> None:
         if message.delivery_info.get("redelivered"):
             message.set_aside()
         else:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypeGuard
 
 from celery.exceptions import InvalidTaskError
 
 from sluice.tasks.envelope import MORE_HEADER, REPLY_HEADER, VERDICT_HEADER
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.ledger import COUNTED_HEADER
+from sluice.worker.consumer.celery_types import Headers, Table
 
 #: Those that the worker, Celery's request or a follow-up looks at. Others could shadow what Celery's context offers.
 TEXTS = ("root_id", "parent_id", "shadow", REPLY_HEADER, "origin", "lang", "argsrepr", "kwargsrepr")
@@ -25,14 +26,14 @@ MOST_NAME_CHARS = 255
 MOST_NUMBER = 2**31
 
 
-def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput | None]:
+def readable(headers: Headers) -> tuple[Table, InvalidInput | None]:
     """Headers of the types that Celery writes, and why the call must not run, if one of them cannot be ignored.
 
     Raises:
         InvalidTaskError: no result could have this id.
     """
     get = headers.get
-    clean: dict[str, Any] = {
+    clean: Table = {
         "id": _task_id(get("id")),
         "task": get("task"),
         "ignore_result": get("ignore_result") is True,
@@ -66,7 +67,7 @@ def readable(headers: Mapping[Any, Any]) -> tuple[dict[str, Any], InvalidInput |
     return clean, refused
 
 
-def _task_id(given: Any) -> str:
+def _task_id(given: object) -> str:
     if isinstance(given, str) and given and _is_text(given):
         return given
     if isinstance(given, int) and not isinstance(given, bool):
@@ -74,23 +75,23 @@ def _task_id(given: Any) -> str:
     raise InvalidTaskError("it has no id that a result could have")
 
 
-def without_times(headers: dict[str, Any]) -> dict[str, Any]:
+def without_times(headers: Table) -> Table:
     """For a call that does not run: nothing to wait for, nothing to expire."""
     return {name: value for name, value in headers.items() if name not in TIMES}
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Whether it is a text that UTF-8 can carry: it becomes part of keys and results."""
     if not isinstance(value, str):
         return False
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_NUMBER
 
 
-def _stamps(headers: Mapping[Any, Any]) -> dict[str, Any]:
+def _stamps(headers: Headers) -> Table:
     """Stamps that ``revoke_by_stamped_headers`` can look at; none if any of them is nonsense."""
     names, stamps = headers.get("stamped_headers"), headers.get("stamps")
     if not isinstance(names, (list, tuple)) or not isinstance(stamps, Mapping) or not all(map(_is_text, names)):
@@ -101,7 +102,7 @@ def _stamps(headers: Mapping[Any, Any]) -> dict[str, Any]:
     return {"stamped_headers": list(names), "stamps": {name: stamps.get(name) for name in names}}
 
 
-def _several(value: Any) -> list[Any]:
+def _several(value: object) -> list[object]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]

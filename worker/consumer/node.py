@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
+from celery import Celery
 from celery.apps import worker
 from celery.utils.nodenames import default_nodename, gethostname
 
 
 class Worker(worker.Worker):
-    def __init__(self, app: Any = None, hostname: str | None = None, **options: Any) -> None:
+    def __init__(self, app: Celery | None = None, hostname: str | None = None, **options: object) -> None:
         super().__init__(app, node_name(hostname), **options)
 
 

@@ -7,8 +7,7 @@ deleted. Nothing of a body is ever told.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed
@@ -16,7 +15,7 @@ from kombu.exceptions import ContentDisallowed
 from sluice.tasks.envelope import TASK_NAME, shown
 from sluice.tasks.errors import InvalidInput, SluiceError, UnknownTask
 from sluice.tasks.outage import is_outage
-from sluice.worker.consumer.handler import MakeHandler
+from sluice.worker.consumer.celery_types import Consumer, Handler, Headers, MakeHandler, Message
 
 log = get_logger(__name__)
 
@@ -33,7 +32,7 @@ class Rejects:
         c: Celery's consumer; its own handlers are replaced.
     """
 
-    def __init__(self, c: Any) -> None:
+    def __init__(self, c: Consumer) -> None:
         self._c = c
         self._told: dict[str, tuple[float, int]] = {}
         c.on_unknown_message = self._not_a_task
@@ -41,17 +40,17 @@ class Rejects:
         c.on_invalid_task = self._invalid
         c.on_decode_error = self._undecodable
 
-    def _not_a_task(self, _body: Any, message: Any) -> None:
+    def _not_a_task(self, _body: object, message: Message) -> None:
         self.reject(message, InvalidInput("it is no task message"))
 
-    def _unknown_task(self, _body: Any, message: Any, _exc: Exception) -> None:
+    def _unknown_task(self, _body: object, message: Message, _exc: Exception) -> None:
         task = shown(_headers(message).get("task"))
         self.reject(message, UnknownTask(f"this worker has no task {task}, only {TASK_NAME}", {"task": task}))
 
-    def _invalid(self, _body: Any, message: Any, exc: Exception) -> None:
+    def _invalid(self, _body: object, message: Message, exc: Exception) -> None:
         self.reject(message, _unreadable(message, exc))
 
-    def _undecodable(self, message: Any, exc: Exception) -> None:
+    def _undecodable(self, message: Message, exc: Exception) -> None:
         self.reject(message, _unreadable(message, exc))
 
     def guarding(self, make_handler: MakeHandler) -> MakeHandler:
@@ -59,10 +58,10 @@ class Rejects:
         again, and end the next.
         """
 
-        def create_task_handler() -> Callable[[Any], None]:
+        def create_task_handler() -> Handler:
             handle = make_handler()
 
-            def on_task_received(message: Any) -> None:
+            def on_task_received(message: Message) -> None:
                 try:
                     handle(message)
                 except Exception as exc:
@@ -76,7 +75,7 @@ class Rejects:
 
         return create_task_handler
 
-    def reject(self, message: Any, error: SluiceError) -> None:
+    def reject(self, message: Message, error: SluiceError) -> None:
         """Record the error for whoever waits for this message, if it has an id; in any case it comes no more."""
         strategy = self._c.strategies.get(TASK_NAME)
         headers = _headers(message)
@@ -92,7 +91,7 @@ class Rejects:
         if not recorded and not message.acknowledged:
             message.reject_log_error(log, self._c.connection_errors)
 
-    def _tell(self, message: Any, headers: Mapping[Any, Any], error: SluiceError, done: str) -> None:
+    def _tell(self, message: Message, headers: Headers, error: SluiceError, done: str) -> None:
         """One line for each condition, not for each message: there may be thousands."""
         task, kind = shown(headers.get("task")), shown(message.content_type)
         condition, now = f"{task} {kind} {error}", time.monotonic()
@@ -108,7 +107,7 @@ class Rejects:
         log.warning("%s a message: task %s, id %s, content type %s: %s%s", done, task, name, kind, error, more)
 
 
-def _headers(message: Any) -> Mapping[Any, Any]:
+def _headers(message: Message) -> Headers:
     """The headers, or of an older protocol the body, which has the same names in it."""
     headers = message.headers
     if isinstance(headers, Mapping) and "task" in headers:
@@ -117,7 +116,7 @@ def _headers(message: Any) -> Mapping[Any, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _unreadable(message: Any, exc: BaseException) -> InvalidInput:
+def _unreadable(message: Message, exc: BaseException) -> InvalidInput:
     """Why a message cannot be read, without anything of it: what parsers say quotes it."""
     headers = _headers(message)
     if isinstance(exc, InvalidInput):

@@ -6,16 +6,13 @@ release drop it, on RabbitMQ 4 after 20 deliveries. There, and everywhere for si
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import DEAD_LETTERS
 from sluice.tasks.lanequeue import has_dead_letters
-from sluice.worker.consumer.handler import MakeHandler
+from sluice.worker.consumer.celery_types import Consumer, Handler, MakeHandler, Message
 
 log = get_logger(__name__)
 
@@ -30,15 +27,15 @@ CONFIRM_S = 4.0
 KEPT = ("correlation_id", "reply_to", "priority")
 
 
-def rescuing(c: Any, make_handler: MakeHandler) -> MakeHandler:
+def rescuing(c: Consumer, make_handler: MakeHandler) -> MakeHandler:
     """Celery's ``create_task_handler`` with a way out for messages near a delivery limit."""
     if not has_dead_letters(settings_of(c.app)):
         return make_handler
 
-    def create_task_handler() -> Callable[[Any], None]:
+    def create_task_handler() -> Handler:
         handle = make_handler()
 
-        def on_task_received(message: Any) -> None:
+        def on_task_received(message: Message) -> None:
             if not (message.delivery_info.get("redelivered") and worn(message) and moved(c, message)):
                 handle(message)
 
@@ -47,13 +44,13 @@ def rescuing(c: Any, make_handler: MakeHandler) -> MakeHandler:
     return create_task_handler
 
 
-def worn(message: Any) -> bool:
+def worn(message: Message) -> bool:
     """Whether it was delivered so often that the broker may soon drop it."""
     count = (message.headers or {}).get(COUNT)
     return isinstance(count, int) and count >= MOST_DELIVERIES
 
 
-def moved(c: Any, message: Any) -> bool:
+def moved(c: Consumer, message: Message) -> bool:
     """Put a copy among the dead letters, then delete the message; False if the broker does not take it now."""
     headers = {name: value for name, value in message.headers.items() if not name.startswith("x-")}
     headers.pop("compression", None)  # the body is unpacked

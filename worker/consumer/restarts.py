@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import orjson
 import redis
@@ -56,7 +56,7 @@ class Restarts:
         """
         now = time.time()
         try:
-            noted: Any = self._client.hgetall(self._name)
+            noted = cast(dict[bytes, bytes], self._client.hgetall(self._name))
             known = {name.decode(): orjson.loads(value) for name, value in noted.items()}
             self._write(now, answered=False)
         except redis.RedisError:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
 
 import amqp
 import orjson
+import redis
 from kombu import Connection
 
 from sluice.config.settings import Settings
@@ -38,7 +38,8 @@ class StrayWatch(threading.Thread):
         self._settings = settings
         self._ending = threading.Event()
         self._told = False
-        self._connection: Any = None
+        self._redis: redis.Redis | None = None
+        self._amqp: Connection | None = None
 
     def stop(self) -> None:
         self._ending.set()
@@ -60,9 +61,9 @@ class StrayWatch(threading.Thread):
         self._told = bool(found)
 
     def _look_redis(self) -> str:
-        if self._connection is None:
-            self._connection = connect(self._settings.broker)
-        raws = self._connection.lrange(DEFAULT_QUEUE, -LOOKED_INTO, -1)
+        if self._redis is None:
+            self._redis = connect(self._settings.broker)
+        raws = self._redis.lrange(DEFAULT_QUEUE, -LOOKED_INTO, -1)
         ours = sum(_is_call(raw) for raw in raws)
         if not ours:
             return ""
@@ -70,10 +71,10 @@ class StrayWatch(threading.Thread):
 
     def _look_amqp(self) -> str:
         """RabbitMQ shows no message without taking it; so what lies there with nobody to take it may be ours."""
-        if self._connection is None:
-            self._connection = Connection(self._settings.broker, heartbeat=0)
-            self._connection.connect()
-        channel = self._connection.channel()
+        if self._amqp is None:
+            self._amqp = Connection(self._settings.broker, heartbeat=0)
+            self._amqp.connect()
+        channel = self._amqp.channel()
         try:
             declared = channel.queue_declare(queue=DEFAULT_QUEUE, passive=True)
         except amqp.NotFound:
@@ -85,12 +86,13 @@ class StrayWatch(threading.Thread):
         return f"{lying}; if one is a call of {TASK_NAME}"
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        for connection in (self._redis, self._amqp):
+            if connection is not None:
+                connection.close()
+        self._redis = self._amqp = None
 
 
-def _is_call(raw: bytes) -> bool:
+def _is_call(raw: bytes | str) -> bool:
     try:
         return bool(orjson.loads(raw)["headers"]["task"] == TASK_NAME)
     except (ValueError, TypeError, LookupError):

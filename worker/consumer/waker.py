@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+from sluice.worker.consumer.celery_types import Hub
 
 
 class Waker:
@@ -14,7 +15,7 @@ class Waker:
         action: runs on the main thread.
     """
 
-    def __init__(self, hub: Any, action: Callable[[], None]) -> None:
+    def __init__(self, hub: Hub, action: Callable[[], None]) -> None:
         self._hub = hub
         self._action = action
         self._pending = False

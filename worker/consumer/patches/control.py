@@ -6,7 +6,6 @@ Celery's own would answer OK and change nothing, or fail with the name of an att
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from celery.worker.control import Panel, nok
 
@@ -32,5 +31,5 @@ def install() -> None:
         Panel.data[command] = partial(_refuse, reason)
 
 
-def _refuse(reason: str, state: Any, **arguments: Any) -> dict[str, str]:
+def _refuse(reason: str, state: object, **arguments: object) -> dict[str, str]:
     return dict(nok(reason))

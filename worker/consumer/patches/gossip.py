@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from celery.utils.log import get_logger
 from celery.worker.consumer.gossip import Gossip
 from kombu.exceptions import ContentDisallowed, DecodeError
+
+from sluice.worker.consumer.celery_types import Message
 
 log = get_logger(__name__)
 
@@ -20,7 +22,7 @@ def install() -> None:
     handle = Gossip.on_message
 
     @wraps(handle)
-    def on_message(gossip: Any, prepare: Any, message: Any) -> None:
+    def on_message(gossip: Gossip, prepare: Callable[..., object], message: Message) -> None:
         try:
             handle(gossip, prepare, message)
         except (*WRONG_SHAPE, DecodeError, ContentDisallowed) as exc:
