@@ -5,21 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 
 from sluice.training.card import write_card, write_json
 from sluice.training.data import Example
 from sluice.training.head import architecture
+from sluice.training.options import TrainOptions
 from sluice.training.plots import save_confusion
 from sluice.training.scores import Scores
 from sluice.training.start import Start
 from sluice.worker.model.disguise import KEY, NORMALIZATION
 from sluice.worker.model.storage import read, store
-
-if TYPE_CHECKING:
-    from sluice.training.pipeline import TrainOptions
 
 
 def save(start: Start, folder: Path, form: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,19 @@ import numpy as np
 import torch
 
 from sluice.training.answers import answers
-from sluice.training.augment import Mix, MixOptions
-from sluice.training.base import BaseOptions, continue_from, start_from
+from sluice.training.augment import Mix
+from sluice.training.base import continue_from, start_from
 from sluice.training.calibrate import Calibration, calibrate, write_calibration
 from sluice.training.card import write_json
 from sluice.training.checkpoint import Checkpoint
 from sluice.training.data import DataError, Example
 from sluice.training.distill import TeacherModel, Teachers
 from sluice.training.feedback import Correction
-from sluice.training.fit import FitOptions, Run, fit, predict
+from sluice.training.fit import Run, fit, predict
 from sluice.training.folder import describe, save, shape
 from sluice.training.head import set_head
 from sluice.training.notices import make_notices
+from sluice.training.options import TrainOptions
 from sluice.training.parts import freeze, put
 from sluice.training.pools import Pool, examples_of
 from sluice.training.record import FILE as RECORD_FILE, Record
@@ -41,46 +42,6 @@ HEAD_SEED = 0
 """A new head on a base starts alike whatever the seed, so that the weights of several seeds can be averaged."""
 VOCABULARY_EPOCHS = 3
 """Epochs whose texts decide which pieces of a base model's vocabulary are kept."""
-PATHS = ("base", "continued")
-"""Options that may name a folder; which files it holds is recorded beside."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """All that decides what comes out, besides the data."""
-
-    base: str | None = None
-    """A folder or hub id to fine-tune; None trains the small model from nothing."""
-    continued: str | None = None
-    """A folder or hub id of a trained classifier to go on with, its head included; wins over `base`."""
-    taken: BaseOptions = field(default_factory=BaseOptions)
-    """What is taken of the base, and the head of either."""
-    seed: int = 1
-    fit: FitOptions = field(default_factory=FitOptions)
-    mix: MixOptions = field(default_factory=MixOptions)
-    teachers: tuple[str, ...] = ()
-    """Trained classifiers whose answers are learned beside the labels."""
-    teacher_temperature: float = 1.0
-    """Above 1 softens their answers."""
-    feedback_weight: int = 1
-    width: int = 128
-    layers: int = 2
-    heads: int = 4
-    vocabulary: int = 6000
-    templates: bool = True
-    store: str = "fp16"
-    """ "fp32", "fp16" or "int8": how the folder holds the weights."""
-    device: str = "cpu"
-    name: str = "model"
-    version: str = "1"
-    author: str = "unknown"
-
-    def decisive(self) -> dict[str, Any]:
-        """What the weights depend on, as plain values, without paths."""
-        choices = {name: value for name, value in asdict(self).items() if name not in ("name", "version", "author")}
-        choices |= {name: _named(choices[name]) for name in PATHS if choices[name] is not None}
-        choices["teachers"] = [_named(one) for one in self.teachers]
-        return choices
 
 
 @dataclass(frozen=True)
@@ -310,8 +271,3 @@ def _corrected(start: Start, lessons: Lessons) -> dict[str, int]:
     right = [lessons.labels[number] == one.label for number, one in zip(guess, lessons.corrections, strict=True)]
     before = sum(one.answered == one.label for one in lessons.corrections)
     return {"learned": len(right), "right_before": before, "right": sum(right)}
-
-
-def _named(spec: str) -> str:
-    """A folder's own name; a hub id as it is."""
-    return Path(spec).resolve().name if Path(spec).is_dir() else spec

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sluice.training.augment import MixOptions
     from sluice.training.fit import FitOptions
-    from sluice.training.pipeline import TrainOptions
+    from sluice.training.options import TrainOptions
 
 #: Defaults of a small model from nothing, of an encoder that is fine-tuned, and of a version that is continued.
 MINI: dict[str, Any] = {
@@ -58,7 +58,7 @@ def train_options(given: Mapping[str, Any]) -> TrainOptions:
     Raises ModelUnavailable for a device that is not there, or cannot do what --amp asks for.
     """
     from sluice.training.base import BaseOptions
-    from sluice.training.pipeline import TrainOptions
+    from sluice.training.options import TrainOptions
     from sluice.worker.model.torch_classifier import choose_device
 
     base, continued, device = given["base"], given["continued"], choose_device(given["device"])

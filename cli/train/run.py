@@ -26,7 +26,7 @@ from sluice.worker.model.hub import revision
 
 if TYPE_CHECKING:
     from sluice.cli.train.progress import Progress
-    from sluice.training.pipeline import TrainOptions
+    from sluice.training.options import TrainOptions
     from sluice.training.watcher import Progress as Step
 
 VALID_SHARE = 0.1

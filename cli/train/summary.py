@@ -8,7 +8,8 @@ from sluice.cli.output import screen
 from sluice.training.tables import print_scores
 
 if TYPE_CHECKING:
-    from sluice.training.pipeline import TrainOptions, TrainResult
+    from sluice.training.options import TrainOptions
+    from sluice.training.pipeline import TrainResult
 
 
 def show(result: TrainResult, options: TrainOptions) -> None:

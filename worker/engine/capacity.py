@@ -12,11 +12,11 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.engine.batching.budget import batch_tokens
 from sluice.worker.engine.batching.former import Limits
-from sluice.worker.engine.batching.policy import MODEL_PLACES, MODEL_PLACES_AHEAD, SLOW_BATCH_S, Policy
+from sluice.worker.engine.batching.policy import MODEL_PLACES, SLOW_BATCH_S, Policy
 from sluice.worker.engine.model_thread import Asynchronous
 from sluice.worker.engine.tokenizing import spread
 from sluice.worker.model import threads
-from sluice.worker.model.base import Classifier
+from sluice.worker.model.base import BATCHES_AHEAD, Classifier
 from sluice.worker.model.calibrate import Cost, measure
 from sluice.worker.model.judge import Judge
 from sluice.worker.model.loader import load
@@ -95,7 +95,7 @@ class Capacity:
     def _places(self) -> int:
         """Batches that may be with the model. A second one saves a moment, and costs interactive messages its time."""
         if isinstance(self.classifier, Asynchronous):
-            return MODEL_PLACES_AHEAD
+            return BATCHES_AHEAD
         if self.settings.batching_mode != "dynamic":
             return MODEL_PLACES
         tokens = self.batch_tokens or self.settings.max_batch_size * self.settings.max_text_length

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sluice.worker.engine.batching.policy import MODEL_PLACES_AHEAD
-from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.base import BATCHES_AHEAD, ModelInfo
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.layout import lay_out
 from sluice.worker.model.packed import PackedClassifier, PackedModel
@@ -20,9 +19,6 @@ from sluice.worker.model.shapes import Shape, choose, exact, ladder
 from sluice.worker.model.varlen import VarlenAttention
 
 log = logging.getLogger(__name__)
-
-PLACES = MODEL_PLACES_AHEAD
-"""Batches that may be under way: as many as the worker's policy lets be with the model."""
 
 
 @dataclass
@@ -78,7 +74,7 @@ class AheadClassifier(PackedClassifier):
         return self.collect(self.submit(batch)) if batch else []
 
     def submit(self, batch: Sequence[list[int]]) -> Ticket:
-        """Starts a forward of at least one message; at most `PLACES` batches may be uncollected."""
+        """Starts a forward of at least one message; at most `BATCHES_AHEAD` batches may be uncollected."""
         with torch.inference_mode(), self._on_device():
             return self._submit(batch)
 
@@ -123,7 +119,7 @@ class AheadClassifier(PackedClassifier):
         self._shapes = ladder(max_batch, self._encoder.max_length)
         size = max(sum(shape.parts) for shape in self._shapes)
         self._inputs = torch.zeros(size, dtype=torch.int32, device=self._device)
-        self._places = [self._make_place(size, max_batch) for _ in range(PLACES)]
+        self._places = [self._make_place(size, max_batch) for _ in range(BATCHES_AHEAD)]
 
     def _on_device(self) -> AbstractContextManager[Any]:
         """Events and graphs belong to the thread's current device, which starts as the first."""
@@ -139,7 +135,7 @@ class AheadClassifier(PackedClassifier):
 
     def _next_place(self) -> Place:
         place = self._places[self._turn]
-        self._turn = (self._turn + 1) % PLACES
+        self._turn = (self._turn + 1) % BATCHES_AHEAD
         if place.done is not None:
             place.done.synchronize()
         return place

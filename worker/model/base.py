@@ -1,4 +1,4 @@
-"""What the worker asks of a classifier. Importing this module imports no model library."""
+"""What the worker asks of a classifier, and what one asks of the settings. Imports no model library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,41 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sluice.worker.model.thresholds import Thresholds
+
+#: Batches that a device may hold at once where it takes them ahead (``submit`` and ``collect``).
+BATCHES_AHEAD = 3
+
+
+class ModelSettings(Protocol):
+    """The settings that decide which model runs, where, and on how much of a text."""
+
+    @property
+    def model(self) -> str:
+        """A folder, a hub id, an OpenTextShield checkpoint or `simulated:?…`."""
+
+    @property
+    def mbert_model_path(self) -> str | None:
+        """An OpenTextShield checkpoint, or the folder of one; wins over `model`."""
+
+    @property
+    def max_text_length(self) -> int:
+        """Tokens of a text that are read, special tokens included."""
+
+    @property
+    def use_fp16(self) -> bool:
+        """Half precision, on CUDA only."""
+
+    @property
+    def precision(self) -> str:
+        """ "auto", "fp32", "fp16", "bf16" or "int8"."""
+
+    @property
+    def packed(self) -> bool:
+        """Whether BERT-like models run without padding."""
+
+    @property
+    def device(self) -> str:
+        """ "auto", "cpu", "cuda" or "cuda:N"."""
 
 
 @dataclass(frozen=True)

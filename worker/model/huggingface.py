@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoTokenizer
@@ -14,7 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model import memory, varlen
 from sluice.worker.model.ahead import AheadClassifier
-from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.base import ModelInfo, ModelSettings
 from sluice.worker.model.blueprint import Blueprint, read
 from sluice.worker.model.card import model_info, read_card
 from sluice.worker.model.disguise import Normalizer, read_normalizer
@@ -25,9 +25,6 @@ from sluice.worker.model.library import read_library
 from sluice.worker.model.packed import PackedClassifier, PackedModel, packed_logits
 from sluice.worker.model.precision import Logits, choose, required
 from sluice.worker.model.torch_classifier import TorchClassifier, choose_device
-
-if TYPE_CHECKING:
-    from sluice.worker.model.loader import ModelSettings
 
 PAST_PADDING = {
     "camembert",

@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model import threads
-from sluice.worker.model.base import Classifier
+from sluice.worker.model.base import Classifier, ModelSettings
 from sluice.worker.model.cascade import load_cascade, read_plan
 from sluice.worker.model.simulated import SCHEME, SimulatedClassifier, parse_options
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
-
-
-class ModelSettings(Protocol):
-    """The settings that decide which model runs, where, and on how much of a text."""
-
-    @property
-    def model(self) -> str:
-        """A folder, a hub id, an OpenTextShield checkpoint or `simulated:?…`."""
-
-    @property
-    def mbert_model_path(self) -> str | None:
-        """An OpenTextShield checkpoint, or the folder of one; wins over `model`."""
-
-    @property
-    def max_text_length(self) -> int:
-        """Tokens of a text that are read, special tokens included."""
-
-    @property
-    def use_fp16(self) -> bool:
-        """Half precision, on CUDA only."""
-
-    @property
-    def precision(self) -> str:
-        """ "auto", "fp32", "fp16", "bf16" or "int8"."""
-
-    @property
-    def packed(self) -> bool:
-        """Whether BERT-like models run without padding."""
-
-    @property
-    def device(self) -> str:
-        """ "auto", "cpu", "cuda" or "cuda:N"."""
 
 
 def load(settings: ModelSettings) -> Classifier:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertTokenizer
 
 from sluice.tasks.errors import ModelUnavailable
-from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.base import ModelInfo, ModelSettings
 from sluice.worker.model.card import UNKNOWN, stated_info
 from sluice.worker.model.hub import source
 from sluice.worker.model.huggingface import classifier, text_encoder
 from sluice.worker.model.labels import LABELS
 from sluice.worker.model.torch_classifier import TorchClassifier, choose_device
-
-if TYPE_CHECKING:
-    from sluice.worker.model.loader import ModelSettings
 
 BASE = "bert-base-multilingual-cased"
 SETTING = "SLUICE_MBERT_MODEL_PATH"

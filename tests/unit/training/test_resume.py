@@ -20,7 +20,8 @@ from sluice.training.augment import MixOptions
 from sluice.training.checkpoint import Checkpoint, StateError, differences, state_path
 from sluice.training.data import Example
 from sluice.training.fit import FitOptions
-from sluice.training.pipeline import Lessons, TrainOptions, train
+from sluice.training.options import TrainOptions
+from sluice.training.pipeline import Lessons, train
 from sluice.training.pools import Pool
 from sluice.training.record import Record
 from sluice.training.watcher import Watcher

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 
 from sluice.config.settings import Batching
 
-#: Batches that may be with the model at once: one running, one ready behind it…
+#: Batches that may be with the model at once: one running, one ready behind it.
 MODEL_PLACES = 2
-#: …and one more where the device itself holds a batch ready (``submit`` and ``collect``).
-MODEL_PLACES_AHEAD = 3
 #: A batch that takes longer, seconds, is not cut before the one in front of it is done: the gap between the two does
 #: not show, and an interactive message that comes meanwhile is in the next batch, not in the one after.
 SLOW_BATCH_S = 0.1

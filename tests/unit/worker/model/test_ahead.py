@@ -13,8 +13,8 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from sluice.worker.model.ahead import PLACES, AheadClassifier
-from sluice.worker.model.base import ModelInfo
+from sluice.worker.model.ahead import AheadClassifier
+from sluice.worker.model.base import BATCHES_AHEAD, ModelInfo
 from sluice.worker.model.blueprint import read
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.layout import lay_out
@@ -91,10 +91,10 @@ def test_answers_of_batches_under_way_are_kept_apart() -> None:
     library, rng = make("bert"), random.Random(8)
     ahead = classifier(library, 8)
     batches = [batch_of(rng, count) for count in (3, 8, 3, 5, 1, 8, 2)]
-    tickets = [ahead.submit(batch) for batch in batches[: PLACES - 1]]
+    tickets = [ahead.submit(batch) for batch in batches[: BATCHES_AHEAD - 1]]
     for number, batch in enumerate(batches):
-        if number + PLACES - 1 < len(batches):
-            tickets.append(ahead.submit(batches[number + PLACES - 1]))
+        if number + BATCHES_AHEAD - 1 < len(batches):
+            tickets.append(ahead.submit(batches[number + BATCHES_AHEAD - 1]))
         found = torch.tensor(ahead.collect(tickets[number]))
         torch.testing.assert_close(found, expected(library, batch).softmax(-1), atol=1e-5, rtol=0)
 
