@@ -27,7 +27,7 @@ WRONG_SETTINGS = 2
 TARGETS = {
     "up": Target("cli.up.command:up", "Run the whole service: web, worker, Flower, on an embedded Redis."),
     "web": Target("cli.web:web", "Run the web front end alone."),
-    "worker": Target("cli.worker:worker", "Run one worker alone."),
+    "worker": Target("cli.worker.command:worker", "Run one worker alone."),
     "flower": Target("cli.flower:flower", "Run Flower alone."),
     "predict": Target("cli.predict:predict", "Classify texts from the shell."),
     "backfill": Target("cli.backfill.command:backfill", "Classify archives: tables and exports of phones."),

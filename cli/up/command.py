@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sluice.cli.up.option import processes_option
+from sluice.cli.worker.option import processes_option
 
 
 @click.command(

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import time
 
-import click
-
 from sluice.cli import embedded
+from sluice.cli.parts.lines import write_line
+from sluice.cli.parts.part import Part
+from sluice.cli.parts.supervisor import Supervisor
 from sluice.cli.ports import require_free
 from sluice.cli.processes import sluice
-from sluice.cli.streams import OutputLost
-from sluice.cli.up import workers
-from sluice.cli.up.part import Part
 from sluice.cli.up.readiness import Readiness
-from sluice.cli.up.supervisor import Supervisor
+from sluice.cli.worker import workers
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.server import require_usable
 
-COLOURS = {"web": "cyan", "worker": "green", "flower": "magenta", "redis": "blue", "sluice": "yellow"}
 #: Web first, so that waiting callers get their answers; Redis last, so that everybody can store.
 STOP_ORDER = ("web", "worker", "flower", "redis")
 REMIND_EVERY_S = 30.0
@@ -120,17 +115,6 @@ def announce(settings: Settings, *, flower: bool) -> None:
     if settings.broker == settings.embedded_url:
         write_line("sluice", f"  Celery    {settings.embedded_url}  (for other clients, as broker and result backend)")
     write_line("sluice", "  Ctrl-C stops all")
-
-
-def write_line(name: str, line: str) -> None:
-    """One line of a part's output, marked with its name; in colour on a terminal."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    mark = click.style(f"{name:>6} |", fg=COLOURS.get(name.partition("-")[0])) if coloured else f"{name:>6} |"
-    try:
-        sys.stdout.write(f"{mark} {line}\n")
-        sys.stdout.flush()
-    except (OSError, OutputLost, UnicodeEncodeError):
-        return  # nobody reads; the service goes on
 
 
 def reachable(host: str) -> str:

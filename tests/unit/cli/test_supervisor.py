@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sluice.cli.up.part import Part
-from sluice.cli.up.supervisor import Supervisor
+from sluice.cli.parts.part import Part
+from sluice.cli.parts.supervisor import Supervisor
 from sluice.harness.process import wait_for
 from tests.unit.cli.conftest import alive, children, wait_until_gone
 

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 
 from sluice.cli import embedded
+from sluice.cli.parts.part import Part
 from sluice.cli.processes import environment, sluice
-from sluice.cli.up import devices, workers
-from sluice.cli.up.part import Part
+from sluice.cli.worker import devices, workers
 from sluice.config.settings import read
 from sluice.harness.process import Child, wait_for
 from sluice.tasks.client import Client

@@ -11,7 +11,7 @@ from itertools import groupby
 from types import FrameType
 from typing import IO
 
-from sluice.cli.up.part import Part
+from sluice.cli.parts.part import Part
 
 READ_BYTES = 65_536
 #: Seconds between looks at signals and at parts that ended without closing their output.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.up.option import processes_option
+from sluice.cli.worker.option import processes_option
 
 if TYPE_CHECKING:
     from sluice.config.settings import Settings
@@ -55,7 +55,7 @@ def _several(settings: Settings, processes: int, celery_args: Sequence[str]) -> 
     """The exit status; None when one process is enough."""
     import signal
 
-    from sluice.cli.up.workers import make_parts, serve
+    from sluice.cli.worker.workers import make_parts, serve
 
     if any(argument.startswith(("-n", "--hostname")) for argument in celery_args):
         raise click.UsageError(

@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Sequence
 
+from sluice.cli.parts.lines import write_line
+from sluice.cli.parts.part import Part
+from sluice.cli.parts.supervisor import Supervisor
 from sluice.cli.processes import sluice
-from sluice.cli.up.devices import VISIBLE, find
-from sluice.cli.up.part import Part
-from sluice.cli.up.supervisor import Supervisor
+from sluice.cli.worker.devices import VISIBLE, find
 from sluice.config.settings import Settings
 
 #: A warm stop finishes what is in the model; the rest goes back to the broker.
@@ -60,8 +61,6 @@ def serve(parts: Sequence[Part]) -> int:
 
     Returns the exit status: that of the process that ended by itself, or 1.
     """
-    from sluice.cli.up.service import write_line
-
     supervisor = Supervisor(write_line)
     supervisor.catch_signals()
     try:

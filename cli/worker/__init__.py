@@ -1,0 +1,1 @@
+"""``sluice worker``: one worker process, or several."""
