@@ -20,9 +20,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from sluice.cli.processes import ends_with_parent
 from sluice.config.settings import Settings
 from sluice.tasks.errors import ServiceNotRunning, SluiceError
+from sluice.tasks.parent import ends_with_parent
 
 START_TIMEOUT_S = 60.0  # a large append-only file takes seconds to load
 POLL_S = 0.02

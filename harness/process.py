@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import secrets
 import signal
@@ -13,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
-ROOT = Path(__file__).resolve().parents[1]
+from sluice.tasks.parent import ends_with_parent
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 #: Below the range that Linux takes the ports of outgoing connections from (32768 and up): of that, a connection of
@@ -44,11 +43,6 @@ def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 30.0
         time.sleep(every_s)
 
 
-def _end_with_parent() -> None:
-    """In the child (Linux): a test run that is killed leaves no process behind."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class Child:
     """One process of a test."""
 
@@ -60,7 +54,7 @@ class Child:
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - the call is one of libc, made before anything can be locked
+                preexec_fn=ends_with_parent(),  # a test run that is killed leaves no process behind
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -15,8 +15,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from sluice.backfill.archive.parent import end_with
 from sluice.config.settings import Settings
+from sluice.tasks.parent import end_with
 from sluice.web.app import create_app
 from sluice.web.http.request_id import LogFilter
 from sluice.web.tcp_keepalive import enable_keepalive

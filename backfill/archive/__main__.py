@@ -12,9 +12,9 @@ import orjson
 
 from sluice.backfill.archive import limits
 from sluice.backfill.archive.folder import Folder
-from sluice.backfill.archive.parent import end_with
 from sluice.backfill.archive.plan import UNPACKED_TIMES
 from sluice.config.settings import current
+from sluice.tasks.parent import end_with
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: A result may be larger than its input: labels and scores.

@@ -13,8 +13,9 @@ from typing import Self
 
 from rich.console import Console
 
-from sluice.cli.processes import ends_with_parent, environment, sluice
+from sluice.cli.processes import environment, sluice
 from sluice.cli.up.readiness import Readiness
+from sluice.tasks.parent import ends_with_parent
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0

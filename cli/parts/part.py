@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sluice.cli.processes import PART, ends_with_parent, environment
+from sluice.cli.processes import PART, environment
+from sluice.tasks.parent import ends_with_parent
 
 
 @dataclass
