@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sluice.tasks.parent import ends_with_parent
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 #: Below the range that Linux takes the ports of outgoing connections from (32768 and up): of that, a connection of
@@ -54,7 +54,7 @@ class Child:
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
-                preexec_fn=ends_with_parent(),  # a test run that is killed leaves no process behind
+                preexec_fn=ends_with_parent(),  # noqa: PLW1509  a test run that is killed leaves no process behind
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("backfill", "bench", "cli", "config", "tasks", "training", "web", "worker")
-#: Beside the product, and measured with it: what tests share.
-BESIDE = ("tests/harness",)
+PARTS = ("backfill", "bench", "cli", "config", "harness", "tasks", "training", "web", "worker")
 
 #: Circles that are still there, to be taken apart: groups of modules, and groups of folders.
 KNOWN_MODULES: set[frozenset[str]] = set()
@@ -27,8 +25,6 @@ KNOWN_FOLDERS: set[frozenset[str]] = {
             "backfill/report",
         }
     ),
-    frozenset({"bench", "tests/harness"}),
-    frozenset({"web", "web/archives"}),
     frozenset({"worker", "worker/consumer"}),
     frozenset({"worker/delivery", "worker/engine"}),
 }
@@ -40,9 +36,9 @@ KNOWN_UPWARD = {("worker.engine.cache_reader", "worker.delivery.result_cache")}
 
 @cache
 def files() -> dict[str, Path]:
-    """Every module by its name below ``sluice`` (or ``tests``); a package by the name of its folder."""
+    """Every module by its name below ``sluice``; a package by the name of its folder."""
     found = {}
-    for part in (*PARTS, *BESIDE):
+    for part in PARTS:
         for path in sorted((ROOT / part).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
