@@ -1,0 +1,73 @@
+"""What the sender of an envelope says in headers beside Celery's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sluice.tasks.wire.release import FIRST, WIRE, wire_of
+
+REPLY = "sluice_reply"
+MORE = "sluice_more"
+VERDICT = "sluice_verdict"
+COUNTED = "sluice_counted"
+NUMBER = "sluice_wire"
+
+#: Far more than any sender holds back.
+MOST = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeHeaders:
+    """Our own headers of one envelope.
+
+    Attributes:
+        reply_to: the address (``sluice.tasks.replies``) at which a waiting process wants the answers.
+        more: messages that the sender already holds back for its next envelope.
+        verdict: the entries shall hold verdicts. Early workers refuse an argument that they do not know.
+        counted: the messages are in the ledger (``sluice.tasks.ledger``).
+        wire: number of the forms that the sender reads; see ``release.py``.
+    """
+
+    reply_to: str | None = None
+    more: int = 0
+    verdict: bool = False
+    counted: bool = False
+    wire: int = WIRE
+
+    def to_wire(self) -> dict[str, Any]:
+        """The headers; those that say nothing are left out."""
+        headers = {
+            REPLY: self.reply_to,
+            MORE: self.more,
+            VERDICT: self.verdict,
+            COUNTED: self.counted,
+            NUMBER: self.wire,
+        }
+        return {name: value for name, value in headers.items() if value}
+
+    @classmethod
+    def from_wire(cls, headers: Mapping[Any, Any]) -> Self:
+        """The headers of a message by whomever: what makes no sense counts as not said."""
+        get = headers.get
+        more = get(MORE, 0)
+        return cls(
+            _address(get(REPLY)),
+            more if isinstance(more, int) and more is not True and 0 <= more < MOST else 0,
+            get(VERDICT) is True,
+            get(COUNTED) is True,
+            wire_of(get(NUMBER, FIRST)),
+        )
+
+
+def is_counted(headers: Mapping[Any, Any]) -> bool:
+    """Whether the messages of an envelope with these headers are in the ledger."""
+    return headers.get(COUNTED) is True
+
+
+def _address(given: object) -> str | None:
+    """A text that UTF-8 can carry: it becomes part of a key."""
+    if not isinstance(given, str) or not given:
+        return None
+    return given if given.isascii() or not any("\ud800" <= char <= "\udfff" for char in given) else None
