@@ -21,7 +21,7 @@ from sluice.web.routes import docs, health, jobs, predict
 from sluice.web.routes.degraded import Fallback
 from sluice.web.routes.hot import HotRoute
 from sluice.web.routes.served_models import ServedModels
-from sluice.web.schemas import requests_for
+from sluice.web.schemas.limits import requests_for
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -19,7 +19,7 @@ from sluice.web.archives.store import ArchiveStore
 from sluice.web.gateway.job_store import position
 from sluice.web.http.body import Readable, as_schema, discard
 from sluice.web.http.errors import invalid, problem
-from sluice.web.schemas import ArchiveRequest
+from sluice.web.schemas.archives import ArchiveRequest
 
 #: Uploads that one process receives at once, and refused ones whose rest it reads: each holds a thread for as long as
 #: its caller takes, and the others shall not notice.

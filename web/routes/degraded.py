@@ -10,13 +10,12 @@ import logging
 import threading
 import time
 from collections import Counter
-from typing import Any, Literal
-
-from pydantic import BaseModel, Field
+from typing import Any
 
 from sluice.config.settings import Settings
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, ModelUnavailable, QueueFull, SluiceError
 from sluice.tasks.wish import Wish
+from sluice.web.schemas.predict import DEGRADED_RULE
 
 log = logging.getLogger(__name__)
 
@@ -24,23 +23,10 @@ log = logging.getLogger(__name__)
 #: sends it could otherwise choose to have it pass.
 OUTAGES = (BrokerUnavailable, BackendUnavailable, ModelUnavailable, QueueFull)
 TIMEOUT = "timeout"
-RULE = "on_outage = allow"
 #: Response header with the reason, for proxies and access logs.
 HEADER = "X-Degraded"
 #: Seconds between two log lines about the same reason.
 LOG_EVERY_S = 30.0
-
-
-class DegradedResponse(BaseModel):
-    """The answer to who wants a verdict while there is none, where the server is set to let messages pass then."""
-
-    verdict: Literal["allow"]
-    rule: str = Field(description="the setting that decided", examples=[RULE])
-    degraded: Literal[True] = Field(description="only answers that no model has given have this field")
-    reason: str = Field(description="stable code: `timeout`, or the `error` of the outage", examples=["queue_full"])
-    message: str = Field(description="one sentence for a person")
-    result: str | None = Field(description="where the message's own result is found later; null if it is not queued")
-    processing_time: float = Field(ge=0, description="seconds from the request's arrival to its answer")
 
 
 class Fallback:
@@ -74,7 +60,7 @@ class Fallback:
         self._note(reason, message)
         return {
             "verdict": "allow",
-            "rule": RULE,
+            "rule": DEGRADED_RULE,
             "degraded": True,
             "reason": reason,
             "message": message,

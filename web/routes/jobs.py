@@ -25,7 +25,8 @@ from sluice.web.http.idempotency import key_digest
 from sluice.web.http.lone_surrogates import LoneSurrogates
 from sluice.web.http.prefer import preference
 from sluice.web.routes import job_list
-from sluice.web.schemas import JobRequest, Requests
+from sluice.web.schemas.jobs import JobRequest
+from sluice.web.schemas.limits import Requests
 
 NDJSON = "application/x-ndjson"
 DEFAULT_LIMIT = 1_000

@@ -20,7 +20,7 @@ from sluice.web.http.prefer import preference
 from sluice.web.routes.degraded import HEADER, OUTAGES, Fallback
 from sluice.web.routes.jobs import POLL_AFTER_S, as_json, queued_message
 from sluice.web.routes.served_models import ServedModels
-from sluice.web.schemas import PredictRequest
+from sluice.web.schemas.predict import PredictRequest
 
 #: Status line, headers, body.
 Reply = tuple[str, list[tuple[str, str]], bytes]

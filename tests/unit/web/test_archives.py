@@ -29,7 +29,7 @@ from sluice.web.archives.names import result_name, shown_name
 from sluice.web.archives.runner_process import RunnerCommand, environment
 from sluice.web.archives.store import ArchiveStore
 from sluice.web.archives.supervisor import GIVEN_UP, MAX_STARTS, RunnerSupervisor
-from sluice.web.schemas import ArchiveRequest
+from sluice.web.schemas.archives import ArchiveRequest
 from tests.unit.web.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[3]
