@@ -165,7 +165,7 @@ def test_any_texts_become_a_job_unless_none_of_them_is_one(sent: list[str]) -> N
     fake = FakeGateway()
     client = create_app(read(_env_file=None, max_text_chars=40), fake).test_client()  # type: ignore[arg-type]
     status = send(client, json.dumps({"texts": sent}).encode(), "/jobs").status_code
-    meant = json.loads(json.dumps(sent))  # two lone_surrogates that follow each other are one character
+    meant = json.loads(json.dumps(sent))  # two halves that follow each other are one character
     good = [text for text in meant if text.strip() and not any("\ud800" <= char <= "\udfff" for char in text)]
     assert status == (202 if good else 422)
     if good:
