@@ -11,7 +11,6 @@ import torch
 
 from sluice.tasks.errors import ModelUnavailable
 
-CHOICES = ("auto", "off", "bf16", "fp16")
 FAST_BF16 = ("amx_bf16", "avx512_bf16")
 """What a CPU must have one of for bf16 to be quicker than 32 bits."""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
-from sluice.tasks.envelope import PLACES
 from sluice.training.data import Example
+from sluice.worker.model.judge import BLOCK, FLAG, deciding, limits_of
 from sluice.worker.model.thresholds import Thresholds
 
 GOOD = "ham"
@@ -66,14 +65,24 @@ class Answers:
         """The probability of the labels to act on, together."""
         return self.probabilities[:, self._numbers(BAD)].sum(axis=1).astype(float)
 
-    def reaches(self, verdict: Literal["flag", "block"]) -> np.ndarray:
-        """Whether each message gets this verdict or a more severe one, as the worker decides it."""
-        reached = np.zeros(len(self.truth), dtype=bool)
-        for label, threshold in self.thresholds.items():
-            shown = np.round(self.probabilities[:, self.labels.index(label)].astype(float), PLACES)
-            for limit in (threshold.block, threshold.flag if verdict == "flag" else None):
-                reached |= shown >= limit if limit is not None else False
-        return reached
+    @cached_property
+    def severity(self) -> np.ndarray:
+        """What the worker would do about each message: 0 allow it, 1 flag it, 2 block it."""
+        if not self.thresholds:
+            return np.zeros(len(self.truth), dtype=int)
+        limits = limits_of(self.labels, self.thresholds)
+        decided = (deciding(limits, row) for row in self.probabilities.tolist())
+        return np.array([limit.severity if limit is not None else 0 for limit in decided], dtype=int)
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """Whether each message is flagged or blocked."""
+        return self.severity >= FLAG
+
+    @property
+    def blocked(self) -> np.ndarray:
+        """Whether each message is blocked."""
+        return self.severity >= BLOCK
 
     def of(self, label: str) -> np.ndarray:
         """Whether `label` is the right one, for each message."""

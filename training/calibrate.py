@@ -25,8 +25,8 @@ MAX_HAM_BLOCKED = 0.005
 SURE = 0.8
 """How sure the data must be that no more ham is blocked than that."""
 COLDEST, HOTTEST = 0.2, 5.0
-PLACES = 4
-"""Decimals of what is written."""
+DECIMALS = 4
+"""Of what is written."""
 EVEN = 0.5
 
 
@@ -114,7 +114,7 @@ def as_json(found: Calibration, pools: Sequence[Pool]) -> dict[str, Any]:
         "calibration": {
             "data": [{"file": pool.file, "sha256": pool.sha256, "messages": len(pool.examples)} for pool in pools],
             **{
-                name: round(value, PLACES) if isinstance(value, float) else value
+                name: round(value, DECIMALS) if isinstance(value, float) else value
                 for name, value in asdict(found).items()
                 if name not in ("temperature", "thresholds")
             },
@@ -168,7 +168,7 @@ def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> T
             "are needed): each label blocks from above the ham with its highest probability on."
         )
     columns = [answers.labels.index(label) for label in labels]
-    shown = np.round(answers.probabilities[:, columns].astype(float), PLACES)
+    shown = np.round(answers.probabilities[:, columns].astype(float), DECIMALS)
     kept = _kept(shown[answers.good], allowed or 0)
     found = {}
     for label, probabilities, highest in zip(labels, shown.T, kept.max(axis=0, initial=0), strict=True):
@@ -176,7 +176,7 @@ def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> T
         if flag is None:
             notes.append(f"{label} is flagged from {EVEN} on: too few messages are near it to choose by.")
             flag = EVEN
-        block = round(float(highest) + 10**-PLACES, PLACES)
+        block = round(float(highest) + 10**-DECIMALS, DECIMALS)
         if block > 1:
             notes.append(f"{label} is never blocked: ham reaches its highest probability.")
         found[label] = Threshold(flag, max(flag, block) if block <= 1 else None)
@@ -193,7 +193,7 @@ def _flag(answers: Answers, label: str, probabilities: np.ndarray) -> float | No
     curve = IsotonicRegression(out_of_bounds="clip").fit(probabilities[rows], answers.bad[rows])
     grid = np.linspace(0, 1, 1001)
     above = grid[curve.predict(grid) >= EVEN]
-    return round(float(above[0]), PLACES) if len(above) and above[0] > 0 else None
+    return round(float(above[0]), DECIMALS) if len(above) and above[0] > 0 else None
 
 
 def _kept(ham: np.ndarray, allowed: int) -> np.ndarray:

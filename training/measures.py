@@ -20,24 +20,22 @@ class Measure:
     title: str
     meaning: str
     percent: bool
-    rises: bool
-    """Whether more is better."""
 
 
 MEASURES = {
     one.name: one
     for one in (
-        Measure("accuracy", "accuracy", "share of right labels", percent=False, rises=True),
-        Measure("macro_f1", "macro-F1", "mean F1 over the labels that occur", percent=False, rises=True),
-        Measure("ham_blocked", "ham blocked", "share of ham called spam or phishing", percent=True, rises=False),
-        Measure("bad_blocked", "bad blocked", "share of spam and phishing called either", percent=True, rises=True),
-        Measure("phishing_recall", "phishing recall", "share of phishing called so", percent=True, rises=True),
-        Measure("ece", "ECE", f"expected calibration error, {ECE_BINS} bins", percent=False, rises=False),
-        Measure("verdict_ham_flagged", "ham flagged", "share of ham flagged or blocked", percent=True, rises=False),
-        Measure("verdict_ham_blocked", "ham blocked", "share of ham blocked", percent=True, rises=False),
-        Measure("verdict_bad_flagged", "bad flagged", "share of the bad flagged or blocked", percent=True, rises=True),
-        Measure("verdict_bad_blocked", "bad blocked", "share of the bad blocked", percent=True, rises=True),
-        Measure("kept", "still blocked", "of the bad blocked plain, share blocked disguised", percent=True, rises=True),
+        Measure("accuracy", "accuracy", "share of right labels", percent=False),
+        Measure("macro_f1", "macro-F1", "mean F1 over the labels that occur", percent=False),
+        Measure("ham_blocked", "ham blocked", "share of ham called spam or phishing", percent=True),
+        Measure("bad_blocked", "bad blocked", "share of spam and phishing called either", percent=True),
+        Measure("phishing_recall", "phishing recall", "share of phishing called so", percent=True),
+        Measure("ece", "ECE", f"expected calibration error, {ECE_BINS} bins", percent=False),
+        Measure("verdict_ham_flagged", "ham flagged", "share of ham flagged or blocked", percent=True),
+        Measure("verdict_ham_blocked", "ham blocked", "share of ham blocked", percent=True),
+        Measure("verdict_bad_flagged", "bad flagged", "share of the bad flagged or blocked", percent=True),
+        Measure("verdict_bad_blocked", "bad blocked", "share of the bad blocked", percent=True),
+        Measure("kept", "still blocked", "of the bad blocked plain, share blocked disguised", percent=True),
     )
 }
 BY_LABEL = ("macro_f1", "ham_blocked", "bad_blocked", "phishing_recall", "ece")
@@ -120,10 +118,10 @@ def _columns(answers: Answers, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         "ham_blocked": (answers.good, answers.called_bad),
         "bad_blocked": (answers.bad, answers.called_bad),
         "phishing_recall": (answers.of(PHISHING), answers.right),
-        "verdict_ham_flagged": (answers.good, answers.reaches("flag")),
-        "verdict_ham_blocked": (answers.good, answers.reaches("block")),
-        "verdict_bad_flagged": (answers.bad, answers.reaches("flag")),
-        "verdict_bad_blocked": (answers.bad, answers.reaches("block")),
+        "verdict_ham_flagged": (answers.good, answers.flagged),
+        "verdict_ham_blocked": (answers.good, answers.blocked),
+        "verdict_bad_flagged": (answers.bad, answers.flagged),
+        "verdict_bad_blocked": (answers.bad, answers.blocked),
     }
     for name, (among, hit) in shares.items():
         if name in names:

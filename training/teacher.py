@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline, make_union
 
 from sluice.training.tokenizer import normalizer
@@ -23,13 +22,8 @@ ROUNDS = 120
 """Of the solver, at most; more changes no answer that matters."""
 
 
-def char_naive_bayes() -> Any:
-    """The weaker baseline: character n-grams of 2 to 5, multinomial naive Bayes."""
-    return make_pipeline(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2), MultinomialNB(alpha=0.05))
-
-
 def char_logistic(seed: int = 0, rounds: int = 300) -> Any:
-    """The stronger baseline: character n-grams of 2 to 5, logistic regression with balanced classes."""
+    """Character n-grams of 2 to 5, logistic regression with balanced classes."""
     return make_pipeline(
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True),
         LogisticRegression(

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Place:
+class StagingBuffer:
     """Host memory for one batch under way, pinned on CUDA so that copies need no waiting."""
 
     inputs: Tensor
@@ -66,7 +66,7 @@ class AheadClassifier(PackedClassifier):
         self._shapes: list[Shape] = []
         self._graphs: dict[Shape, tuple[Any, Tensor]] = {}
         self._inputs = torch.empty(0, dtype=torch.int32, device=device)
-        self._places: list[Place] = []
+        self._staging: list[StagingBuffer] = []
         self._turn = 0
 
     def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
@@ -87,15 +87,15 @@ class AheadClassifier(PackedClassifier):
             inputs = torch.empty(sum(shape.parts), dtype=torch.int32)
             shape.write(layout, longest, inputs.numpy())
             return Ticket(self._run(shape, inputs.to(self._device), longest).cpu(), None)
-        place = self._next_place()
-        shape.write(layout, self._encoder.max_length, place.inputs.numpy())
+        buffer = self._next_staging()
+        shape.write(layout, self._encoder.max_length, buffer.inputs.numpy())
         count = sum(shape.parts)
-        self._inputs[:count].copy_(place.inputs[:count], non_blocking=True)
-        answers = place.answers[: len(batch)]
+        self._inputs[:count].copy_(buffer.inputs[:count], non_blocking=True)
+        answers = buffer.answers[: len(batch)]
         answers.copy_(self._replay(shape)[: len(batch)], non_blocking=True)
-        if place.done is not None:
-            place.done.record()
-        return Ticket(answers, place.done)
+        if buffer.done is not None:
+            buffer.done.record()
+        return Ticket(answers, buffer.done)
 
     def collect(self, ticket: Ticket) -> list[list[float]]:
         """Waits for a submitted batch; its probabilities, shaped (messages, labels)."""
@@ -119,26 +119,26 @@ class AheadClassifier(PackedClassifier):
         self._shapes = ladder(max_batch, self._encoder.max_length)
         size = max(sum(shape.parts) for shape in self._shapes)
         self._inputs = torch.zeros(size, dtype=torch.int32, device=self._device)
-        self._places = [self._make_place(size, max_batch) for _ in range(BATCHES_AHEAD)]
+        self._staging = [self._make_staging(size, max_batch) for _ in range(BATCHES_AHEAD)]
 
     def _on_device(self) -> AbstractContextManager[Any]:
         """Events and graphs belong to the thread's current device, which starts as the first."""
         return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
 
-    def _make_place(self, size: int, messages: int) -> Place:
+    def _make_staging(self, size: int, messages: int) -> StagingBuffer:
         cuda = self._device.type == "cuda"
-        return Place(
+        return StagingBuffer(
             torch.zeros(size, dtype=torch.int32, pin_memory=cuda),
             torch.zeros(messages, len(self.labels), pin_memory=cuda),
             torch.cuda.Event() if cuda else None,
         )
 
-    def _next_place(self) -> Place:
-        place = self._places[self._turn]
+    def _next_staging(self) -> StagingBuffer:
+        buffer = self._staging[self._turn]
         self._turn = (self._turn + 1) % BATCHES_AHEAD
-        if place.done is not None:
-            place.done.synchronize()
-        return place
+        if buffer.done is not None:
+            buffer.done.synchronize()
+        return buffer
 
     def _run(self, shape: Shape, inputs: Tensor, longest: int) -> Tensor:
         """Probabilities, float32 (messages of the shape, labels), launched kernel by kernel."""
@@ -159,8 +159,8 @@ class AheadClassifier(PackedClassifier):
         pool = torch.cuda.graph_pool_handle()
         for shape in reversed(self._shapes):
             # What fills the inputs must be a batch: borders that ascend, and rows that exist.
-            shape.write(lay_out([[0]]), self._encoder.max_length, self._places[0].inputs.numpy())
-            self._inputs.copy_(self._places[0].inputs)
+            shape.write(lay_out([[0]]), self._encoder.max_length, self._staging[0].inputs.numpy())
+            self._inputs.copy_(self._staging[0].inputs)
             try:
                 self._graphs[shape] = self._record_one(shape, pool)
             except RuntimeError as error:

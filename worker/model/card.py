@@ -61,18 +61,18 @@ def stated_info(folder: Path | None, fallback: Mapping[str, str], labels: Sequen
     Raises ModelUnavailable when the card cannot be read, or says what cannot be.
     """
     facts = read_card(folder) if folder is not None else {}
-    place = str(folder / CARD_FILE) if folder is not None else CARD_FILE
+    card = str(folder / CARD_FILE) if folder is not None else CARD_FILE
     return ModelInfo(
         **{name: str(facts.get(name) or default) for name, default in fallback.items()},
-        temperature=_temperature(facts.get("temperature"), place),
-        thresholds=read_thresholds(facts.get("thresholds"), labels, place),
+        temperature=_temperature(facts.get("temperature"), card),
+        thresholds=read_thresholds(facts.get("thresholds"), labels, card),
     )
 
 
-def _temperature(stated: Any, place: str) -> float:
+def _temperature(stated: Any, card: str) -> float:
     if stated is None:
         return 1.0
     if not is_number(stated) or not LEAST_TEMPERATURE <= stated <= MOST_TEMPERATURE:
         takes = f"a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}"
-        raise wrong(place, "temperature", takes, stated)
+        raise wrong(card, "temperature", takes, stated)
     return float(stated)

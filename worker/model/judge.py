@@ -14,9 +14,11 @@ from sluice.worker.model.labels import LABELS
 from sluice.worker.model.thresholds import Threshold, Thresholds
 
 Verdict = Literal["allow", "flag", "block"]
+FLAG, BLOCK = 1, 2
+"""How severe verdicts are; to allow is 0."""
 HAM = "ham"
-NEVER_BLOCK = "never_block"
-"""The policy that the model alone never blocks: what it would block is flagged."""
+MODEL, NEVER_BLOCK = "model", "never_block"
+"""Policies: the thresholds decide; or the model alone never blocks, and what it would block is flagged."""
 
 
 class VerdictSettings(Protocol):
@@ -24,7 +26,7 @@ class VerdictSettings(Protocol):
 
     @property
     def verdict_policy(self) -> str:
-        """``model``, or ``NEVER_BLOCK``."""
+        """``MODEL`` or ``NEVER_BLOCK``."""
 
     @property
     def flag_at(self) -> float:
@@ -37,19 +39,37 @@ class VerdictSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """From ``score`` on, the label at ``place`` of an answer gets ``verdict``."""
+    """From ``score`` on, the label in ``column`` of an answer gets ``verdict``."""
 
-    place: int
+    column: int
     score: float
     severity: int
     verdict: Verdict
     rule: str
 
 
+def limits_of(labels: Sequence[str], thresholds: Thresholds, policy: str = MODEL) -> list[Limit]:
+    """The limits of a version, in the order of its labels."""
+    return [
+        limit
+        for column, label in enumerate(labels)
+        if label in thresholds
+        for limit in _limits(column, label, thresholds[label], policy)
+    ]
+
+
+def deciding(limits: Sequence[Limit], answer: Sequence[float]) -> Limit | None:
+    """The limit that decides about probabilities shaped (labels,); None: none is reached, and the message is allowed.
+
+    Both sides are compared at ``PLACES`` decimals, as files show them. Of several labels over a threshold the more
+    severe verdict counts, then the higher score, then the model's order.
+    """
+    reached = [limit for limit in limits if round(answer[limit.column], PLACES) >= limit.score]
+    return max(reached, key=lambda limit: (limit.severity, answer[limit.column]), default=None)
+
+
 class Judge:
     """Decides about messages of one version. Holds no state, so any thread may use it.
-
-    Of several labels over a threshold the more severe verdict counts, then the higher score, then the model's order.
 
     Args:
         labels: of the model, in the order of its answers.
@@ -59,14 +79,11 @@ class Judge:
         self._model = f"{info.name} {info.version}"
         self._policy = settings.verdict_policy
         self._thresholds = info.thresholds or _defaults(labels, settings)
-        self._limits: list[Limit] = []
-        below = []
-        for place, label in enumerate(labels):
-            if threshold := (self._thresholds or {}).get(label):
-                limits = _limits(place, label, threshold, self._policy)
-                self._limits += limits
-                below.append(f"{label} < {min(limit.score for limit in limits)}")
-        self._allow = " and ".join(below)
+        self._limits = limits_of(labels, self._thresholds or {}, self._policy)
+        lowest: dict[int, float] = {}
+        for limit in self._limits:
+            lowest[limit.column] = min(limit.score, lowest.get(limit.column, limit.score))
+        self._allow = " and ".join(f"{labels[column]} < {score}" for column, score in lowest.items())
 
     @property
     def objection(self) -> InvalidInput | None:
@@ -76,15 +93,12 @@ class Judge:
     def verdict(self, answer: Sequence[float]) -> tuple[Verdict | None, str]:
         """The verdict on probabilities shaped (labels,), and the rule that decided, such as ``phishing >= 0.9``.
 
-        Both sides are compared at ``PLACES`` decimals, as files show them. None where there are no thresholds.
+        None where there are no thresholds.
         """
         if self._thresholds is None:
             return None, f"{self._model} has no thresholds"
-        over = [limit for limit in self._limits if round(answer[limit.place], PLACES) >= limit.score]
-        if not over:
-            return "allow", self._allow
-        decided = max(over, key=lambda limit: (limit.severity, answer[limit.place]))
-        return decided.verdict, decided.rule
+        limit = deciding(self._limits, answer)
+        return ("allow", self._allow) if limit is None else (limit.verdict, limit.rule)
 
     def as_json(self) -> dict[str, Any] | None:
         """What is in force, for a worker's status; None where there are no thresholds."""
@@ -102,13 +116,13 @@ def _defaults(labels: Sequence[str], settings: VerdictSettings) -> Thresholds | 
     return {label: limits for label in labels if label != HAM}
 
 
-def _limits(place: int, label: str, threshold: Threshold, policy: str) -> list[Limit]:
+def _limits(column: int, label: str, threshold: Threshold, policy: str) -> list[Limit]:
     limits = []
     if threshold.block is not None:
         score, mild = round(threshold.block, PLACES), policy == NEVER_BLOCK
         rule = f"{label} >= {score}"
-        limits.append(Limit(place, score, 2, "flag" if mild else "block", f"{rule} ({policy})" if mild else rule))
+        limits.append(Limit(column, score, BLOCK, "flag" if mild else "block", f"{rule} ({policy})" if mild else rule))
     if threshold.flag is not None:
         score = round(threshold.flag, PLACES)
-        limits.append(Limit(place, score, 1, "flag", f"{label} >= {score}"))
+        limits.append(Limit(column, score, FLAG, "flag", f"{label} >= {score}"))
     return limits

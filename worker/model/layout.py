@@ -22,7 +22,7 @@ class Layout:
     lengths: np.ndarray
     """int64 (messages,)."""
     order: np.ndarray | None
-    """int64 (messages,): which message of the batch lies at each place; None when they lie as they came."""
+    """int64 (messages,): which message of the batch lies at each position; None when they lie as they came."""
 
 
 def lay_out(batch: Sequence[list[int]], pad_id: int | None = None, *, by_length: bool = False) -> Layout:

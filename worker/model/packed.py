@@ -38,7 +38,7 @@ class PackedModel(nn.Module):
         self.pad_id = blueprint.pad_id
         self.words = _fixed(blueprint.words)
         segment = 0 if blueprint.segment is None else blueprint.segment.detach()
-        self.places = _fixed(blueprint.positions + segment)
+        self.position_table = _fixed(blueprint.positions + segment)
         self.embedded_norm = blueprint.embedded_norm
         self.layers = nn.ModuleList(_Layer(layer, blueprint, int8) for layer in blueprint.layers)
         self.pooler = blueprint.pooler
@@ -49,7 +49,7 @@ class PackedModel(nn.Module):
 
     def forward(self, ids: Tensor, positions: Tensor, attention: Attention) -> Tensor:
         """Logits, (rows of `attention.first`, labels). `ids` and `positions` are int64 (tokens,)."""
-        hidden = functional.embedding(ids, self.words) + functional.embedding(positions, self.places)
+        hidden = functional.embedding(ids, self.words) + functional.embedding(positions, self.position_table)
         hidden = self.embedded_norm(hidden)
         for number, layer in enumerate(self.layers, start=1):
             hidden = layer(hidden, attention, first_only=number == len(self.layers) and not self.mean)

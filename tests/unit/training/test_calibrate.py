@@ -67,7 +67,7 @@ def test_thresholds_keep_ham() -> None:
         assert thresholds.flag is not None
         assert thresholds.block is not None
         assert 0.3 < thresholds.flag <= thresholds.block < 1
-    blocked = after.reaches("block")
+    blocked = after.blocked
     assert 0 < blocked[after.good].mean() <= 0.01
     assert blocked[after.bad].mean() > 10 * blocked[after.good].mean()
     assert not found.notes
@@ -85,7 +85,7 @@ def test_what_is_flagged_at_the_limit_is_as_often_bad_as_not() -> None:
 def test_too_few_ham_are_told() -> None:
     found, after = calibrate(drawn(250, 1.0))
     assert any("too few to vouch for 0.5%" in note and "322 are needed" in note for note in found.notes)
-    assert not after.reaches("block")[after.good].any()
+    assert not after.blocked[after.good].any()
 
 
 def test_the_ham_that_looks_worst_is_given_up_first() -> None:

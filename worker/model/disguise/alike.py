@@ -182,10 +182,10 @@ def _into(word: str, signs: str, script: str, loosely: bool) -> tuple[str, int]:
     """The word in `script`, and how many letters have no counterpart there."""
     letters: list[str] = []
     left = 0
-    for place, (char, sign) in enumerate(zip(word, signs, strict=True)):
+    for index, (char, sign) in enumerate(zip(word, signs, strict=True)):
         other = char if sign in script + "mv" else counterpart(char, script, loosely)
         if script == "C" and char == "b":
-            other = _soft_or_ve(letters, word[place + 1 : place + 2])
+            other = _soft_or_ve(letters, word[index + 1 : index + 2])
         left += other is None
         letters.append(other or char)
     return "".join(letters), left

@@ -88,11 +88,11 @@ def plain_words(text: str, signs: str) -> str:
     many = signs.count("y") >= MANY
     for run in re.finditer(r"[LGCRXaym]+", signs):
         if "y" in run[0] and (many or len(run[0]) > 1):
-            for place in range(*run.span()):
-                if signs[place] == "y":
-                    letters[place] = form(letters[place])[1]
+            for index in range(*run.span()):
+                if signs[index] == "y":
+                    letters[index] = form(letters[index])[1]
     alone = [found.start() for found in REGIONAL_ALONE.finditer(signs)]
     if len(alone) >= MANY:
-        for place in alone:
-            letters[place] = chr(ord(letters[place]) - 0x1F1E6 + ord("a"))
+        for index in alone:
+            letters[index] = chr(ord(letters[index]) - 0x1F1E6 + ord("a"))
     return "".join(letters)
