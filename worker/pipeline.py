@@ -22,11 +22,11 @@ from sluice.worker.delivery.result_writer import Deliver
 from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.batcher import Batcher
-from sluice.worker.engine.cache_reader import TIMEOUT_S as LOOKUP_TIMEOUT_S, Lookup
+from sluice.worker.engine.cache_reader import TIMEOUT_S as LOOKUP_TIMEOUT_S, CacheReader
 from sluice.worker.engine.capacity import Capacity
 from sluice.worker.engine.encoder import Encoder
 from sluice.worker.engine.entries import Entries
-from sluice.worker.engine.mail import Drain, NewConnection, Received
+from sluice.worker.engine.mail import Drain, InFlightEnvelope, NewConnection
 from sluice.worker.engine.model_thread import ModelThread
 from sluice.worker.model.cascade import Cascade
 from sluice.worker.model.judge import Judge
@@ -114,19 +114,19 @@ class Pipeline:
             on_death=self._on_death,
         )
 
-    def _make_lookup(self, cache: ResultCache | None) -> Lookup | None:
+    def _make_lookup(self, cache: ResultCache | None) -> CacheReader | None:
         if cache is None:
             return None
         client = connect(self.settings.backend, socket_timeout=LOOKUP_TIMEOUT_S)
         condition = Condition(Server.backend(self.settings), log, "nothing is looked up in the result cache")
-        return Lookup(cache, client, to_batcher=self._to_batcher, on_death=self._on_death, condition=condition)
+        return CacheReader(cache, client, to_batcher=self._to_batcher, on_death=self._on_death, condition=condition)
 
     def start(self) -> None:
         for thread in (self._deliver, self._model, self._lookup, self._encoder, self._batcher):
             if thread is not None:
                 thread.start()
 
-    def accept(self, envelope: Received) -> None:
+    def accept(self, envelope: InFlightEnvelope) -> None:
         """Hand an envelope over; never blocks. The broker's prefetch window bounds how many are here."""
         self._batcher.inbox.put(envelope)
 
@@ -201,11 +201,10 @@ class Pipeline:
         self._waker.wake()
 
 
-def revoked(envelope: Received) -> Revoked | None:
+def revoked(envelope: InFlightEnvelope) -> Revoked | None:
     """Why an envelope must not run any more, or None. Reads only; safe from any thread."""
-    request = envelope.request
-    if request.expires is not None and time.time() > request.expires.timestamp():
+    if envelope.expires is not None and time.time() > envelope.expires:
         return Revoked("the message was expired before it was classified", {"expired": True})
-    if request.id in worker_state.revoked:
+    if envelope.id in worker_state.revoked:
         return Revoked("the message was revoked before it was classified", {"expired": False})
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, Queue
 from types import TracebackType
 from typing import Any, Self
@@ -21,21 +20,13 @@ from sluice.worker.engine.batching.former import WINDOW_BATCHES
 from sluice.worker.engine.capacity import load_classifier, warm_up
 from sluice.worker.engine.encoder import Encoder
 from sluice.worker.engine.entries import Entries
-from sluice.worker.engine.mail import Abort, Outcome, Received
+from sluice.worker.engine.mail import Abort, InFlightEnvelope, Outcome
 from sluice.worker.engine.model_thread import ModelThread
 from sluice.worker.model.judge import Judge
 from sluice.worker.model.pieces import Pieces
 
 #: Seconds that closing waits for the batches that the model has begun.
 CLOSE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What stands for Celery's request of an envelope."""
-
-    id: str
-    group: None = None
 
 
 class LocalCarrier:
@@ -141,8 +132,8 @@ class LocalCarrier:
         self._check()
         call = parse([list(texts)], {}, self._settings.max_text_chars)
         self._batcher.inbox.put(
-            Received(
-                Request(envelope_id),
+            InFlightEnvelope(
+                envelope_id,
                 call.messages,
                 call.single,
                 bulk=True,
@@ -199,7 +190,7 @@ class LocalCarrier:
         if isinstance(note, Outcome):
             self._outcomes.put(note)
 
-    def _revoked(self, envelope: Received) -> Revoked | None:
+    def _revoked(self, envelope: InFlightEnvelope) -> Revoked | None:
         return Revoked("given up before it was classified") if envelope.id in self._given_up else None
 
     def _on_death(self, reason: str) -> None:

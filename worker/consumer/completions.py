@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
 
 from celery import signals
 from celery.utils.log import get_logger
 from celery.worker.state import task_ready
 
 from sluice.worker.consumer.acks import Acker
-from sluice.worker.engine.mail import Finished, Received, Started
+from sluice.worker.consumer.request import EnvelopeRequest, request_of
+from sluice.worker.engine.mail import Finished, InFlightEnvelope, Started
 from sluice.worker.pipeline import Pipeline
 
 log = get_logger(__name__)
@@ -39,22 +39,22 @@ class Completions:
             for note in finished:
                 self._finish(note)
 
-    def _announce(self, envelopes: list[Received]) -> None:
+    def _announce(self, envelopes: list[InFlightEnvelope]) -> None:
         pid = os.getpid()
         for envelope in envelopes:
             if envelope.started is not None and self._current(envelope):
-                envelope.request.begin(pid, envelope.started)
+                request_of(envelope).begin(pid, envelope.started)
 
-    def _acknowledge(self, envelopes: list[Received]) -> None:
+    def _acknowledge(self, envelopes: list[InFlightEnvelope]) -> None:
         """Envelopes of an earlier connection cannot be acknowledged: their copies will be, when they come."""
-        requests = [envelope.request for envelope in envelopes if self._current(envelope)]
+        requests = [request_of(envelope) for envelope in envelopes if self._current(envelope)]
         requests = [request for request in requests if not request.acknowledged]
         self._acker.acknowledge(request.message for request in requests)
         for request in requests:
             request.acknowledged = True
 
     def _finish(self, note: Finished) -> None:
-        request = note.envelope.request
+        request = request_of(note.envelope)
         task_ready(request, successful=note.state == "SUCCESS")
         if note.state == "SUCCESS":
             if request.listened_to:
@@ -70,7 +70,7 @@ class Completions:
             if not note.envelope.told:
                 log.warning("%s[%s] failed: %s", request.argsrepr, note.envelope.shown_id, note.error)
 
-    def _revoked(self, request: Any, note: Finished) -> None:
+    def _revoked(self, request: EnvelopeRequest, note: Finished) -> None:
         expired = note.error is not None and bool(note.error.details.get("expired"))
         request._already_revoked = True
         request.send_event("task-revoked", terminated=False, signum=None, expired=expired)
@@ -79,5 +79,5 @@ class Completions:
         )
         log.info("%s[%s] dropped: %s", request.argsrepr, note.envelope.shown_id, note.error)
 
-    def _current(self, envelope: Received) -> bool:
+    def _current(self, envelope: InFlightEnvelope) -> bool:
         return envelope.generation == self._pipeline.generation

@@ -10,6 +10,7 @@ from celery.worker.request import Request
 from celery.worker.state import task_accepted
 
 from sluice.tasks.envelope import describe
+from sluice.worker.engine.mail import InFlightEnvelope
 
 log = get_logger(__name__)
 
@@ -121,3 +122,9 @@ class EnvelopeRequest(Request):
 
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
         """Nothing to cancel: what is not finished at a cold shutdown goes back to the broker."""
+
+
+def request_of(envelope: InFlightEnvelope) -> EnvelopeRequest:
+    """The request that an envelope was made from."""
+    assert isinstance(envelope.handle, EnvelopeRequest)
+    return envelope.handle

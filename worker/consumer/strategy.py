@@ -31,7 +31,7 @@ from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.wish import Wish
 from sluice.worker.consumer.headers import readable, without_times
-from sluice.worker.engine.mail import Received
+from sluice.worker.engine.mail import InFlightEnvelope
 from sluice.worker.pipeline import revoked
 
 log = get_logger(__name__)
@@ -57,9 +57,9 @@ class Batching:
         if envelope.due is not None and envelope.refused is None:
             self._receiver.postpone(envelope, self._pipeline.accept)
             return
-        task_reserved(envelope.request)
+        task_reserved(envelope.handle)
         for callback in callbacks or ():
-            callback(envelope.request)
+            callback(envelope.handle)
         self._pipeline.accept(envelope)
 
     def refuse(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> None:
@@ -69,7 +69,7 @@ class Batching:
             InvalidTaskError: it has none.
         """
         envelope = self._receiver.refused(message, headers, error)
-        task_reserved(envelope.request)
+        task_reserved(envelope.handle)
         self._pipeline.accept(envelope)
 
 
@@ -90,7 +90,7 @@ class Receiver:
         self._max_text_chars = app.sluice_settings.max_text_chars
         self._always_verdict, self._no_verdict = app.sluice_settings.verdict, no_verdict
 
-    def receive(self, message: Any, body: Any, ack: Any, reject: Any) -> Received | None:
+    def receive(self, message: Any, body: Any, ack: Any, reject: Any) -> InFlightEnvelope | None:
         """Read one broker message; None if it was revoked by a stamped header.
 
         Raises:
@@ -115,7 +115,7 @@ class Receiver:
         envelope.refused = revoked(envelope) or refused or envelope.refused
         return envelope
 
-    def refused(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> Received:
+    def refused(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> InFlightEnvelope:
         """An envelope that does not run; what hangs on it is read as far as it can be.
 
         Raises:
@@ -149,9 +149,9 @@ class Receiver:
         due: float = to_timestamp(timezone.to_system(request.eta)) if request.utc else to_timestamp(request.eta)
         return due
 
-    def postpone(self, envelope: Received, accept: Callable[[Received], None]) -> None:
+    def postpone(self, envelope: InFlightEnvelope, accept: Callable[[InFlightEnvelope], None]) -> None:
         """Hold an envelope with an ETA until its time, without counting it against the prefetch window."""
-        request, consumer = envelope.request, self._consumer
+        request, consumer = envelope.handle, self._consumer
 
         def now_due(request: Any) -> None:
             task_reserved(request)
@@ -187,7 +187,7 @@ class Receiver:
             return hybrid_to_proto2(message, message.payload)
         return message.body, message.headers, False, self._utc
 
-    def _make_envelope(self, request: Any) -> Received:
+    def _make_envelope(self, request: Any) -> InFlightEnvelope:
         headers = request.request_dict
         refused = None
         try:
@@ -200,8 +200,16 @@ class Receiver:
         if headers.get(VERDICT_HEADER) or self._always_verdict:
             wish = Wish(wish.scores, verdict=True)
         dead = request.delivery_info.get("exchange") == DEAD_LETTERS
-        return Received(
-            request=request,
+        return InFlightEnvelope(
+            id=str(request.id),
+            handle=request,
+            group=request.group,
+            group_index=request.group_index,
+            parent_id=request.parent_id,
+            root_id=request.root_id,
+            ignore_result=request.ignore_result,
+            embedded=request.embedded,
+            expires=request.expires.timestamp() if request.expires is not None else None,
             messages=call.messages,
             single=call.single,
             bulk=request.delivery_info.get("routing_key") == QUEUES["bulk"],

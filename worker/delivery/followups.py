@@ -16,6 +16,7 @@ from typing import Any
 import amqp
 import redis
 from celery import Celery
+from celery.app.task import Context
 from celery.canvas import maybe_signature
 from celery.exceptions import TaskRevokedError
 
@@ -24,6 +25,7 @@ from sluice.tasks.errors import FollowUpFailed, SluiceError
 from sluice.tasks.outage import sentence_of
 from sluice.worker.delivery.forwarding import FollowUpApp, NotSent
 from sluice.worker.delivery.result_store import Stored
+from sluice.worker.engine.mail import InFlightEnvelope
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class FollowUps:
         Raises:
             Interrupted: a server is away, and the worker is to end: some may not have been started.
         """
-        embed = stored.envelope.request.embedded
+        embed = stored.envelope.embedded
         if not (embed.get("callbacks") or embed.get("errbacks") or embed.get("chain") or embed.get("chord")):
             return
         chain = _listed(embed.get("chain"))
@@ -71,8 +73,7 @@ class FollowUps:
             self._count(stored, embed["chord"])
 
     def _origin(self, stored: Stored) -> dict[str, Any]:
-        request = stored.envelope.request
-        return {"parent_id": request.id, "root_id": request.root_id}
+        return {"parent_id": stored.envelope.id, "root_id": stored.envelope.root_id}
 
     def _send(self, stored: Stored, what: Any, argument: Any, chain: list[Any] | None = None, **origin: Any) -> None:
         more: dict[str, Any] = {"chain": chain} if chain else {}
@@ -105,7 +106,7 @@ class FollowUps:
         if stored.state == "REVOKED":
             result = TaskRevokedError(str(stored.error))
         try:
-            context = stored.envelope.request._context
+            context = _context(stored.envelope, body)
             self._signature(body)
             self._patiently(lambda: self._app.backend.on_chord_part_return(context, stored.state, result))
         except Exception as exc:
@@ -134,6 +135,11 @@ class FollowUps:
                 error = self._refused(stored, errback, exc)
                 for part in islice(_parts(errback), MOST_PARTS):
                     self._fail(stored, _without_errbacks(part), error)
+
+
+def _context(envelope: InFlightEnvelope, body: Any) -> Context:
+    """What Celery's backend asks of the request that a chord waits for."""
+    return Context(id=envelope.id, group=envelope.group, group_index=envelope.group_index, chord=body)
 
 
 def _listed(value: Any) -> list[Any]:

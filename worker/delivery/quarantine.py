@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sluice.tasks.errors import TooManyDeliveries
-from sluice.worker.engine.mail import Alone, Begin, Outcome, Received, Trial
+from sluice.worker.engine.mail import Alone, Begin, InFlightEnvelope, Outcome, Trial
 
 #: Messages tried together: few enough for any batch.
 PIECE = 16
@@ -31,15 +31,15 @@ Ends = Mapping[Piece, int]
 class Notes(Protocol):
     """Where the workers that come later find what this one was trying."""
 
-    def note_trial(self, envelope: Received, piece: Piece, change: int) -> None: ...
-    def forget_trials(self, envelope: Received) -> None: ...
+    def note_trial(self, envelope: InFlightEnvelope, piece: Piece, change: int) -> None: ...
+    def forget_trials(self, envelope: InFlightEnvelope) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
 class Suspect:
     """An envelope with what is left of it to try; ``piece`` is what runs now."""
 
-    envelope: Received
+    envelope: InFlightEnvelope
     ends: Ends
     left: deque[Piece] = field(init=False)
     piece: Piece | None = None
@@ -76,7 +76,7 @@ class Trials:
         self._suspects: list[Suspect] = []
         self._current: Suspect | None = None
 
-    def suspect(self, envelope: Received, ends: Ends) -> None:
+    def suspect(self, envelope: InFlightEnvelope, ends: Ends) -> None:
         """It has come back twice: it may be what stopped its workers."""
         self._suspects.append(Suspect(envelope, ends))
 
@@ -86,7 +86,7 @@ class Trials:
         self._patiently(lambda: self._notes.note_trial(trial.envelope, (trial.first, trial.end), 1))
         self._to_batcher(Begin(trial))
 
-    def end(self, envelope: Received) -> None:
+    def end(self, envelope: InFlightEnvelope) -> None:
         """``envelope`` is finished, whether it was on trial or not."""
         if self._current is not None and envelope is self._current.envelope:
             self._current = None

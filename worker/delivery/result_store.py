@@ -26,7 +26,7 @@ from sluice.tasks.outage import is_outage
 from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
 from sluice.worker.delivery.quarantine import Piece
-from sluice.worker.engine.mail import Received
+from sluice.worker.engine.mail import InFlightEnvelope
 
 log = get_logger(__name__)
 
@@ -57,7 +57,7 @@ MOST_SKIPPED = 1000
 class Stored:
     """What is to be stored for one envelope that is complete."""
 
-    envelope: Received
+    envelope: InFlightEnvelope
     state: str
     result: Any = None
     error: SluiceError | None = None
@@ -91,7 +91,7 @@ class Answered:
     def __bool__(self) -> bool:
         return bool(self.replies)
 
-    def add(self, envelope: Received, index: int, entry: Entry) -> None:
+    def add(self, envelope: InFlightEnvelope, index: int, entry: Entry) -> None:
         """Note an answer, if somebody waits for it."""
         if envelope.reply_to:
             self.replies.setdefault(envelope.reply_to, {}).setdefault(envelope.id, []).append((index, entry))
@@ -121,7 +121,7 @@ class ResultStore:
         self,
         done: Sequence[Stored],
         answered: Answered,
-        started: Sequence[Received],
+        started: Sequence[InFlightEnvelope],
         cached: Sequence[tuple[bytes, bytes]] = (),
         cache_ttl_s: int = 0,
     ) -> None:
@@ -141,8 +141,8 @@ class ResultStore:
         others = len(pipe)  # from here on keys that a client has named: they may hold anything
         names: list[str] = []
         for stored in done:
-            if stored.envelope.request.group:
-                names += [self._add_progress(pipe, stored)] * 2
+            if group := stored.envelope.group:
+                names += [self._add_progress(pipe, group, stored)] * 2
         names += [keys.LEDGER] * ledger.take_off(pipe, map(_counted, done))
         for address, answers in answered.replies.items():
             names += [keys.reply(address)] * 2
@@ -166,7 +166,7 @@ class ResultStore:
                 self._skipped.add(name)
                 log.warning("Redis key %s cannot be written, and is left as it is: %s", shown(name), outcome)
 
-    def redelivered(self, envelopes: Sequence[Received]) -> list[tuple[Stored | None, bool, dict[Piece, int]]]:
+    def redelivered(self, envelopes: Sequence[InFlightEnvelope]) -> list[tuple[Stored | None, bool, dict[Piece, int]]]:
         """For each envelope what is stored of it, if that is final; whether it has come back for the first time; and
         how often a worker ended with which part of it.
         """
@@ -186,14 +186,14 @@ class ResultStore:
             verdicts.append((_stored_before(envelope, value), not known or seen == 1, _ends(noted) if known else {}))
         return verdicts
 
-    def note_trial(self, envelope: Received, piece: Piece, change: int) -> None:
+    def note_trial(self, envelope: InFlightEnvelope, piece: Piece, change: int) -> None:
         """A part of an envelope enters the model alone (1), or has left it (-1)."""
         pipe = self._client.pipeline(transaction=False)
         pipe.hincrby(keys.trials(envelope.id), f"{piece[0]}:{piece[1]}", change)
         pipe.expire(keys.trials(envelope.id), self._ttl_s)
         self._check([keys.trials(envelope.id)] * 2, pipe.execute(raise_on_error=False))
 
-    def forget_trials(self, envelope: Received) -> None:
+    def forget_trials(self, envelope: InFlightEnvelope) -> None:
         """It has its result."""
         self._client.unlink(keys.trials(envelope.id))
 
@@ -216,7 +216,7 @@ class ResultStore:
         finished_at = self._app.now().isoformat()
         names, values = [], []
         for stored in done:
-            if not stored.envelope.request.ignore_result:
+            if not stored.envelope.ignore_result:
                 result = stored.result if stored.error is None else self._backend.prepare_exception(stored.error)
                 names.append(self._key(stored.envelope))
                 values.append(self._meta(stored.envelope, stored.state, result, finished_at))
@@ -234,21 +234,20 @@ class ResultStore:
             if script is STORE_SCRIPT:
                 pipe.publish(name, value)
 
-    def _add_progress(self, pipe: Any, stored: Stored) -> str:
+    def _add_progress(self, pipe: Any, group: str, stored: Stored) -> str:
         """Two commands; returns the key they write."""
-        name, (good, bad) = keys.progress(stored.envelope.request.group), stored.counts()
+        name, (good, bad) = keys.progress(group), stored.counts()
         pipe.hset(name, stored.envelope.id, f"{good} {bad} {time.time():.3f}")
         pipe.expire(name, self._ttl_s)
         return name
 
-    def _key(self, envelope: Received) -> bytes:
+    def _key(self, envelope: InFlightEnvelope) -> bytes:
         """Celery's key of the envelope's result."""
         key: bytes = self._key_prefix + envelope.id.encode()
         return key
 
-    def _meta(self, envelope: Received, state: str, result: Any, finished_at: str | None) -> bytes:
+    def _meta(self, envelope: InFlightEnvelope, state: str, result: Any, finished_at: str | None) -> bytes:
         """The value under Celery's result key, as ``AsyncResult`` of any Celery client reads it."""
-        request = envelope.request
         meta = {
             "status": state,
             "result": result,
@@ -257,10 +256,10 @@ class ResultStore:
             "date_done": finished_at,
             "task_id": envelope.id,
         }
-        if request.group:
-            meta["group_id"] = request.group
-        if request.parent_id:
-            meta["parent_id"] = request.parent_id
+        if envelope.group:
+            meta["group_id"] = envelope.group
+        if envelope.parent_id:
+            meta["parent_id"] = envelope.parent_id
         return orjson.dumps(meta)
 
 
@@ -288,7 +287,7 @@ def _counted(stored: Stored) -> tuple[str, int, bool]:
     return lane, envelope.counted or len(envelope.messages), envelope.counted > 0
 
 
-def _stored_before(envelope: Received, value: Any) -> Stored | None:
+def _stored_before(envelope: InFlightEnvelope, value: Any) -> Stored | None:
     """The final state under Celery's key, or None; what is no result of Celery's is none."""
     try:
         meta = orjson.loads(value)

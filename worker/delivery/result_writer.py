@@ -27,7 +27,7 @@ from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.entries import Entries
 from sluice.worker.engine.guard import GuardedThread
-from sluice.worker.engine.mail import Alone, Check, Dropped, Finished, NotStored, Outcome, Received, Started
+from sluice.worker.engine.mail import Alone, Check, Dropped, Finished, InFlightEnvelope, NotStored, Outcome, Started
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ class Deliver(GuardedThread):
             except Interrupted:
                 continue  # the others are done all the same
 
-    def _check(self, envelopes: list[Received]) -> None:
+    def _check(self, envelopes: list[InFlightEnvelope]) -> None:
         """Redelivered envelopes: those with a stored result are complete, the others run.
 
         One that comes back for the second time, or that the broker gave up, may be what stopped its workers: it runs
@@ -249,7 +249,7 @@ class Deliver(GuardedThread):
                 return done
 
 
-def _stored(envelope: Received) -> Stored:
+def _stored(envelope: InFlightEnvelope) -> Stored:
     """The stored form of a complete envelope; a single text that failed is a failed task."""
     answers = [answer for answer in envelope.answers if answer is not None]
     if not envelope.single:

@@ -52,25 +52,25 @@ class Stats:
         ``messages`` are all that were answered. Of those, ``duplicates`` got the answer of a text that reads alike and
         ``cached`` one of earlier; the model computed the others.
         """
-        counters, answered = self._counters, sum(map(len, outcome.places))
-        for places, answer in zip(outcome.places, outcome.answers, strict=True):
+        counters, answered = self._counters, sum(map(len, outcome.refs))
+        for refs, answer in zip(outcome.refs, outcome.answers, strict=True):
             if isinstance(answer, SluiceError):
-                counters["errors"] += len(places)
+                counters["errors"] += len(refs)
             else:
                 probability = max(answer)
-                self._by_label[answer.index(probability)] += len(places)
-                self._confidence += probability * len(places)
+                self._by_label[answer.index(probability)] += len(refs)
+                self._confidence += probability * len(refs)
         if outcome.origin == "refused":
             return
         counters["messages"] += answered
         if outcome.origin == "model":
-            counters["duplicates"] += answered - len(outcome.places)
+            counters["duplicates"] += answered - len(outcome.refs)
             self._batch(outcome)
         else:
             counters["duplicates" if outcome.origin == "alike" else "cached"] += answered
 
     def _batch(self, outcome: Outcome) -> None:
-        size = len(outcome.places)
+        size = len(outcome.refs)
         self._counters["batches"] += 1
         self._counters["tokens"] += outcome.tokens
         self._pieces += outcome.pieces

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sluice.tasks.errors import Revoked, SluiceError
-from sluice.worker.engine.batching.former import WINDOW_BATCHES, Former, Limits
+from sluice.worker.engine.batching.former import WINDOW_BATCHES, BatchFormer, Limits
 from sluice.worker.engine.batching.policy import Arrivals, Policy
 from sluice.worker.engine.guard import GuardedThread
 from sluice.worker.engine.mail import (
@@ -22,15 +22,15 @@ from sluice.worker.engine.mail import (
     Drain,
     Dropped,
     Encoded,
-    Item,
+    EncodedText,
+    InFlightEnvelope,
     LookedUp,
+    MessageRef,
     ModelFree,
     NewConnection,
     NotStored,
     Origin,
     Outcome,
-    Place,
-    Received,
     Started,
     Trial,
 )
@@ -70,12 +70,12 @@ class Batcher(GuardedThread):
         *,
         encode: Callable[[list[str]], Encoded],
         to_encoder: Callable[[list[str] | None], None],
-        to_model: Callable[[list[Item] | None], None],
-        take_back: Callable[[], list[list[Item]]],
-        to_lookup: Callable[[list[Item] | None], None] | None = None,
+        to_model: Callable[[list[EncodedText] | None], None],
+        take_back: Callable[[], list[list[EncodedText]]],
+        to_lookup: Callable[[list[EncodedText] | None], None] | None = None,
         to_deliver: Callable[[Any], None],
         to_main: Callable[[Any], None],
-        revoked: Callable[[Received], Revoked | None],
+        revoked: Callable[[InFlightEnvelope], Revoked | None],
         share: bool = True,
         encoders: int = 1,
         on_death: Callable[[str], None],
@@ -83,7 +83,7 @@ class Batcher(GuardedThread):
         super().__init__("batcher", on_death)
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self._policy = policy
-        self._former: Former[Item] = Former(limits)
+        self._former: BatchFormer[EncodedText] = BatchFormer(limits)
         self._encode = encode
         self._to_encoder, self._to_lookup, self._to_model = to_encoder, to_lookup, to_model
         self._take_back = take_back
@@ -91,11 +91,11 @@ class Batcher(GuardedThread):
         self._revoked = revoked
         self._share = share and policy.mode == "dynamic"
         self._encoders = encoders
-        self._raw: dict[bool, deque[Place]] = {False: deque(), True: deque()}  # by lane: bulk or not
-        self._encoding: list[Place | None] = []  # with the encoder; None: nobody wants it any more
+        self._raw: dict[bool, deque[MessageRef]] = {False: deque(), True: deque()}  # by lane: bulk or not
+        self._encoding: list[MessageRef | None] = []  # with the encoder; None: nobody wants it any more
         self._encode_s = 0.0
-        self._alike: dict[tuple[int, ...], Item] = {}  # every item from tokenised to answered, if sharing
-        self._sought: set[Item] = set()  # with the lookup thread
+        self._alike: dict[tuple[int, ...], EncodedText] = {}  # every item from tokenised to answered, if sharing
+        self._sought: set[EncodedText] = set()  # with the lookup thread
         self._arrivals = Arrivals()
         self._at_model = 0
         self._may_yield = False  # whether the batch cut last has bulk messages to give way to interactive ones
@@ -143,7 +143,7 @@ class Batcher(GuardedThread):
 
     def _handle(self, note: Any) -> None:
         match note:
-            case Received():
+            case InFlightEnvelope():
                 self._receive(note)
             case ModelFree():
                 self._at_model -= 1
@@ -173,7 +173,7 @@ class Batcher(GuardedThread):
             case _:
                 raise TypeError(f"the batcher got a {type(note).__name__}")
 
-    def _receive(self, envelope: Received) -> None:
+    def _receive(self, envelope: InFlightEnvelope) -> None:
         self._arrivals.saw(time.monotonic(), envelope.more)
         if envelope.refused:
             self._to_deliver(Dropped(envelope, envelope.refused))
@@ -182,7 +182,7 @@ class Batcher(GuardedThread):
         else:
             self._admit(envelope)
 
-    def _admit(self, envelope: Received) -> None:
+    def _admit(self, envelope: InFlightEnvelope) -> None:
         if self._draining or envelope.generation < self._generation:
             return
         raw = self._raw[envelope.bulk]
@@ -192,20 +192,20 @@ class Batcher(GuardedThread):
             else:
                 self._refuse((envelope, index), message.error)
 
-    def _forget(self, unwanted: Callable[[Received], bool]) -> None:
+    def _forget(self, unwanted: Callable[[InFlightEnvelope], bool]) -> None:
         """Drop the waiting messages of these envelopes; what is in a batch already stays there."""
 
-        def kept(places: Iterable[Place]) -> list[Place]:
-            return [place for place in places if not unwanted(place[0])]
+        def kept(refs: Iterable[MessageRef]) -> list[MessageRef]:
+            return [ref for ref in refs if not unwanted(ref[0])]
 
         for lane, raw in self._raw.items():
             self._raw[lane] = deque(kept(raw))
-        self._encoding = [None if place is None or unwanted(place[0]) else place for place in self._encoding]
+        self._encoding = [None if ref is None or unwanted(ref[0]) else ref for ref in self._encoding]
         for item in (*self._former, *self._sought):
-            item.places = kept(item.places)
+            item.refs = kept(item.refs)
         for item in self._alike.values():
             item.late = kept(item.late) if item.late else None
-        for item in self._former.discard(lambda item: not item.places):
+        for item in self._former.discard(lambda item: not item.refs):
             self._part(item)
 
     def _shrink(self, messages: int) -> None:
@@ -239,9 +239,9 @@ class Batcher(GuardedThread):
             return
         raw = self._raw[not self._has_room(bulk=False)]
         chunk = ENCODE_CHUNK * (self._encoders if self._at_model else 1)
-        places = [raw.popleft() for _ in range(min(chunk, len(raw)))]
-        self._encoding = list(places)
-        texts = [envelope.messages[index].text for envelope, index in places]
+        refs = [raw.popleft() for _ in range(min(chunk, len(raw)))]
+        self._encoding = list(refs)
+        texts = [envelope.messages[index].text for envelope, index in refs]
         if self._at_model:
             self._to_encoder(texts)
         else:
@@ -249,15 +249,15 @@ class Batcher(GuardedThread):
 
     def _encoded(self, note: Encoded) -> None:
         """A chunk is back: its messages wait for the model, or for a look into the cache first."""
-        places, self._encoding = self._encoding, []
+        refs, self._encoding = self._encoding, []
         self._encode_s = note.took_s
         items = []
-        for place, ids in zip(places, note.rows, strict=True):
-            if place is None:
+        for ref, ids in zip(refs, note.rows, strict=True):
+            if ref is None:
                 continue
             if isinstance(ids, SluiceError):
-                self._refuse(place, ids)
-            elif (item := self._join(place, ids)) is not None:
+                self._refuse(ref, ids)
+            elif (item := self._join(ref, ids)) is not None:
                 items.append(item)
         if self._to_lookup and items:
             self._sought.update(items)
@@ -268,27 +268,27 @@ class Batcher(GuardedThread):
 
     # messages that read alike
 
-    def _join(self, place: Place, ids: list[int]) -> Item | None:
+    def _join(self, ref: MessageRef, ids: list[int]) -> EncodedText | None:
         """Let a message share an item that reads alike; a new item if there is none."""
-        envelope = place[0]
+        envelope = ref[0]
         if not self._share:
-            return Item(ids, [place], envelope.bulk, envelope.arrived)
+            return EncodedText(ids, [ref], envelope.bulk, envelope.arrived)
         key = tuple(ids)
         item = self._alike.get(key)
         if item is None:
-            item = self._alike[key] = Item(ids, [place], envelope.bulk, envelope.arrived, key)
+            item = self._alike[key] = EncodedText(ids, [ref], envelope.bulk, envelope.arrived, key)
             return item
         if item.in_batch:
             if item.late is None:
                 item.late = []
-            item.late.append(place)
+            item.late.append(ref)
             return None
-        item.places.append(place)
+        item.refs.append(ref)
         if item.bulk and not envelope.bulk:
             self._promote(item)
         return None
 
-    def _promote(self, item: Item) -> None:
+    def _promote(self, item: EncodedText) -> None:
         """Move an item to the interactive lane: somebody there waits for it now."""
         if item in self._sought:
             item.bulk = False
@@ -297,7 +297,7 @@ class Batcher(GuardedThread):
         item.bulk = False
         self._former.add(item)
 
-    def _part(self, item: Item) -> None:
+    def _part(self, item: EncodedText) -> None:
         """Nobody may join the item any more: it is answered, or unwanted."""
         if item.key is not None:
             del self._alike[item.key]
@@ -321,25 +321,25 @@ class Batcher(GuardedThread):
         for item, key, answer in zip(note.items, note.keys, note.answers, strict=True):
             self._sought.discard(item)
             item.cache_key = key
-            if item.places and answer is None:
+            if item.refs and answer is None:
                 self._former.add(item)
                 continue
             self._part(item)
             if answer is not None:
-                known.append((item.places, answer))
+                known.append((item.refs, answer))
         self._answer_all(known, "cache")
 
-    def _answer_all(self, answered: Sequence[tuple[list[Place], Answer]], origin: Origin) -> None:
+    def _answer_all(self, answered: Sequence[tuple[list[MessageRef], Answer]], origin: Origin) -> None:
         """Answer messages without a forward of their own, but none of envelopes that are revoked by now."""
-        gone = self._enter(envelope for places, _ in answered for envelope, _ in places)
+        gone = self._enter(envelope for refs, _ in answered for envelope, _ in refs)
         if gone:
-            answered = [([place for place in places if place[0] not in gone], answer) for places, answer in answered]
-        answered = [(places, answer) for places, answer in answered if places]
+            answered = [([ref for ref in refs if ref[0] not in gone], answer) for refs, answer in answered]
+        answered = [(refs, answer) for refs, answer in answered if refs]
         if answered:
-            self._to_deliver(Outcome([places for places, _ in answered], [answer for _, answer in answered], origin))
+            self._to_deliver(Outcome([refs for refs, _ in answered], [answer for _, answer in answered], origin))
 
-    def _refuse(self, place: Place, error: SluiceError) -> None:
-        self._to_deliver(Outcome([[place]], [error], "refused"))
+    def _refuse(self, ref: MessageRef, error: SluiceError) -> None:
+        self._to_deliver(Outcome([[ref]], [error], "refused"))
 
     # batches
 
@@ -374,8 +374,8 @@ class Batcher(GuardedThread):
         for item in items:
             item.in_batch = False
             if item.late:
-                item.places.extend(item.late)
-                item.bulk = all(envelope.bulk for envelope, _ in item.places)
+                item.refs.extend(item.late)
+                item.bulk = all(envelope.bulk for envelope, _ in item.refs)
             item.late = None
         self._former.put_back(items)
 
@@ -394,19 +394,19 @@ class Batcher(GuardedThread):
 
     def _try_alone(self, trial: Trial) -> None:
         envelope, bulk = trial.envelope, trial.envelope.bulk
-        items: list[Item] = []
+        items: list[EncodedText] = []
         if not self._enter([envelope]):
-            places = [(envelope, index) for index in range(trial.first, trial.end)]
-            for place in places:
-                if error := envelope.messages[place[1]].error:
-                    self._refuse(place, error)
-            places = [place for place in places if envelope.messages[place[1]].error is None]
-            rows = self._encode([envelope.messages[index].text for _, index in places]).rows
-            for place, ids in zip(places, rows, strict=True):
+            refs = [(envelope, index) for index in range(trial.first, trial.end)]
+            for ref in refs:
+                if error := envelope.messages[ref[1]].error:
+                    self._refuse(ref, error)
+            refs = [ref for ref in refs if envelope.messages[ref[1]].error is None]
+            rows = self._encode([envelope.messages[index].text for _, index in refs]).rows
+            for ref, ids in zip(refs, rows, strict=True):
                 if isinstance(ids, SluiceError):
-                    self._refuse(place, ids)
+                    self._refuse(ref, ids)
                 else:
-                    items.append(Item(ids, [place], bulk, envelope.arrived, in_batch=True))
+                    items.append(EncodedText(ids, [ref], bulk, envelope.arrived, in_batch=True))
         self._alone = bool(items)
         if items:
             self._at_model += 1
@@ -437,32 +437,32 @@ class Batcher(GuardedThread):
                 self._may_yield = not self._former.waiting(bulk=False) and any(item.bulk for item in batch)
                 self._to_model(batch)
 
-    def _take(self, now: float) -> list[Item]:
+    def _take(self, now: float) -> list[EncodedText]:
         if self._policy.mode == "none":
             return self._former.take_oldest(1)
         if self._policy.mode == "static":
             return self._former.take_oldest(self._former.limits.messages)
         return self._former.take(now)
 
-    def _still_wanted(self, batch: list[Item]) -> list[Item]:
-        """The items that somebody still wants; from here on nobody's place in them changes."""
-        gone = self._enter(envelope for item in batch for envelope, _ in item.places)
+    def _still_wanted(self, batch: list[EncodedText]) -> list[EncodedText]:
+        """The items that somebody still wants; from here on their messages stay as they are."""
+        gone = self._enter(envelope for item in batch for envelope, _ in item.refs)
         wanted = []
         for item in batch:
             if gone:
-                item.places = [place for place in item.places if place[0] not in gone]
-            if item.places:
+                item.refs = [ref for ref in item.refs if ref[0] not in gone]
+            if item.refs:
                 item.in_batch = True
                 wanted.append(item)
             else:
                 self._part(item)
         return wanted
 
-    def _enter(self, envelopes: Iterable[Received]) -> set[Received]:
+    def _enter(self, envelopes: Iterable[InFlightEnvelope]) -> set[InFlightEnvelope]:
         """Mark and announce the envelopes that run from now on; returns those that must not, which are dropped."""
         now = time.monotonic()
-        begun: list[Received] = []
-        gone: set[Received] = set()
+        begun: list[InFlightEnvelope] = []
+        gone: set[InFlightEnvelope] = set()
         for envelope in envelopes:
             if envelope.started is not None or envelope in gone:
                 continue
@@ -477,6 +477,6 @@ class Batcher(GuardedThread):
             self._forget(gone.__contains__)
         if begun:
             self._to_main(Started(begun))
-            if any(envelope.request.group for envelope in begun):
+            if any(envelope.group for envelope in begun):
                 self._to_deliver(Started(begun))
         return gone

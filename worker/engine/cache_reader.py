@@ -16,7 +16,7 @@ import redis
 from sluice.tasks.server import Condition
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.engine.guard import GuardedThread
-from sluice.worker.engine.mail import Item, LookedUp
+from sluice.worker.engine.mail import EncodedText, LookedUp
 
 #: Seconds that one lookup may take: longer, and computing is the better answer.
 TIMEOUT_S = 0.25
@@ -24,7 +24,7 @@ TIMEOUT_S = 0.25
 PAUSE_S = 5.0
 
 
-class Lookup(GuardedThread):
+class CacheReader(GuardedThread):
     """Answers each list of items with a ``LookedUp``, hits and misses in its order. One round trip for each.
 
     Args:
@@ -44,7 +44,7 @@ class Lookup(GuardedThread):
     ) -> None:
         super().__init__("lookup", on_death)
         self._condition = condition
-        self.inbox: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self.inbox: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
         self._cache = cache
         self._client = client
         self._to_batcher = to_batcher

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sluice.tasks.envelope import Entry, failed, labelled
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.wish import PLAIN, Wish
-from sluice.worker.engine.mail import Answer, Outcome, Received
+from sluice.worker.engine.mail import Answer, InFlightEnvelope, Outcome
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.judge import Judge
 
@@ -25,12 +25,12 @@ class Entries:
         self._model, self._version = classifier.info.name, classifier.info.version
         self._judge = judge
 
-    def of(self, outcome: Outcome) -> Iterator[tuple[Received, int, Entry]]:
+    def of(self, outcome: Outcome) -> Iterator[tuple[InFlightEnvelope, int, Entry]]:
         """Envelope, position there and entry of every message; messages may share an entry: never change one."""
-        for places, answer in zip(outcome.places, outcome.answers, strict=True):
+        for refs, answer in zip(outcome.refs, outcome.answers, strict=True):
             plain = self.facts(answer)
             richer: dict[Wish, Entry] = {}
-            for envelope, index in places:
+            for envelope, index in refs:
                 facts, wish = plain, envelope.wish
                 if wish is not PLAIN:
                     facts = richer.get(wish) or richer.setdefault(wish, self.facts(answer, wish))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from sluice.tasks.envelope import Entry, Message, shown
 from sluice.tasks.errors import SluiceError
@@ -12,21 +12,34 @@ from sluice.tasks.wish import PLAIN, Wish
 
 
 @dataclass(slots=True, eq=False)
-class Received:
+class InFlightEnvelope:
     """One envelope on its way through the worker.
 
     ``redelivered``: some worker had it before; ``dead``: so often that the broker gave it up.
 
     The main thread makes it and gives it away. From then on the batcher alone writes ``started``, the deliver thread
-    alone ``answers`` and ``left``; ``request`` belongs to the main thread, the others read its constants only.
+    alone ``answers`` and ``left``.
     """
 
-    request: Any
+    id: str
+    """Celery task id."""
     messages: list[Message]
     single: bool
     bulk: bool
     arrived: float
     generation: int
+    """Of the broker connection that it came over."""
+    handle: object = None
+    """What the main thread acknowledges it by; nobody else looks into it."""
+    group: str | None = None
+    group_index: int | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    ignore_result: bool = False
+    embedded: Mapping[str, object] = field(default_factory=dict)
+    """What its sender hung on the result: callbacks, errbacks, chain, chord."""
+    expires: float | None = None
+    """Unix time from which on it must not run any more."""
     due: float | None = None
     """When it may run, if not now, on the hub's clock."""
     reply_to: str | None = None
@@ -43,13 +56,10 @@ class Received:
     answers: list[Entry | None] = field(default_factory=list)
     left: int = 0
     started: float | None = None
-    id: str = ""
-    """Celery task id."""
 
     def __post_init__(self) -> None:
         self.left = len(self.messages)
         self.answers = [None] * self.left
-        self.id = str(self.request.id)
 
     @property
     def shown_id(self) -> str:
@@ -57,20 +67,20 @@ class Received:
         return shown(self.id)
 
 
-Place = tuple[Received, int]
+MessageRef = tuple[InFlightEnvelope, int]
 """One message: its envelope and its position there."""
 
 
 @dataclass(slots=True, eq=False)
-class Item:
+class EncodedText:
     """One tokenised text, and the messages that wait for its answer: several, if they read alike.
 
-    The batcher makes and changes it. From the moment it is in a batch, ``ids`` and ``places`` stay as they are, and the
+    The batcher makes and changes it. From the moment it is in a batch, ``ids`` and ``refs`` stay as they are, and the
     model thread reads them; messages that join later wait in ``late``, which is the batcher's alone.
     """
 
     ids: list[int]
-    places: list[Place]
+    refs: list[MessageRef]
     bulk: bool
     arrived: float
     key: tuple[int, ...] | None = None
@@ -78,7 +88,7 @@ class Item:
     cache_key: bytes | None = None
     """Where the answer is to be kept; None for nowhere."""
     in_batch: bool = False
-    late: list[Place] | None = None
+    late: list[MessageRef] | None = None
 
     @property
     def tokens(self) -> int:
@@ -96,7 +106,7 @@ Answer = list[float] | SluiceError
 class ModelFree:
     """The model has finished ``batch``; ``limit`` is set when it must be given smaller ones from now on."""
 
-    batch: list[Item]
+    batch: list[EncodedText]
     answers: list[Answer]
     limit: int | None = None
 
@@ -113,7 +123,7 @@ class Encoded:
 class LookedUp:
     """What the result cache knows of these items: for each where its answer belongs, and the answer or None."""
 
-    items: list[Item]
+    items: list[EncodedText]
     keys: list[bytes]
     answers: list[list[float] | None]
 
@@ -129,14 +139,14 @@ class NewConnection:
 class NotStored:
     """These envelopes were delivered before, but no result of theirs is stored: they run."""
 
-    envelopes: list[Received]
+    envelopes: list[InFlightEnvelope]
 
 
 @dataclass(slots=True)
 class Trial:
     """Messages ``first`` to ``end`` of this envelope are to run with nothing else in the model."""
 
-    envelope: Received
+    envelope: InFlightEnvelope
     first: int
     end: int
 
@@ -173,7 +183,7 @@ class Outcome:
     is to be kept; ``pieces`` and ``unknown`` count those that stand for a part of a text, and for an unknown one.
     """
 
-    places: list[list[Place]]
+    refs: list[list[MessageRef]]
     answers: list[Answer]
     origin: Origin = "model"
     model_s: float = 0.0
@@ -187,7 +197,7 @@ class Outcome:
 class Dropped:
     """An envelope that does not run: revoked, expired, unreadable."""
 
-    envelope: Received
+    envelope: InFlightEnvelope
     error: SluiceError
 
 
@@ -195,7 +205,7 @@ class Dropped:
 class Check:
     """An envelope that was delivered before: is its result stored already?"""
 
-    envelope: Received
+    envelope: InFlightEnvelope
 
 
 @dataclass(slots=True)
@@ -212,7 +222,7 @@ class Alone:
 class Started:
     """The first message of each of these envelopes enters the model."""
 
-    envelopes: list[Received]
+    envelopes: list[InFlightEnvelope]
 
 
 # To the main thread
@@ -225,7 +235,7 @@ class Finished:
     ``state`` is Celery's; ``summary`` is what may be shown of the result (label counts, no text).
     """
 
-    envelope: Received
+    envelope: InFlightEnvelope
     state: str
     summary: str
     runtime_s: float

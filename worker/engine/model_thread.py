@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from sluice.tasks.errors import ModelFailed
 from sluice.worker.engine.guard import GuardedThread
-from sluice.worker.engine.mail import Answer, Item, ModelFree, Outcome
+from sluice.worker.engine.mail import Answer, EncodedText, ModelFree, Outcome
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.pieces import Pieces
 
@@ -38,7 +38,7 @@ class Asynchronous(Protocol):
 class Running:
     """A batch that the device works on; ``handle`` is the error if it could not be submitted."""
 
-    batch: list[Item]
+    batch: list[EncodedText]
     handle: Any
     began: float
 
@@ -63,13 +63,13 @@ class ModelThread(GuardedThread):
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("model", on_death)
-        self.inbox: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self.inbox: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
         self._classifier = classifier
         self._pieces = Pieces(classifier)
         self._to_batcher, self._to_deliver = to_batcher, to_deliver
         self._limit: int | None = None
 
-    def take_back(self) -> list[list[Item]]:
+    def take_back(self) -> list[list[EncodedText]]:
         """The batches that have not begun, oldest first; they do not run then. For the batcher's thread."""
         taken = []
         with contextlib.suppress(Empty):
@@ -113,7 +113,7 @@ class ModelThread(GuardedThread):
             return None, False
         return (self._submit(device, batch), False) if batch is not None else (None, True)
 
-    def _submit(self, device: Asynchronous, batch: list[Item]) -> Running:
+    def _submit(self, device: Asynchronous, batch: list[EncodedText]) -> Running:
         began = time.monotonic()
         try:
             handle = device.submit([item.ids for item in batch])
@@ -127,14 +127,14 @@ class ModelThread(GuardedThread):
             return self._after_failure(ids, running.handle)
         return self._checked(ids, lambda: device.collect(running.handle))
 
-    def _hand_on(self, batch: list[Item], answers: list[Answer], spent_s: float) -> None:
+    def _hand_on(self, batch: list[EncodedText], answers: list[Answer], spent_s: float) -> None:
         self._to_batcher(ModelFree(batch, answers, self._limit))
         self._limit = None
         tokens = sum(item.tokens for item in batch)
         cache_keys = [item.cache_key for item in batch] if batch[0].cache_key else None
         pieces, unknown = self._pieces.total([item.ids for item in batch])
         self._to_deliver(
-            Outcome([item.places for item in batch], answers, "model", spent_s, tokens, cache_keys, pieces, unknown)
+            Outcome([item.refs for item in batch], answers, "model", spent_s, tokens, cache_keys, pieces, unknown)
         )
 
     def _classify(self, batch: list[list[int]]) -> list[Answer]:

@@ -57,7 +57,7 @@ class Limits:
     bulk_patience_s: float = 1.0
 
 
-class Former(Generic[W]):
+class BatchFormer(Generic[W]):
     """Holds the waiting messages and cuts batches from them."""
 
     def __init__(self, limits: Limits) -> None:
@@ -186,7 +186,7 @@ class Former(Generic[W]):
         dearer, so do all below it. That makes the turn a matter of halving.
 
         Args:
-            sums: tokens before each place of the length-sorted messages.
+            sums: tokens before each position of the length-sorted messages.
         """
         # Never no overhead: of equally dear runs the longest is the best.
         overhead = max(1.0, self.limits.overhead_tokens)
@@ -195,7 +195,7 @@ class Former(Generic[W]):
         def cost(start: int) -> float:
             return (overhead + longest * (end - start)) / max(1, sums[end] - sums[start])
 
-        start = bisect_left(range(lowest, head), True, key=lambda place: cost(place) < cost(place + 1)) + lowest
+        start = bisect_left(range(lowest, head), True, key=lambda start: cost(start) < cost(start + 1)) + lowest
         return start, cost(start)
 
     def _remove(self, chosen: Iterable[W]) -> None:

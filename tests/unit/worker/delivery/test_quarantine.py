@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,12 +10,12 @@ import pytest
 from sluice.tasks.envelope import Message
 from sluice.worker.delivery.forwarding import Interrupted
 from sluice.worker.delivery.quarantine import MOST_ENDS, PIECE, Ends, Piece, Trials, plan
-from sluice.worker.engine.mail import Alone, Begin, Outcome, Received, Trial
+from sluice.worker.engine.mail import Alone, Begin, InFlightEnvelope, Outcome, Trial
 
 
-def envelope(messages: int = 1, generation: int = 1) -> Received:
+def envelope(messages: int = 1, generation: int = 1) -> InFlightEnvelope:
     texts = [Message("text")] * messages
-    return Received(SimpleNamespace(id="x"), texts, single=False, bulk=False, arrived=0.0, generation=generation)
+    return InFlightEnvelope("x", texts, single=False, bulk=False, arrived=0.0, generation=generation)
 
 
 class Store:
@@ -26,10 +25,10 @@ class Store:
         self.ends: dict[Piece, int] = {}
         self.away = False
 
-    def note_trial(self, envelope: Received, piece: Piece, change: int) -> None:
+    def note_trial(self, envelope: InFlightEnvelope, piece: Piece, change: int) -> None:
         self.ends[piece] = self.ends.get(piece, 0) + change
 
-    def forget_trials(self, envelope: Received) -> None:
+    def forget_trials(self, envelope: InFlightEnvelope) -> None:
         self.ends.clear()
 
 
@@ -63,7 +62,7 @@ def answer(trial: Trial) -> None:
 
 
 def given_up(outcomes: list[Outcome]) -> list[int]:
-    return [index for outcome in outcomes for places in outcome.places for _, index in places]
+    return [index for outcome in outcomes for refs in outcome.refs for _, index in refs]
 
 
 def test_suspects_run_one_at_a_time_those_with_the_fewest_ends_first() -> None:

@@ -19,8 +19,8 @@ from sluice.harness.servers import RedisServer
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Condition, Server
 from sluice.worker.delivery.result_cache import PREFIX, ResultCache
-from sluice.worker.engine.cache_reader import Lookup
-from sluice.worker.engine.mail import Item, LookedUp
+from sluice.worker.engine.cache_reader import CacheReader
+from sluice.worker.engine.mail import EncodedText, LookedUp
 from sluice.worker.model.simulated import SimulatedClassifier
 
 
@@ -63,13 +63,13 @@ class Rig:
         self.deaths: list[str] = []
         client = connect(url, socket_timeout=0.5)
         condition = Condition(Server.at(url), logging.getLogger(__name__))
-        self.thread = Lookup(
+        self.thread = CacheReader(
             self.cache, client, to_batcher=self.notes.put, on_death=self.deaths.append, condition=condition
         )
         self.thread.start()
 
     def ask(self, *messages: list[int]) -> list[Any]:
-        items = [Item(ids, [(SimpleNamespace(), 0)], bulk=False, arrived=0.0) for ids in messages]  # type: ignore[list-item]
+        items = [EncodedText(ids, [(SimpleNamespace(), 0)], bulk=False, arrived=0.0) for ids in messages]  # type: ignore[list-item]
         self.thread.inbox.put(items)
         note = self.notes.get(timeout=10)
         assert note.items is items

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from queue import SimpleQueue
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -24,7 +23,7 @@ from sluice.worker.delivery.result_writer import Deliver
 from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.entries import Entries
-from sluice.worker.engine.mail import Dropped, Finished, Outcome, Received
+from sluice.worker.engine.mail import Dropped, Finished, InFlightEnvelope, Outcome
 from sluice.worker.model.judge import Judge
 from sluice.worker.model.simulated import SimulatedClassifier
 
@@ -78,10 +77,9 @@ def rig(redis_server: RedisServer) -> Iterator[Rig]:
     made.client.close()
 
 
-def envelope_of(name: str, *ids: str | None, **fields: Any) -> Received:
-    request = SimpleNamespace(id=name, group=None, parent_id=None, ignore_result=False, embedded={}, **fields)
+def envelope_of(name: str, *ids: str | None, **fields: Any) -> InFlightEnvelope:
     messages = [Message("text", one) for one in ids]
-    return Received(request, messages, single=False, bulk=False, arrived=0.0, generation=0)
+    return InFlightEnvelope(name, messages, single=False, bulk=False, arrived=0.0, generation=0, **fields)
 
 
 def test_all_who_share_an_answer_get_it_under_their_own_ids(rig: Rig) -> None:

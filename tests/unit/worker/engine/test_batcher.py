@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import count
 from queue import SimpleQueue
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,13 +25,13 @@ from sluice.worker.engine.mail import (
     Check,
     Drain,
     Dropped,
-    Item,
+    EncodedText,
+    InFlightEnvelope,
     LookedUp,
     ModelFree,
     NewConnection,
     NotStored,
     Outcome,
-    Received,
     Started,
     Trial,
 )
@@ -83,8 +82,8 @@ class Rig:
 
     def __init__(self, *, share: bool = True, cached: bool = False, **policy: Any) -> None:
         self.tokenizer = Tokenizer()
-        self.model: SimpleQueue[list[Item] | None] = SimpleQueue()
-        self.lookup: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self.model: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
+        self.lookup: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
         self.deliver: SimpleQueue[Any] = SimpleQueue()
         self.main: SimpleQueue[Any] = SimpleQueue()
         self.revoked: dict[str, Revoked] = {}
@@ -113,25 +112,25 @@ class Rig:
         self.encoder.start()
         self.batcher.start()
 
-    def receive(self, name: str, *texts: str, **fields: Any) -> Received:
+    def receive(self, name: str, *texts: str, **fields: Any) -> InFlightEnvelope:
         envelope = envelope_of(name, *texts, **fields)
         self.batcher.inbox.put(envelope)
         return envelope
 
-    def take_back(self) -> list[list[Item]]:
+    def take_back(self) -> list[list[EncodedText]]:
         """What the model has not begun: all that nobody has taken here."""
         return [self.model.get_nowait() for _ in range(self.model.qsize())]  # type: ignore[misc]
 
-    def batch(self) -> list[Item]:
+    def batch(self) -> list[EncodedText]:
         batch = self.model.get(timeout=10)
         assert batch is not None
         return batch
 
     def places(self) -> list[list[tuple[str, int]]]:
         """Who waits for each item of the next batch."""
-        return [named(item.places) for item in self.batch()]
+        return [named(item.refs) for item in self.batch()]
 
-    def free(self, batch: Sequence[Item] = (), limit: int | None = None, answer: Any = ANSWER) -> None:
+    def free(self, batch: Sequence[EncodedText] = (), limit: int | None = None, answer: Any = ANSWER) -> None:
         """The model has finished a batch."""
         self.batcher.inbox.put(ModelFree(list(batch), [answer] * len(batch), limit))
 
@@ -146,7 +145,7 @@ class Rig:
         tokenised = lambda: not any(batcher._raw.values()) and not batcher._encoding  # noqa: E731
         wait_for(lambda: inbox.done == inbox.sent and tokenised(), "a batcher that waits", 10)
 
-    def begun(self, envelope: Received) -> None:
+    def begun(self, envelope: InFlightEnvelope) -> None:
         """Wait until a batch with a message of it is cut."""
         while envelope not in self.main.get(timeout=10).envelopes:
             pass
@@ -161,15 +160,14 @@ class Rig:
             self.free()
 
 
-def named(places: Any) -> list[tuple[str, int]]:
-    return [(envelope.id, index) for envelope, index in places]
+def named(refs: Any) -> list[tuple[str, int]]:
+    return [(envelope.id, index) for envelope, index in refs]
 
 
-def envelope_of(name: str, *texts: str, **fields: Any) -> Received:
+def envelope_of(name: str, *texts: str, **fields: Any) -> InFlightEnvelope:
     messages = [Message(text) if text else Message("", None, InvalidInput("blank")) for text in texts]
-    request = SimpleNamespace(id=name, group=fields.pop("group", None))
-    return Received(
-        request, messages, **{"single": False, "bulk": False, "arrived": time.monotonic(), "generation": 0, **fields}
+    return InFlightEnvelope(
+        name, messages, **{"single": False, "bulk": False, "arrived": time.monotonic(), "generation": 0, **fields}
     )
 
 
@@ -234,7 +232,7 @@ def test_bad_items_are_refused_without_the_model(rig: Rig) -> None:
     rig.receive("a", "good", "", "fine")
     outcome = rig.outcome()
     assert outcome.origin == "refused"
-    assert named(outcome.places[0]) == [("a", 1)]
+    assert named(outcome.refs[0]) == [("a", 1)]
     assert isinstance(outcome.answers[0], InvalidInput)
     assert rig.places() == [[("a", 0)], [("a", 2)]]
 
@@ -426,46 +424,46 @@ class TestAlike:
     """Messages that read alike."""
 
     @pytest.fixture
-    def first(self, rig: Rig) -> list[Item]:
+    def first(self, rig: Rig) -> list[EncodedText]:
         """A batch that keeps the model busy."""
         rig.receive("busy", "busy")
         return rig.batch()
 
-    def test_those_that_wait_together_run_once(self, rig: Rig, first: list[Item]) -> None:
+    def test_those_that_wait_together_run_once(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("a", "Call now", "other", "call NOW")
         rig.receive("b", "CALL now")
         rig.settled()
         rig.free(first)
         assert rig.places() == [[("a", 0), ("a", 2), ("b", 0)], [("a", 1)]]
 
-    def test_equal_texts_are_tokenised_once_a_chunk(self, rig: Rig, first: list[Item]) -> None:
+    def test_equal_texts_are_tokenised_once_a_chunk(self, rig: Rig, first: list[EncodedText]) -> None:
         before = rig.tokenizer.encoded
         rig.receive("a", *["same"] * 50)
         rig.settled()
         assert rig.tokenizer.encoded == before + 1
 
-    def test_one_that_runs_already_is_not_run_again(self, rig: Rig, first: list[Item]) -> None:
+    def test_one_that_runs_already_is_not_run_again(self, rig: Rig, first: list[EncodedText]) -> None:
         late = rig.receive("late", "busy", "other")
         rig.settled()
         assert late.started is None
         rig.free(first)
         outcome = rig.outcome()
-        assert (outcome.origin, named(outcome.places[0]), outcome.answers) == ("alike", [("late", 0)], [ANSWER])
+        assert (outcome.origin, named(outcome.refs[0]), outcome.answers) == ("alike", [("late", 0)], [ANSWER])
         assert late.started is not None
         assert rig.places() == [[("late", 1)]]
 
-    def test_one_that_was_answered_runs_anew(self, rig: Rig, first: list[Item]) -> None:
+    def test_one_that_was_answered_runs_anew(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.free(first)
         rig.receive("later", "busy")
         assert rig.places() == [[("later", 0)]]
 
-    def test_an_error_is_that_of_all_who_share_the_text(self, rig: Rig, first: list[Item]) -> None:
+    def test_an_error_is_that_of_all_who_share_the_text(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("late", "busy")
         rig.settled()
         rig.free(first, answer=ModelFailed("no"))
         assert isinstance(rig.outcome().answers[0], ModelFailed)
 
-    def test_an_interactive_one_takes_a_bulk_one_along(self, rig: Rig, first: list[Item]) -> None:
+    def test_an_interactive_one_takes_a_bulk_one_along(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("archive", *texts(2), "urgent", bulk=True)
         rig.settled()
         rig.receive("caller", "urgent")
@@ -473,14 +471,14 @@ class TestAlike:
         rig.free(first)
         assert rig.places()[0] == [("archive", 2), ("caller", 0)]
 
-    def test_a_bulk_one_does_not_hold_an_interactive_one_back(self, rig: Rig, first: list[Item]) -> None:
+    def test_a_bulk_one_does_not_hold_an_interactive_one_back(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("caller", "urgent")
         rig.receive("archive", "urgent", *texts(2), bulk=True)
         rig.settled()
         rig.free(first)
         assert rig.places()[0] == [("caller", 0), ("archive", 0)]
 
-    def test_what_a_revoked_envelope_asked_for_runs_for_the_others(self, rig: Rig, first: list[Item]) -> None:
+    def test_what_a_revoked_envelope_asked_for_runs_for_the_others(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("gone", "shared", "unshared")
         rig.receive("kept", "shared")
         rig.settled()
@@ -488,16 +486,16 @@ class TestAlike:
         rig.free(first)
         assert rig.places() == [[("kept", 0)]]
 
-    def test_one_revoked_while_the_other_runs_gets_no_answer(self, rig: Rig, first: list[Item]) -> None:
+    def test_one_revoked_while_the_other_runs_gets_no_answer(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("gone", "busy")
         rig.receive("kept", "busy")
         rig.settled()
         rig.revoked["gone"] = Revoked("revoked")
         rig.free(first)
         assert isinstance(rig.deliver.get(timeout=5), Dropped)
-        assert named(rig.outcome().places[0]) == [("kept", 0)]
+        assert named(rig.outcome().refs[0]) == [("kept", 0)]
 
-    def test_a_text_whose_only_caller_was_revoked_can_come_again(self, rig: Rig, first: list[Item]) -> None:
+    def test_a_text_whose_only_caller_was_revoked_can_come_again(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("gone", "shared")
         rig.settled()
         rig.revoked["gone"] = Revoked("revoked")
@@ -506,14 +504,14 @@ class TestAlike:
         rig.receive("again", "shared")
         assert rig.places() == [[("again", 0)]]
 
-    def test_a_new_connection_takes_out_the_old_places_only(self, rig: Rig, first: list[Item]) -> None:
+    def test_a_new_connection_takes_out_the_old_places_only(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("old", "shared", "alone", "busy")
         rig.settled()
         rig.batcher.inbox.put(NewConnection(1))
         rig.receive("new", "shared", "busy", generation=1)
         rig.settled()
         rig.free(first)
-        assert named(rig.outcome().places[0]) == [("new", 1)]
+        assert named(rig.outcome().refs[0]) == [("new", 1)]
         assert rig.places() == [[("new", 0)]]
         rig.receive("newer", "alone", generation=1)
         rig.free()
@@ -527,7 +525,7 @@ class TestAlike:
         rig.batcher.inbox.put(Drain())
         rig.free(first)
         second = rig.batch()
-        assert named(second[0].places) == [("begun", 4)]
+        assert named(second[0].refs) == [("begun", 4)]
         rig.free(second)
         assert rig.model.get(timeout=10) is None
 
@@ -539,7 +537,7 @@ class TestAlike:
         while sum(map(len, batches)) < 4:
             rig.free(batches[-1])
             batches.append(rig.batch())
-        assert all(len(item.places) == 1 for batch in batches for item in batch)
+        assert all(len(item.refs) == 1 for batch in batches for item in batch)
         rig.end()
 
 
@@ -553,12 +551,12 @@ class TestCache:
         made.end()
         assert not made.deaths
 
-    def asked(self, rig: Rig) -> list[Item]:
+    def asked(self, rig: Rig) -> list[EncodedText]:
         items = rig.lookup.get(timeout=5)
         assert items is not None
         return items
 
-    def tell(self, rig: Rig, items: list[Item], *answers: list[float] | None) -> None:
+    def tell(self, rig: Rig, items: list[EncodedText], *answers: list[float] | None) -> None:
         keys = [f"key {number}".encode() for number in range(len(items))]
         rig.batcher.inbox.put(LookedUp(items, keys, list(answers)))
 
@@ -566,9 +564,9 @@ class TestCache:
         envelope = rig.receive("a", "known", "new")
         self.tell(rig, self.asked(rig), ANSWER, None)
         outcome = rig.outcome()
-        assert (outcome.origin, named(outcome.places[0]), outcome.answers) == ("cache", [("a", 0)], [ANSWER])
+        assert (outcome.origin, named(outcome.refs[0]), outcome.answers) == ("cache", [("a", 0)], [ANSWER])
         batch = rig.batch()
-        assert [(named(item.places), item.cache_key) for item in batch] == [([("a", 1)], b"key 1")]
+        assert [(named(item.refs), item.cache_key) for item in batch] == [([("a", 1)], b"key 1")]
         assert envelope.started is not None
 
     def test_a_text_is_looked_up_once_for_all_who_wait_for_it(self, rig: Rig) -> None:
@@ -578,7 +576,7 @@ class TestCache:
         rig.settled()
         assert rig.lookup.empty()
         self.tell(rig, items, ANSWER)
-        assert named(rig.outcome().places[0]) == [("a", 0), ("b", 0)]
+        assert named(rig.outcome().refs[0]) == [("a", 0), ("b", 0)]
 
     def test_an_interactive_message_takes_along_what_is_being_looked_up(self, rig: Rig) -> None:
         rig.receive("archive", *texts(5), "urgent", bulk=True)
@@ -613,7 +611,7 @@ class TestCache:
         rig.batch()
         rig.batcher.inbox.put(Drain())
         self.tell(rig, last, ANSWER)
-        assert named(rig.outcome().places[0]) == [("begun", 64)]
+        assert named(rig.outcome().refs[0]) == [("begun", 64)]
         for _ in range(16):
             rig.free()
         seen = 4
@@ -639,8 +637,8 @@ def test_a_trial_runs_with_nothing_else_in_the_model(rig: Rig) -> None:
     assert rig.model.empty()
     rig.batcher.inbox.put(Begin(trial))
     batch = rig.batch()
-    assert [named(item.places) for item in batch] == [[("s", 0)], [("s", 2)]]
-    assert [named(rig.outcome().places[0]) for _ in range(2)] == [[("s", 1)], [("s", 3)]]
+    assert [named(item.refs) for item in batch] == [[("s", 0)], [("s", 2)]]
+    assert [named(rig.outcome().refs[0]) for _ in range(2)] == [[("s", 1)], [("s", 3)]]
     rig.settled()
     assert rig.model.empty()
     rig.free(batch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,13 +18,13 @@ from sluice.worker.engine.mail import (
     Drain,
     Dropped,
     Encoded,
-    Item,
+    EncodedText,
+    InFlightEnvelope,
     LookedUp,
+    MessageRef,
     ModelFree,
     NewConnection,
     Outcome,
-    Place,
-    Received,
 )
 
 WORDS = "abcd"  # few, so that most texts meet one that reads alike
@@ -35,14 +34,14 @@ class World:
     """A batcher stepped by hand in this thread, and what its neighbours would hold."""
 
     def __init__(self, *, cached: bool, padded: bool) -> None:
-        self.batches: list[tuple[list[Item], list[list[Place]]]] = []
-        self.lookups: list[list[Item]] = []
+        self.batches: list[tuple[list[EncodedText], list[list[MessageRef]]]] = []
+        self.lookups: list[list[EncodedText]] = []
         self.chunks: list[list[str]] = []
-        self.revoked: set[Received] = set()
-        self.dropped: set[Received] = set()
-        self.sent: list[Received] = []
-        self.answered: Counter[tuple[Received, int]] = Counter()
-        self.texts: dict[tuple[Received, int], list[float]] = {}
+        self.revoked: set[InFlightEnvelope] = set()
+        self.dropped: set[InFlightEnvelope] = set()
+        self.sent: list[InFlightEnvelope] = []
+        self.answered: Counter[tuple[InFlightEnvelope, int]] = Counter()
+        self.texts: dict[tuple[InFlightEnvelope, int], list[float]] = {}
         self.generation = 0
         self.ended = False
         self.batcher = Batcher(
@@ -59,22 +58,22 @@ class World:
             on_death=print,
         )
 
-    def to_model(self, batch: list[Item] | None) -> None:
+    def to_model(self, batch: list[EncodedText] | None) -> None:
         if batch is None:
             self.ended = True
         else:
-            self.batches.append((batch, [list(item.places) for item in batch]))
+            self.batches.append((batch, [list(item.refs) for item in batch]))
 
     def to_encoder(self, texts: list[str] | None) -> None:
         if texts is not None:
             assert not self.chunks, "given a second chunk"
             self.chunks.append(texts)
 
-    def to_lookup(self, items: list[Item] | None) -> None:
+    def to_lookup(self, items: list[EncodedText] | None) -> None:
         if items is not None:
             self.lookups.append(items)
 
-    def take_back(self) -> list[list[Item]]:
+    def take_back(self) -> list[list[EncodedText]]:
         """All but the first batch: that one runs."""
         taken, self.batches[1:] = self.batches[1:], []
         return [batch for batch, _ in taken]
@@ -84,10 +83,10 @@ class World:
             assert note.envelope not in self.dropped
             self.dropped.add(note.envelope)
         elif isinstance(note, Outcome):
-            for places, answer in zip(note.places, note.answers, strict=True):
-                for place in places:
-                    assert answer == self.texts[place], "the answer of another text"
-                    self.answered[place] += 1
+            for refs, answer in zip(note.refs, note.answers, strict=True):
+                for ref in refs:
+                    assert answer == self.texts[ref], "the answer of another text"
+                    self.answered[ref] += 1
 
     def step(self) -> None:
         """What the thread does between two notes."""
@@ -95,9 +94,8 @@ class World:
         self.batcher._cut_batches()
 
     def receive(self, bulk: bool, texts: list[str]) -> None:
-        request = SimpleNamespace(id="x", group=None)
         messages = [Message(text) for text in texts]
-        envelope = Received(request, messages, False, bulk, time.monotonic(), self.generation)
+        envelope = InFlightEnvelope("x", messages, False, bulk, time.monotonic(), self.generation)
         self.texts |= {(envelope, index): expected(text) for index, text in enumerate(texts)}
         self.sent.append(envelope)
         self.batcher._handle(envelope)
@@ -108,11 +106,11 @@ class World:
 
     def finish_batch(self) -> None:
         if self.batches:
-            batch, places = self.batches.pop(0)
-            assert [item.places for item in batch] == places, "changed while the model thread has it"
+            batch, refs = self.batches.pop(0)
+            assert [item.refs for item in batch] == refs, "changed while the model thread has it"
             answers: list[Any] = [expected("".join(map(chr, item.ids))) for item in batch]
             self.batcher._handle(ModelFree(batch, answers))
-            self.deliver(Outcome(places, answers))
+            self.deliver(Outcome(refs, answers))
 
     def finish_chunk(self, took_s: float) -> None:
         if self.chunks:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sluice.tasks.errors import ModelFailed
-from sluice.worker.engine.mail import Item, ModelFree, Outcome
+from sluice.worker.engine.mail import EncodedText, ModelFree, Outcome
 from sluice.worker.engine.model_thread import ModelThread
 
 BAD, FATAL = 13, 99
@@ -64,13 +64,13 @@ class DeviceClassifier(Classifier):
         return super().forward(handle)
 
 
-def item(number: int) -> Item:
-    return Item([number], [(SimpleNamespace(), 0)], bulk=False, arrived=0.0)  # type: ignore[list-item]
+def item(number: int) -> EncodedText:
+    return EncodedText([number], [(SimpleNamespace(), 0)], bulk=False, arrived=0.0)  # type: ignore[list-item]
 
 
 def run_batches(
     batches: list[list[int]], classifier: Classifier
-) -> tuple[list[Outcome], list[ModelFree], list[str], list[list[Item]]]:
+) -> tuple[list[Outcome], list[ModelFree], list[str], list[list[EncodedText]]]:
     """Batches of messages ``[number]`` through the thread: outcomes, notes to the batcher, deaths, the batches."""
     free: SimpleQueue[Any] = SimpleQueue()
     out: SimpleQueue[Any] = SimpleQueue()
@@ -101,13 +101,13 @@ def test_a_good_batch_is_one_forward() -> None:
     assert not deaths
 
 
-@pytest.mark.parametrize("place", [0, 5, 63])
-def test_one_bad_message_of_64_fails_alone(place: int) -> None:
+@pytest.mark.parametrize("position", [0, 5, 63])
+def test_one_bad_message_of_64_fails_alone(position: int) -> None:
     numbers = [1] * 64
-    numbers[place] = BAD
+    numbers[position] = BAD
     results, _, _ = run(numbers, Classifier())
     failed = [i for i, result in enumerate(results) if isinstance(result, ModelFailed)]
-    assert failed == [place]
+    assert failed == [position]
     assert len(results) == 64
 
 
@@ -134,7 +134,7 @@ def test_the_batcher_and_the_deliver_thread_get_the_batch_with_its_answers() -> 
     outcomes, notes, _, (batch,) = run_batches([[Classifier.unknown_id, BAD]], Classifier())
     assert notes[0].batch is batch
     assert notes[0].answers == outcomes[0].answers
-    assert outcomes[0].places == [item.places for item in batch]
+    assert outcomes[0].refs == [item.refs for item in batch]
     assert (outcomes[0].origin, outcomes[0].tokens, outcomes[0].cache_keys) == ("model", 2, None)
     assert (outcomes[0].pieces, outcomes[0].unknown) == (2, 1)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings, strategies as st
 
-from sluice.worker.engine.batching.former import BULK_SHARE, WINDOW_BATCHES, Former, Limits
+from sluice.worker.engine.batching.former import BULK_SHARE, WINDOW_BATCHES, BatchFormer, Limits
 
 
 @dataclass(eq=False)
@@ -16,8 +16,8 @@ class Sms:
     bulk: bool = False
 
 
-def filled(limits: Limits, messages: list[Sms]) -> Former[Sms]:
-    former: Former[Sms] = Former(limits)
+def filled(limits: Limits, messages: list[Sms]) -> BatchFormer[Sms]:
+    former: BatchFormer[Sms] = BatchFormer(limits)
     for message in messages:
         former.add(message)
     return former
@@ -220,7 +220,7 @@ def test_discard_takes_out_and_returns() -> None:
 
 
 def test_an_empty_former_has_no_batch_and_no_oldest() -> None:
-    former: Former[Sms] = Former(Limits(messages=4))
+    former: BatchFormer[Sms] = BatchFormer(Limits(messages=4))
     assert former.take(0) == []
     assert former.oldest() is None
     assert not former.full()
