@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sluice.backfill.report.senders import wilson
 from sluice.backfill.report.skeletons import MIN_BYTES, keys, signatures, skeletons
 from sluice.backfill.report.times import NEVER
 
@@ -58,6 +59,10 @@ class Campaign:
     many: bool = False
     step: int = 0
     by_time: dict[int, int] = field(default_factory=dict)
+
+    def count(self, labels: Collection[int]) -> int:
+        """Rows with one of ``labels``."""
+        return sum(rows for label, rows in self.labels.items() if label in labels)
 
     @property
     def distinct_senders(self) -> int:
@@ -205,10 +210,15 @@ class Campaigns:
                     del self._by_key[name]
         self._groups = kept
 
-    def top(self, count: int, min_rows: int) -> list[Campaign]:
-        """The largest groups, of ``min_rows`` at least."""
+    def top(self, count: int, min_rows: int, unwanted: Collection[int] = ()) -> list[Campaign]:
+        """The groups to look at first, of ``min_rows`` at least.
+
+        By the least that the share of the labels ``unwanted`` could well be (see ``wilson``), so that 5 of 5
+        do not come before 500 of 501; then by size.
+        """
         large = [group for group in self._groups if group.rows >= min_rows]
-        return sorted(large, key=lambda group: (-group.rows, group.row))[:count]
+        bound = {id(group): wilson(group.count(unwanted), group.rows) for group in large}
+        return sorted(large, key=lambda group: (-bound[id(group)], -group.rows, group.row))[:count]
 
 
 def _count(groups: Sequence[Campaign], place: np.ndarray, facts: Facts, chosen: np.ndarray) -> None:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from importlib.resources import files
+from collections.abc import Iterator
 from pathlib import Path
 
-from sluice.backfill.report import groups, palette, sections, weeks
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.markup import MAX_NAME_CHARS, Markup, facts, join, paragraph, section, text, tile
+from sluice.backfill.report.labels import MAX_NAME_CHARS, Labels
 from sluice.backfill.report.masking import Privacy
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.pieces import CountPieces, Pieces
 from sluice.backfill.report.read import batches
-from sluice.backfill.report.sections import Labels
+from sluice.backfill.report.render import rendered
+from sluice.backfill.report.sections.campaigns import campaigns
+from sluice.backfill.report.sections.certainty import certainty
+from sluice.backfill.report.sections.counts import counts
+from sluice.backfill.report.sections.drift import drift
+from sluice.backfill.report.sections.errors import errors
+from sluice.backfill.report.sections.examples import examples
+from sluice.backfill.report.sections.notes import Notes
+from sluice.backfill.report.sections.overtime import over_time
+from sluice.backfill.report.sections.scripts import by_script
+from sluice.backfill.report.sections.senders import top_senders
+from sluice.backfill.report.sections.throughput import throughput
+from sluice.backfill.report.view import Nothing, Page, Section, Tile
 from sluice.backfill.report.words import duration, minute, percent, plural, rate, rows, span
 from sluice.backfill.tally import Tally
 from sluice.backfill.whole import replace_whole
@@ -22,8 +32,6 @@ from sluice.tasks.errors import UnwritableOutput
 
 #: Labels that get a tile each; with more of them, only so many.
 TILES = 4
-#: Nothing is loaded from anywhere and no script runs, whatever an archive holds.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def write_report(
@@ -57,80 +65,73 @@ def write_report(
     for batch in batches(target, output_format, names):
         found.add(batch)
     privacy = Privacy(include_text, names.people)
-    _write(report, _page(found, tally, title, target.name, privacy))
+    _write(report, rendered(_page(found, tally, title, target.name, privacy)))
 
 
-def _page(found: Findings, tally: Tally, title: str, output: str, privacy: Privacy) -> str:
+def _page(found: Findings, tally: Tally, title: str, output: str, privacy: Privacy) -> Page:
     labels = Labels.of(found)
-    body = join(
-        [
-            _header(found, tally, title, labels),
-            _about(tally, output),
-            _sections(found, tally, labels, privacy),
-            sections.notes(tally),
-            _footer(privacy),
-        ]
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{text(title)}</title>\n<style>\n{_css()}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    return Page(
+        title,
+        _subtitle(found),
+        list(_tiles(found, tally, labels)),
+        _about(tally, output),
+        list(_sections(found, tally, labels, privacy)),
+        privacy.sentence,
     )
 
 
-def _sections(found: Findings, tally: Tally, labels: Labels, privacy: Privacy) -> Markup:
-    if not found.rows:
-        return section("No rows", paragraph("The archive has no rows, so there is nothing to show."))
-    return join(
-        [
-            sections.by_label(found, labels),
-            sections.over_time(found, labels),
-            weeks.drift(found, labels),
-            sections.by_script(found, labels),
-            sections.top_senders(found, labels, privacy.sender),
-            groups.campaigns(found, labels),
-            sections.certainty(found, labels),
-            sections.throughput(tally, labels),
-            sections.errors(found),
-            sections.examples(found, labels),
-        ]
-    )
+def _sections(found: Findings, tally: Tally, labels: Labels, privacy: Privacy) -> Iterator[Section]:
+    if found.rows:
+        yield counts(found, labels)
+        yield over_time(found, labels)
+        yield drift(found, labels)
+        yield by_script(found, labels)
+        yield top_senders(found, labels, privacy.sender)
+        yield campaigns(found, labels)
+        yield certainty(found, labels)
+        yield throughput(tally, labels)
+        yield errors(found)
+        if found.examples is not None:
+            yield examples(found.examples, labels)
+    else:
+        yield Nothing("No rows", "The archive has no rows, so there is nothing to show.")
+    if tally.notes:
+        yield Notes(tally.notes)
 
 
-def _header(found: Findings, tally: Tally, title: str, labels: Labels) -> Markup:
-    when = [rows(found.rows)]
+def _subtitle(found: Findings) -> str:
+    parts = [rows(found.rows)]
     bars = found.timeline.bars(len(found.labels))
     if bars is not None:
-        when.append(f"dated {span(*bars.span)}")
-    when.append(f"made {minute(time.time())} UTC")
-    tiles = [_count(found.rows, "row")]
+        parts.append(f"dated {span(*bars.span)}")
+    parts.append(f"made {minute(time.time())} UTC")
+    return " · ".join(parts)
+
+
+def _tiles(found: Findings, tally: Tally, labels: Labels) -> Iterator[Tile]:
+    yield _count(found.rows, "row")
     good = int(found.counts.sum())
-    for number, name in list(zip(labels.order, labels.swatches, strict=True))[:TILES]:
-        tiles.append(tile(percent(int(found.counts[number]), good), name))
+    for number, label in list(zip(labels.order, labels.swatches, strict=True))[:TILES]:
+        yield Tile(percent(int(found.counts[number]), good), label)
     if tally.saved:
-        tiles.append(tile(percent(tally.saved, tally.sent + tally.saved), "duplicates saved"))
-    tiles.append(_count(found.errors.total(), "error"))
-    tiles.append(tile(rate(tally.rows, tally.seconds), "rows/s"))
-    return Markup(
-        f'<header><h1>{text(title)}</h1>{paragraph(" · ".join(when))}</header>\n<div class="tiles">{join(tiles)}</div>'
-    )
+        yield Tile(percent(tally.saved, tally.sent + tally.saved), "duplicates saved")
+    yield _count(found.errors.total(), "error")
+    yield Tile(rate(tally.rows, tally.seconds), "rows/s")
 
 
-def _count(count: int, noun: str) -> Markup:
+def _count(count: int, noun: str) -> Tile:
     number, noun = plural(count, noun).split()
-    return tile(number, noun)
+    return Tile(number, noun)
 
 
-def _about(tally: Tally, output: str) -> Markup:
+def _about(tally: Tally, output: str) -> list[tuple[str, str]]:
     """What was done, by whom, and how long it took."""
     models = tally.versions.most_common()
     several = len(models) > 1
     names = [f"{name[:MAX_NAME_CHARS]}{f' ({rows(count)})' if several else ''}" for name, count in models]
     stops = tally.runs - 1
     saved = f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)})"
-    pairs = [
+    return [
         ("Output", output),
         ("Models" if several else "Model", ", ".join(names) or "none: no row got a label"),
         ("Time taken", f"{duration(tally.seconds)}, {rate(tally.rows, tally.seconds)} rows/s"),
@@ -138,28 +139,6 @@ def _about(tally: Tally, output: str) -> Markup:
         ("Duplicates saved", f"{saved} with the text of another one" if tally.saved else "none"),
         ("Interruptions", f"{plural(stops, 'stop')}, carried on each time" if stops else "none"),
     ]
-    return facts(pairs)
-
-
-def _footer(privacy: Privacy) -> Markup:
-    return Markup(f"<footer>{paragraph(privacy.sentence)}{paragraph('Made by Sluice.')}</footer>")
-
-
-def _css() -> str:
-    css = files("sluice.backfill.report").joinpath("report.css").read_text(encoding="utf-8")
-    return css + "".join(_swatches())
-
-
-def _swatches() -> Iterable[str]:
-    """The colours of labels as classes ``l0``, ``l1``, …, and their lines as ``h1`` and ``h2``."""
-    for colour, light in enumerate(palette.LIGHT.labels):
-        yield f".l{colour} {{ --label: {light}; }}\n"
-    dark = " ".join(f".l{colour} {{ --label: {value}; }}" for colour, value in enumerate(palette.DARK.labels))
-    yield f"@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
-    yield ".h0 { background: var(--label); }\n"
-    for number, angle in ((1, 135), (2, 45)):
-        lines = f"repeating-linear-gradient({angle}deg, var(--label) 0 3px, var(--card) 3px 4px)"
-        yield f".h{number} {{ background: {lines}; }}\n"
 
 
 def _write(report: Path, page: str) -> None:

@@ -182,6 +182,37 @@ def test_times_of_a_group_take_few_counters() -> None:
     assert group.burst(20_000 * HOUR_S) is None
 
 
+def test_what_nobody_wants_comes_first_however_small_then_size() -> None:
+    kinds = {  # rows, and how many of them have label 1, which nobody wants
+        "the large newsletter of the choir of this town": (90, 0),
+        "a split notice on the water supply tomorrow": (80, 20),
+        "free spins for every new player of our casino": (30, 30),
+        "your account is locked so verify it at once": (40, 39),
+        "a parcel waits for you and a small fee too": (5, 5),
+        "see you at the meeting in the large room then": (70, 0),
+    }
+    texts = [text for text, (rows, _) in kinds.items() for _ in range(rows)]
+    labels = [int(at < bad) for rows, bad in kinds.values() for at in range(rows)]
+    found = gathered(texts, labels=labels)
+    assert [(group.rows, group.count({1})) for group in found.top(9, 5, {1})] == [
+        (30, 30), (40, 39), (5, 5), (80, 20), (90, 0), (70, 0),
+    ]  # fmt: skip
+    assert [group.rows for group in found.top(2, 5, {1})] == [30, 40]
+    assert [group.rows for group in found.top(9, 5)] == [90, 80, 70, 40, 30, 5]
+
+
+def test_the_page_begins_with_unwanted_campaigns_and_says_so(tmp_path: Path) -> None:
+    wanted = [row(at, "ham", text="the newsletter of the choir of this town is out") for at in range(60)]
+    unwanted = [row(at, "phishing", text=text) for at, (text, _) in enumerate(parcels(9))]
+    page = report_on(tmp_path, [*wanted, *unwanted])
+    assert page.index("like row 61") < page.index("like row 1\n")
+    assert "First come groups with a large share of phishing, then large groups." in page
+    assert "These 2 groups have 100.0% of the 69 rows that are long enough to tell." in " ".join(page.split())
+    page = report_on(tmp_path, wanted)
+    assert "The largest groups come first." in page
+    assert "First come" not in page
+
+
 def parcels(count: int) -> list[tuple[str, str]]:
     text = "Parcel {0:05} for {1} is held at our depot, pay {0} EUR at https://post{0}.example/x by monday"
     return [(text.format(at, NAMES[at % 10]), f"+4479{at:06}") for at in range(count)]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from sluice.backfill.report import plots
 from sluice.backfill.report.drift import MIN_PERIODS, Departure, Drift, Measure, departures
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.markup import MAX_NAME_CHARS, Cell, Markup, join, paragraph, section, table, tag, text
+from sluice.backfill.report.labels import MAX_NAME_CHARS, Labels
 from sluice.backfill.report.masking import visible
 from sluice.backfill.report.plots import Panel
-from sluice.backfill.report.sections import Labels, from_to
+from sluice.backfill.report.sections.overtime import from_to
 from sluice.backfill.report.timeline import PERIODS, Bars
+from sluice.backfill.report.view import Nothing, Picture, Section, Swatch
 from sluice.backfill.report.words import percent, plural, rows
 
 TITLE = "Drift"
@@ -22,28 +25,62 @@ CONFIDENCE, UNKNOWN = "confidence", "unknown pieces"
 TOLD = 8
 
 
-def drift(found: Findings, labels: Labels) -> Markup:
+@dataclass(frozen=True, slots=True)
+class DriftLine:
+    """A period: its rows, and each measure with whether it is unlike the others."""
+
+    name: str
+    rows: int
+    cells: Sequence[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftOverTime:
+    """What changes from period to period.
+
+    Attributes:
+        unit: what a period is: ``week``.
+        unlike: a sentence for each period that is unlike the others, of which there are ``told`` in words.
+        measures: heads of the columns.
+        looked_at: every so many-th row was looked at for unknown pieces; 0 where nobody could.
+    """
+
+    template: ClassVar[str] = "drift.html"
+    unit: str
+    scattered: bool
+    told: str
+    unlike: Sequence[str]
+    picture: Picture
+    measures: Sequence[str | Swatch]
+    lines: Sequence[DriftLine]
+    looked_at: int
+
+
+def drift(found: Findings, labels: Labels) -> Section:
     """Shares of labels, mean confidence and unknown pieces by week, and which weeks are unlike the others."""
     if found.times is None:
-        return section(TITLE, paragraph("Nothing can be told of it without times; --time-column names their column."))
+        return Nothing(TITLE, "Nothing can be told of it without times; --time-column names their column.")
     bars = found.timeline.bars(len(found.labels), PERIODS)
     if bars is None:
-        return section(TITLE, paragraph("Nothing can be told of it: no labelled row has a time that could be read."))
+        return Nothing(TITLE, "Nothing can be told of it: no labelled row has a time that could be read.")
     counts = bars.counts[:, labels.order]
     total = counts.sum(axis=1)
     unit = bars.unit.name
     if np.count_nonzero(total) < MIN_PERIODS:
-        few = f"The rows are of fewer than {plural(MIN_PERIODS, unit)}: too few to compare."
-        return section(TITLE, paragraph(few))
+        return Nothing(TITLE, f"The rows are of fewer than {plural(MIN_PERIODS, unit)}: too few to compare.")
     measures = _measures(found, labels, bars, counts)
     result = departures(measures)
     names = [plots.moment(start, bars) for start in bars.starts.tolist()]
-    return section(
-        TITLE,
-        *_told(result, measures, names, total, unit),
+    swatches: dict[str, str | Swatch] = dict(zip(labels.names, labels.swatches, strict=True))
+    return DriftOverTime(
+        unit,
+        result.scattered,
+        f"{plural(len(result.found), unit)} {'is' if len(result.found) == 1 else 'are'}",
+        _sentences(result, measures, names, total, unit),
         _picture(labels, bars, measures, [one.period for one in result.found], names),
-        _figures(measures, labels, bars, names, result.found),
-        paragraph(_remark(found, unit), class_="muted"),
+        [swatches.get(one.name, one.name) for one in measures],
+        _lines(measures, names, total, result.found),
+        found.pieces.every if found.pieces is not None else 0,
     )
 
 
@@ -59,20 +96,14 @@ def _measures(found: Findings, labels: Labels, bars: Bars, counts: np.ndarray) -
     return measures
 
 
-def _told(
+def _sentences(
     result: Drift, measures: Sequence[Measure], names: Sequence[str], total: np.ndarray, unit: str
-) -> list[Markup]:
+) -> list[str]:
     """What is unlike the others, in words."""
-    if result.scattered:
-        return [paragraph(f"The {unit}s differ so much from each other that none of them can be told from the others.")]
-    if not result.found:
-        return [paragraph(f"No {unit} is unlike the others.")]
-    count = len(result.found)
-    intro = f"{plural(count, unit)} {'is' if count == 1 else 'are'} unlike the others:"
-    items = [_sentence(one, measures, names[one.period], int(total[one.period]), unit) for one in result.found[:TOLD]]
-    if count > TOLD:
-        items.append(f"{count - TOLD} more: see the table.")
-    return [paragraph(intro), tag("ul", join(tag("li", text(item)) for item in items), class_="told")]
+    told = [_sentence(one, measures, names[one.period], int(total[one.period]), unit) for one in result.found[:TOLD]]
+    if len(result.found) > TOLD:
+        told.append(f"{len(result.found) - TOLD} more: see the table.")
+    return told
 
 
 def _sentence(one: Departure, measures: Sequence[Measure], name: str, count: int, unit: str) -> str:
@@ -94,7 +125,7 @@ def _written(measure: Measure, value: float) -> str:
 
 def _picture(
     labels: Labels, bars: Bars, measures: Sequence[Measure], marked: Sequence[int], names: Sequence[str]
-) -> Markup:
+) -> Picture:
     shares = [one.means for one in measures if one.name not in (CONFIDENCE, UNKNOWN)]
     panels = [Panel("share", np.array(shares), labels=True)] if shares else []
     panels += [
@@ -108,35 +139,20 @@ def _picture(
     return labels.picture(lambda look: plots.drift(look, bars, panels, marked), f"Line charts. {caption}", caption)
 
 
-def _figures(
-    measures: Sequence[Measure], labels: Labels, bars: Bars, names: Sequence[str], found: Sequence[Departure]
-) -> Markup:
-    swatches: dict[str, Cell] = dict(zip(labels.names, labels.swatches, strict=True))
-    heads: list[Cell] = [f"From ({bars.unit.name})", "Rows", *(swatches.get(one.name, one.name) for one in measures)]
+def _lines(
+    measures: Sequence[Measure], names: Sequence[str], total: np.ndarray, found: Sequence[Departure]
+) -> list[DriftLine]:
+    """A line for each period that has rows."""
     unlike = {(one.period, number) for one in found for number, _ in one.measures}
-
-    def cell(at: int, number: int) -> Cell:
-        written = _written(measures[number], float(measures[number].means[at]))
-        return tag("b", text(written)) if (at, number) in unlike else written
-
-    total = bars.counts.sum(axis=1)
-    lines: list[list[Cell]] = [
-        [name, int(total[at]), *(cell(at, number) for number in range(len(measures)))]
+    return [
+        DriftLine(
+            name,
+            int(total[at]),
+            [
+                (_written(measure, float(measure.means[at])), (at, number) in unlike)
+                for number, measure in enumerate(measures)
+            ],
+        )
         for at, name in enumerate(names)
         if total[at]
     ]
-    return table(f"Drift by {bars.unit.name}", heads, lines, range(1, len(heads)))
-
-
-def _remark(found: Findings, unit: str) -> str:
-    told = (
-        f"A {unit} is told to be unlike the others where the odds of a label, or those of the mean probability, are at "
-        "least double or half of theirs, by half a point of a hundred or more, and where chance would do so in one "
-        "archive of a thousand at most (Hoeffding's bound); it is bold in the table. Confidence is the mean "
-        "probability of the label given."
-    )
-    pieces = found.pieces
-    if pieces is None:
-        return f"{told} Unknown pieces are counted with --local only; a service has them in /stats."
-    told += " Unknown pieces: the share of a text's tokens that the model's tokenizer does not know, on average"
-    return f"{told}; one row in {pieces.every:,} was looked at for them." if pieces.every > 1 else f"{told}."
