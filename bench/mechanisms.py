@@ -1,16 +1,19 @@
 """What each mechanism buys: the service with everything on, and with one thing switched off at a time.
 
 Over HTTP, closed loop, one text a request; contenders take turns within a run. A mechanism is worth the ratio of the
-two rates on *this* load: pacing shows nothing at one connection, deduplication nothing where no text repeats.
+two rates on *this* load: pacing shows nothing at one connection, deduplication nothing where no text repeats. How
+frames from RabbitMQ are read shows where a worker does little else: a queue of one-message tasks is emptied.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from sluice.bench import plots
+from sluice.bench import plots, worker as queue
 from sluice.bench.client import Load, measure, warm
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
@@ -19,6 +22,7 @@ from sluice.bench.statistics import Row, summarise
 from sluice.bench.variants import command
 from sluice.config.settings import SMALL_MODEL
 from sluice.harness.texts import load as load_texts
+from sluice.tasks.envelope import TASK_NAME
 
 EVERYTHING = "everything on"
 WARM_UP_S = 1.0
@@ -80,8 +84,41 @@ TRIALS = (
 )
 
 
-def run(*, connections: int = 64, seconds: float = 4.0, runs: int = 3, trials: Sequence[Trial] = TRIALS) -> list[Row]:
-    """One row per run, load and contender: messages/s and latencies of a closed loop."""
+#: Workers that empty the queue; no latency there says anything.
+QUEUED = (
+    queue.Contender(EVERYTHING, "tasks", TASK_NAME),
+    queue.Contender("many frames a read", "sluice.bench.plain_frames", TASK_NAME),
+)
+QUEUED_LOAD = "queued one-message tasks, RabbitMQ"
+
+
+def run(
+    *,
+    connections: int = 64,
+    seconds: float = 4.0,
+    runs: int = 3,
+    tasks: int = 6000,
+    trials: Sequence[Trial] = TRIALS,
+) -> list[Row]:
+    """One row per run, load and contender: messages/s and latencies of a closed loop; then ``tasks`` in a queue."""
+    return _over_http(connections, seconds, runs, trials) + (_queued(tasks, runs) if tasks else [])
+
+
+def _queued(tasks: int, runs: int) -> list[Row]:
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="sl-") as root, queue.servers(Path(root)) as urls:
+        for number in range(1, runs + 1):
+            for contender in QUEUED if number % 2 else reversed(QUEUED):
+                rate = queue.measure(contender, urls["RabbitMQ"], urls["Redis"], Path(root), tasks)
+                none = {"p50_ms": float("nan"), "p99_ms": float("nan"), "errors": 0}
+                rows.append(
+                    {"run": number, "load": QUEUED_LOAD, "without": contender.name, "messages_per_s": rate} | none
+                )
+                progress(f"run {number}  {QUEUED_LOAD}, {contender.name}: {rate:,.0f}/s")
+    return rows
+
+
+def _over_http(connections: int, seconds: float, runs: int, trials: Sequence[Trial]) -> list[Row]:
     rows: list[Row] = []
     with Servers("redis") as servers:
         for number in range(1, runs + 1):

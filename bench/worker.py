@@ -97,7 +97,7 @@ def measure(contender: Contender, broker: str, backend: str, logs: Path, count: 
     client = redis.Redis.from_url(backend)
     worker = Child(
         [sys.executable, "-m", "celery", "-A", contender.app, "worker", *QUIET],
-        logs / f"{contender.task}-{time.time():.0f}.log",
+        logs / f"{contender.app}-{time.time():.0f}.log",
         env,
     )
     try:
@@ -110,7 +110,7 @@ def measure(contender: Contender, broker: str, backend: str, logs: Path, count: 
 
 
 def fill(contender: Contender, env: dict[str, str], count: int) -> None:
-    if contender.app == "tasks":
+    if contender.task == TASK_NAME:
         app, queue = client_app(env), QUEUES["interactive"]
     else:
         app = Celery("client", broker=env["SLUICE_BROKER_URL"], backend=env["SLUICE_RESULT_BACKEND"])

@@ -125,12 +125,12 @@ class RabbitServer:
 
     def set_policy(self, name: str, pattern: str, definition: dict[str, object]) -> None:
         """Set a policy for the queues whose names match ``pattern``, as an operator would."""
-        self._control("set_policy", name, pattern, json.dumps(definition), "--apply-to", "queues")
+        self.control("set_policy", name, pattern, json.dumps(definition), "--apply-to", "queues")
 
     def clear_policy(self, name: str) -> None:
-        self._control("clear_policy", name)
+        self.control("clear_policy", name)
 
-    def _control(self, *arguments: str) -> str:
+    def control(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` on this node; returns what it prints."""
         script = str(next(path for path in RABBITMQCTL if path.exists()))
         command = [script, "--quiet", "-n", self._env["RABBITMQ_NODENAME"], *arguments]

@@ -48,7 +48,7 @@ class Message(Protocol):
     content_encoding: str | None
     body: bytes
     accept: Iterable[str] | None
-    errors: list[Any]
+    errors: list[object]
     _state: str
     _decoded_cache: object
 
@@ -104,12 +104,14 @@ class Entry(Protocol):
 class Timer(Protocol):
     """The event loop's timer; times are those of ``time.monotonic``."""
 
-    def call_at(self, when: float, action: Callable[..., object], args: tuple[Any, ...], priority: int) -> Entry: ...
-    def call_repeatedly(self, every_s: float, action: Callable[..., object], args: tuple[Any, ...]) -> Entry: ...
+    def call_at(self, when: float, action: Callable[..., object], args: tuple[object, ...], priority: int) -> Entry: ...
+    def call_repeatedly(self, every_s: float, action: Callable[..., object], args: tuple[object, ...]) -> Entry: ...
 
 
 class Hub(Protocol):
     """kombu's event loop. ``call_soon`` is the one method of it that other threads may call."""
+
+    on_tick: set[Callable[[], object]]
 
     def call_soon(self, action: Callable[[], object]) -> object: ...
 
@@ -162,7 +164,7 @@ class Controller(Protocol):
     consumer: Consumer | None
     _conninfo: Connection
 
-    sluice: Pipeline
+    sluice: Pipeline | None
     broker_condition: Condition
 
 
@@ -170,3 +172,9 @@ class ControlState(Protocol):
     """What a remote control command gets."""
 
     consumer: Consumer
+
+
+def pipeline_of(c: Consumer) -> Pipeline:
+    """The pipeline, which is there before a connection is."""
+    assert c.controller.sluice is not None
+    return c.controller.sluice

@@ -19,7 +19,7 @@ from sluice.tasks.app import prefetch_envelopes, settings_of
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from sluice.worker.consumer import cancelled
 from sluice.worker.consumer.acks import give_back_abandoned, renew
-from sluice.worker.consumer.celery_types import Channel, Consumer, ControlState, Entry, Table
+from sluice.worker.consumer.celery_types import Channel, Consumer, ControlState, Entry, Table, pipeline_of
 from sluice.worker.consumer.handler import consume, direct
 from sluice.worker.consumer.rejects import Rejects
 from sluice.worker.consumer.rescue import rescuing
@@ -60,7 +60,7 @@ class Lanes(bootsteps.StartStopStep):
         every_s = settings_of(c.app).visibility_timeout_s / 4
         self._renewing = c.timer.call_repeatedly(every_s, self._renew, (c,))
         c.controller.broker_condition.back()
-        c.controller.sluice.consuming(True)
+        pipeline_of(c).consuming(True)
 
     def _consume(self, c: Consumer, queue: Queue) -> None:
         assert c.connection is not None
@@ -116,7 +116,7 @@ class Lanes(bootsteps.StartStopStep):
 
     def _set_interactive_window(self, c: Consumer) -> None:
         """A window of so many messages, before anything is consumed; see ``window.py``."""
-        capacity, settings = c.controller.sluice.capacity, settings_of(c.app)
+        capacity, settings = pipeline_of(c).capacity, settings_of(c.app)
         most = prefetch_envelopes(settings)
         if settings.uses_amqp:
             c.qos.decrement_eventually(max(0, most - capacity.window_messages))
@@ -125,7 +125,7 @@ class Lanes(bootsteps.StartStopStep):
             c.windows[False] = Window(c.qos, capacity.window_messages, most, capacity.first_mean)
 
     def _set_bulk_window(self, c: Consumer, channel: Channel) -> None:
-        capacity, settings = c.controller.sluice.capacity, settings_of(c.app)
+        capacity, settings = pipeline_of(c).capacity, settings_of(c.app)
         most = BULK_PREFETCH if settings.uses_amqp else prefetch_envelopes(settings)
         self._bulk_qos = QoS(lambda prefetch_count: channel.basic_qos(0, prefetch_count, False), most)
         if settings.uses_amqp:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from celery import Celery, Task
 from celery.utils.log import get_logger
+from celery.worker import state as worker_state
 from celery.worker.request import Request
 from celery.worker.state import task_accepted
 
 from sluice.tasks.envelope import describe
+from sluice.worker.consumer.celery_types import Dispatcher, Entry, Errors, Message, Settle, Table
 from sluice.worker.engine.mail import InFlightEnvelope
 
 log = get_logger(__name__)
+
+task_scheduled = getattr(worker_state, "task_scheduled", None)  # Celery 5.7
 
 #: Headers that most messages do not fill, and that Celery's own constructor then reads.
 UNUSUAL = ("eta", "expires")
@@ -21,7 +26,7 @@ UNUSUAL = ("eta", "expires")
 class EnvelopeRequest(Request):
     """What ``inspect``, events and logs see of an envelope: its message count in place of its arguments."""
 
-    def __init__(self, message: Any, **options: Any) -> None:
+    def __init__(self, message: Message, **options: Any) -> None:
         headers = options["headers"]
         if options["decoded"] or any(map(headers.get, UNUSUAL)):
             super().__init__(message, **options)
@@ -30,17 +35,17 @@ class EnvelopeRequest(Request):
 
     def _usual(
         self,
-        message: Any,
+        message: Message,
         *,
-        headers: dict[str, Any],
-        body: Any,
-        app: Any,
+        headers: Table,
+        body: object,
+        app: Celery,
         hostname: str,
-        eventer: Any,
-        task: Any,
-        connection_errors: Any,
-        on_ack: Any,
-        on_reject: Any,
+        eventer: Dispatcher | None,
+        task: Task,
+        connection_errors: Errors,
+        on_ack: Settle,
+        on_reject: Settle,
         decoded: bool,
         utc: bool,
     ) -> None:
@@ -106,21 +111,30 @@ class EnvelopeRequest(Request):
         if self.listened_to:
             self.send_event("task-started")
 
+    def waits(self, entry: Entry) -> None:
+        """Until its time, which ``entry`` of the timer keeps. It ends with the connection: another delivery follows.
+
+        Celery 5.6 empties its timer then; from 5.7 on it cancels what it knows to be waiting.
+        """
+        self._eta_timer_entry = entry
+        if task_scheduled is not None:
+            task_scheduled(self)
+
     @property
-    def embedded(self) -> dict[str, Any]:
+    def embedded(self) -> Table:
         """What the client hung on the result: callbacks, errbacks, chain, chord."""
         embed = self._payload[2]
         return embed if isinstance(embed, dict) else {}
 
-    def info(self, safe: bool = False) -> dict[str, Any]:
+    def info(self, safe: bool = False) -> Table:
         return super().info(safe=True)
 
-    def terminate(self, pool: Any, signal: Any = None) -> None:
+    def terminate(self, pool: object, signal: object = None) -> None:
         """An envelope in the model shares its batch with others, so it is not interrupted; one that waits is
         dropped through the set of revoked ids before the model sees it."""
         log.info("%s[%s] is not interrupted if the model has it already", self.name, self.id)
 
-    def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
+    def cancel(self, pool: object, signal: object = None, emit_retry: bool = True) -> None:
         """Nothing to cancel: what is not finished at a cold shutdown goes back to the broker."""
 
 

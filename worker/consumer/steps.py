@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from amqp.exceptions import PreconditionFailed
 from celery import bootsteps, signals
@@ -22,6 +22,7 @@ from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server, connection_errors, require_usable
 from sluice.worker.consumer import patches
+from sluice.worker.consumer.celery_types import Controller, Table
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
@@ -54,7 +55,7 @@ class Pipeline(bootsteps.StartStopStep):
     label = "Sluice"
     requires = ("celery.worker.components:Pool",)
 
-    def __init__(self, w: Any, **options: Any) -> None:
+    def __init__(self, w: Controller, **options: object) -> None:
         super().__init__(w, **options)
         w.sluice = None
         self._death: str | None = None
@@ -62,7 +63,7 @@ class Pipeline(bootsteps.StartStopStep):
         # One prefetch window, whatever -c says: the pool runs none of our messages.
         w.concurrency, w.prefetch_multiplier = 1, prefetch_envelopes(settings_of(w.app))
 
-    def start(self, w: Any) -> None:
+    def start(self, w: Controller) -> None:
         try:
             with signals_end_it():
                 w.broker_condition = patches.install(w.app)
@@ -80,7 +81,7 @@ class Pipeline(bootsteps.StartStopStep):
         self._strays = StrayWatch(settings_of(w.app))
         self._strays.start()
 
-    def stop(self, w: Any) -> None:
+    def stop(self, w: Controller) -> None:
         """Warm shutdown, on the main thread: the broker connection is still open, nothing new comes in."""
         if w.sluice is None:
             return
@@ -97,15 +98,15 @@ class Pipeline(bootsteps.StartStopStep):
         if w.consumer and w.consumer.event_dispatcher:
             w.consumer.event_dispatcher.flush()
 
-    def terminate(self, w: Any) -> None:
+    def terminate(self, w: Controller) -> None:
         """Cold shutdown: acknowledge what is stored, leave the rest to the broker."""
         if w.sluice is not None:
             self._completions.take()
 
-    def info(self, w: Any) -> dict[str, Any]:
+    def info(self, w: Controller) -> Table:
         return {"sluice": w.sluice.status() if w.sluice else None}
 
-    def _check(self, w: Any) -> None:
+    def _check(self, w: Controller) -> None:
         if w.hub is None:
             stop_at_start("the broker must be Redis or RabbitMQ: set SLUICE_BROKER_URL")
         if not w.pool_cls.__module__.endswith(".solo"):
@@ -113,7 +114,8 @@ class Pipeline(bootsteps.StartStopStep):
                 "the model runs in the worker's own process, so Celery's pool must be solo: leave -P out, or -P solo"
             )
 
-    def _load(self, w: Any) -> ThreadPipeline:
+    def _load(self, w: Controller) -> ThreadPipeline:
+        assert w.hub is not None
         settings = settings_of(w.app)
         capacity = warm_up(load_classifier(settings), settings)
         self._restarts = Restarts(connect(settings.backend), settings.restart_wait_s)
@@ -129,11 +131,12 @@ class Pipeline(bootsteps.StartStopStep):
     def _take(self) -> None:
         self._completions.take()
 
-    def _die(self, w: Any, reason: str) -> None:
+    def _die(self, w: Controller, reason: str) -> None:
         """From the dying thread: stop the process, and say why as the last word."""
         self._death = reason
         log.critical("stopping the worker: %s", reason)
         worker_state.should_stop = EX_SOFTWARE
+        assert w.hub is not None
         w.hub.call_soon(lambda: None)
 
 
@@ -147,7 +150,7 @@ def spare_the_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def check_servers(w: Any) -> None:
+def check_servers(w: Controller) -> None:
     """A login that is refused now is refused for ever; a server that is away may come back."""
     try:
         require_usable(w.app)
@@ -155,7 +158,7 @@ def check_servers(w: Any) -> None:
         stop_at_start(exc.operator_message)
 
 
-def check_queues(w: Any) -> None:
+def check_queues(w: Controller) -> None:
     """RabbitMQ never changes the type of a queue that exists: say so in one line, before the model is loaded."""
     settings = settings_of(w.app)
     if not settings.uses_amqp:
@@ -202,7 +205,7 @@ def after_a_pause(restarts: Restarts) -> None:
 def signals_end_it() -> Iterator[None]:
     """Let a stop signal end what runs inside at once; Celery itself would look at it only afterwards."""
 
-    def stop(exitcode: int, **_: Any) -> NoReturn:
+    def stop(exitcode: int, **_: object) -> NoReturn:
         raise WorkerShutdown(exitcode)
 
     signals.worker_shutting_down.connect(stop)

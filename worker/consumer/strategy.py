@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from celery import Celery, Task, signals
 from celery.exceptions import InvalidTaskError
@@ -30,7 +29,9 @@ from sluice.tasks.envelope import (
 from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.wish import Wish
+from sluice.worker.consumer.celery_types import Consumer, Headers, Message, Settle, Table, pipeline_of
 from sluice.worker.consumer.headers import readable, without_times
+from sluice.worker.consumer.request import EnvelopeRequest, request_of
 from sluice.worker.engine.mail import InFlightEnvelope
 from sluice.worker.pipeline import revoked
 
@@ -43,12 +44,20 @@ UNREADABLE = Call([], single=True)
 class Batching:
     """The message handler of one broker connection; Celery asks for it anew after every reconnect."""
 
-    def __init__(self, task: Task, app: Celery, consumer: Any) -> None:
-        self._pipeline, self._consumer = consumer.controller.sluice, consumer
+    def __init__(self, task: Task, app: Celery, consumer: Consumer) -> None:
+        self._pipeline, self._consumer = pipeline_of(consumer), consumer
         no_verdict = self._pipeline.judge.objection
         self._receiver = Receiver(task, app, consumer, self._pipeline.new_connection(), no_verdict)
 
-    def __call__(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> None:
+    def __call__(
+        self,
+        message: Message,
+        body: object,
+        ack: Settle,
+        reject: Settle,
+        callbacks: Iterable[Callable[..., object]],
+        **_: object,
+    ) -> None:
         envelope = self._receiver.receive(message, body, ack, reject)
         if envelope is None:
             return
@@ -62,7 +71,7 @@ class Batching:
             callback(envelope.handle)
         self._pipeline.accept(envelope)
 
-    def refuse(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> None:
+    def refuse(self, message: Message, headers: Headers, error: SluiceError) -> None:
         """Let a message that has an id fail with ``error``; what hangs on it, as far as it can be read, fails too.
 
         Raises:
@@ -81,7 +90,7 @@ class Receiver:
     """
 
     def __init__(
-        self, task: Task, app: Celery, consumer: Any, generation: int, no_verdict: InvalidInput | None
+        self, task: Task, app: Celery, consumer: Consumer, generation: int, no_verdict: InvalidInput | None
     ) -> None:
         self._task, self._app, self._consumer = task, app, consumer
         self._generation = generation
@@ -90,7 +99,7 @@ class Receiver:
         self._max_text_chars = app.sluice_settings.max_text_chars
         self._always_verdict, self._no_verdict = app.sluice_settings.verdict, no_verdict
 
-    def receive(self, message: Any, body: Any, ack: Any, reject: Any) -> InFlightEnvelope | None:
+    def receive(self, message: Message, body: object, ack: Settle, reject: Settle) -> InFlightEnvelope | None:
         """Read one broker message; None if it was revoked by a stamped header.
 
         Raises:
@@ -115,7 +124,7 @@ class Receiver:
         envelope.refused = revoked(envelope) or refused or envelope.refused
         return envelope
 
-    def refused(self, message: Any, headers: Mapping[Any, Any], error: SluiceError) -> InFlightEnvelope:
+    def refused(self, message: Message, headers: Headers, error: SluiceError) -> InFlightEnvelope:
         """An envelope that does not run; what hangs on it is read as far as it can be.
 
         Raises:
@@ -136,7 +145,7 @@ class Receiver:
         envelope.refused, envelope.told = error, True
         return envelope
 
-    def _due(self, request: Any) -> float | None:
+    def _due(self, request: EnvelopeRequest) -> float | None:
         """When it may run, on the hub's clock; None: now.
 
         Raises:
@@ -151,21 +160,23 @@ class Receiver:
 
     def postpone(self, envelope: InFlightEnvelope, accept: Callable[[InFlightEnvelope], None]) -> None:
         """Hold an envelope with an ETA until its time, without counting it against the prefetch window."""
-        request, consumer = envelope.handle, self._consumer
+        request, consumer, due = request_of(envelope), self._consumer, envelope.due
+        assert due is not None
 
-        def now_due(request: Any) -> None:
+        def now_due(request: EnvelopeRequest) -> None:
             task_reserved(request)
             envelope.arrived = time.monotonic()
             accept(envelope)
             consumer.qos.decrement_eventually()
 
         consumer.qos.increment_eventually()
-        consumer.timer.call_at(envelope.due, now_due, (request,), priority=6)  # `inspect scheduled` reads the argument
+        # `inspect scheduled` reads the argument.
+        request.waits(consumer.timer.call_at(due, now_due, (request,), priority=6))
 
     def _make_request(
-        self, message: Any, ack: Any, reject: Any, content: Any, headers: dict[str, Any], decoded: bool, utc: bool
-    ) -> Any:
-        return self._request(
+        self, message: Message, ack: Settle, reject: Settle, content: object, headers: Table, decoded: bool, utc: bool
+    ) -> EnvelopeRequest:
+        request: EnvelopeRequest = self._request(
             message,
             app=self._app,
             hostname=self._consumer.hostname,
@@ -179,15 +190,16 @@ class Receiver:
             decoded=decoded,
             utc=utc,
         )
+        return request
 
-    def _decode(self, message: Any, body: Any) -> tuple[Any, Any, bool, bool]:
+    def _decode(self, message: Message, body: object) -> tuple[object, Headers, bool, bool]:
         if body is not None:
             return proto1_to_proto2(message, body)
         if "args" in message.payload:
             return hybrid_to_proto2(message, message.payload)
         return message.body, message.headers, False, self._utc
 
-    def _make_envelope(self, request: Any) -> InFlightEnvelope:
+    def _make_envelope(self, request: EnvelopeRequest) -> InFlightEnvelope:
         headers = request.request_dict
         refused = None
         try:
@@ -225,7 +237,7 @@ class Receiver:
             counted=message_count(request.args, request.kwargs) if headers.get(COUNTED_HEADER) is True else 0,
         )
 
-    def _announce(self, request: Any) -> None:
+    def _announce(self, request: EnvelopeRequest) -> None:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s[%s] received", request.argsrepr, request.id)
         if not request.listened_to:

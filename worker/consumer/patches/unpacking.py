@@ -10,7 +10,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 from kombu import compression
 
@@ -18,7 +18,17 @@ from sluice.tasks.errors import InvalidInput
 
 #: Far more than any envelope within the other limits has.
 MOST_BYTES = 64 * 1024 * 1024
-BOUNDED: dict[str, Callable[[], Any]] = {
+
+
+class Unpacker(Protocol):
+    """What ``zlib``, ``bz2`` and ``lzma`` unpack with."""
+
+    @property
+    def eof(self) -> bool: ...
+    def decompress(self, body: bytes, most: int, /) -> bytes: ...
+
+
+BOUNDED: dict[str, Callable[[], Unpacker]] = {
     "application/x-gzip": zlib.decompressobj,
     "application/x-bz2": bz2.BZ2Decompressor,
     "application/x-lzma": lambda: lzma.LZMADecompressor(memlimit=2 * MOST_BYTES),
@@ -36,7 +46,7 @@ def install() -> None:
             compression._decoders.pop(kind, None)
 
 
-def _decoder(make: Callable[[], Any]) -> Callable[[bytes], bytes]:
+def _decoder(make: Callable[[], Unpacker]) -> Callable[[bytes], bytes]:
     def unpacked(body: bytes) -> bytes:
         """Raises InvalidInput for a body that unpacks to more than the limit, ends too early, or is no such body."""
         unpacker = make()

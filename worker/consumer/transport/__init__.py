@@ -21,7 +21,7 @@ RETRY_MOST_S = 3.0
 class WorkerConnection(ServiceConnection):
     """A connection with the worker's transports, which is tried again every three seconds at the most."""
 
-    def get_transport_cls(self) -> Any:
+    def get_transport_cls(self) -> type:
         from sluice.worker.consumer.transport.rabbitmq import RabbitTransport
         from sluice.worker.consumer.transport.redis import BulkTransport
 
@@ -29,7 +29,7 @@ class WorkerConnection(ServiceConnection):
         chosen = super(ServiceConnection, self).get_transport_cls()
         return ours.get(chosen, chosen)
 
-    def _ensure_connection(self, *args: Any, **options: Any) -> Any:
+    def _ensure_connection(self, *args: object, **options: Any) -> object:
         # Celery gives no intervals, and kombu's grow to half a minute. Workers that lost the broker together must not
         # come back together, again and again.
         options.setdefault("interval_start", random.uniform(0.2, 1.0))

@@ -11,6 +11,8 @@ from kombu.message import Message as KombuMessage
 from kombu.transport import pyamqp
 from kombu.transport.virtual import base as virtual
 
+from sluice.worker.consumer.celery_types import Channel, Table
+
 EXCHANGE, KEY = "exchange", "routing_key"
 JSON, UTF8 = "application/json", "utf-8"
 
@@ -18,7 +20,7 @@ JSON, UTF8 = "application/json", "utf-8"
 class JsonMessage(KombuMessage):
     """A message whose JSON body is read by orjson; whatever orjson cannot read, kombu reads or refuses."""
 
-    def _decode(self) -> Any:
+    def _decode(self) -> object:
         if self.content_type == JSON and self.content_encoding == UTF8 and self.accept and JSON in self.accept:
             body = self.body
             # Kombu marks dates and the like so, and makes objects of them.
@@ -59,7 +61,7 @@ class RabbitMessage(Kept, JsonMessage, pyamqp.Message):
         channel: py-amqp's.
     """
 
-    def __init__(self, body: bytes, info: dict[str, Any], properties: dict[str, Any], channel: Any) -> None:
+    def __init__(self, body: bytes, info: Table, properties: Table, channel: Channel) -> None:
         headers = properties.get("application_headers") or {}
         if headers.get("compression"):
             KombuMessage.__init__(
@@ -91,7 +93,7 @@ class RabbitMessage(Kept, JsonMessage, pyamqp.Message):
 class RedisMessage(JsonMessage, virtual.Message):
     """A message from Redis; what kombu cannot make one of has that error in it, and none of its body."""
 
-    def __init__(self, payload: dict[str, Any], channel: Any = None, **options: Any) -> None:
+    def __init__(self, payload: Table, channel: Channel | None = None, **options: object) -> None:
         try:
             super().__init__(payload, channel=channel, **options)
         except Exception:

@@ -8,14 +8,13 @@ message at once. Everything else goes frame by frame through py-amqp itself.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from struct import Struct
-from typing import Any
 from uuid import uuid4
 
 from amqp.exceptions import UnexpectedFrame
 from kombu.transport import pyamqp
 
+from sluice.worker.consumer.celery_types import Handler, Hub, Table
 from sluice.worker.consumer.transport.message import FramedMessage, RabbitMessage
 from sluice.worker.consumer.transport.tables import read_deliver, read_properties
 
@@ -35,7 +34,7 @@ BODY_SIZE_AT, PROPERTIES_AT = 4, 12
 NO_PROPERTIES = b"\0\0"
 
 
-def properties_of(buffer: bytes, at: int) -> dict[str, Any]:
+def properties_of(buffer: bytes, at: int) -> Table:
     """The properties of a message; none where they are no table that this client can read, such as a date of year 0."""
     try:
         return read_properties(buffer, at)
@@ -61,9 +60,9 @@ class RabbitChannel(pyamqp.Channel):
         self,
         queue: str = "",
         consumer_tag: str = "",
-        *args: Any,
-        callback: Callable[[Any], None] | None = None,
-        **options: Any,
+        *args: object,
+        callback: Handler | None = None,
+        **options: object,
     ) -> str:
         """Consume, with the callback in its place before RabbitMQ hears of the consumer.
 
@@ -80,7 +79,7 @@ class RabbitChannel(pyamqp.Channel):
             raise
         return tag
 
-    def message_to_python(self, raw_message: Any) -> Any:
+    def message_to_python(self, raw_message: object) -> object:
         if isinstance(raw_message, RabbitMessage):
             return raw_message
         return super().message_to_python(raw_message)
@@ -91,7 +90,7 @@ class RabbitConnection(pyamqp.Connection):
 
     Channel = RabbitChannel
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         self._read = b""
         self._at = 0
@@ -186,7 +185,7 @@ class RabbitTransport(pyamqp.Transport):
 
     Connection = RabbitConnection
 
-    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+    def register_with_event_loop(self, connection: RabbitConnection, loop: Hub) -> None:
         super().register_with_event_loop(connection, loop)
 
         def look_again() -> None:

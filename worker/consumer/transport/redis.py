@@ -14,6 +14,7 @@ from queue import Empty
 from typing import Any, ClassVar
 
 import orjson
+import redis
 from celery.utils.log import get_logger
 from kombu.transport import redis as kombu_redis
 from kombu.transport.virtual import base as virtual
@@ -22,6 +23,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError, ResponseEr
 
 from sluice.tasks.redis_client import require_writes
 from sluice.tasks.transport import RedisChannel
+from sluice.worker.consumer.celery_types import Handler, Message, Table
 from sluice.worker.consumer.transport.message import RedisMessage
 
 log = get_logger(__name__)
@@ -74,13 +76,13 @@ class NotingOnce(kombu_redis.QoS):
     #: Delivery tag → until when nobody else can have the message (monotonic). Main thread only.
     left_behind: ClassVar[dict[str, float]] = {}
 
-    def append(self, message: Any, delivery_tag: str) -> None:
+    def append(self, message: Message, delivery_tag: str) -> None:
         if self.channel.noted:
             virtual.QoS.append(self, message, delivery_tag)
         else:
             super().append(message, delivery_tag)
 
-    def restore_unacked(self, client: Any = None) -> None:
+    def restore_unacked(self, client: redis.Redis | None = None) -> None:
         held, until = list(self._delivered), time.monotonic() + self.visibility_timeout
         try:
             super().restore_unacked(client)
@@ -96,13 +98,13 @@ class NotingOnce(kombu_redis.QoS):
                 self.restore_by_tag(tag)
             del self.left_behind[tag]
 
-    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+    def restore_by_tag(self, tag: str, client: redis.Redis | None = None, leftmost: bool = False) -> None:
         """As kombu's, which would begin again for ever while Redis lets it read and refuses the write."""
         with self.channel.conn_or_acquire(client) as client, client.pipeline() as pipe:
             while True:
                 try:
                     pipe.watch(self.unacked_key)
-                    held = pipe.hget(self.unacked_key, tag)
+                    held: Any = pipe.hget(self.unacked_key, tag)
                     pipe.multi()
                     self._remove_from_indices(tag, pipe)
                     if held:
@@ -126,7 +128,7 @@ class BulkChannel(RedisChannel):
     _in_poll: Any = False
     _brpop_sent_at: Any = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         #: Whether the messages that are being handed on are noted as unacknowledged already.
         self.noted = False
@@ -143,7 +145,9 @@ class BulkChannel(RedisChannel):
                 self._brpop_read()
         super().close()
 
-    def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:
+    def basic_consume(
+        self, queue: str, no_ack: bool, callback: Handler, consumer_tag: str, **options: object
+    ) -> object:
         if no_ack:
             self._noting_nothing.add(consumer_tag)
         return super().basic_consume(queue, no_ack, callback, consumer_tag, **options)
@@ -167,7 +171,7 @@ class BulkChannel(RedisChannel):
         take = ("EVAL", TAKE, len(keys), *keys, time.time(), most)
         connection.send_packed_command(connection.pack_commands([wait, take]))
 
-    def _brpop_read(self, **options: Any) -> bool:
+    def _brpop_read(self, **options: object) -> bool:
         if not self._lists:
             return bool(super()._brpop_read(**options))
         try:
@@ -180,7 +184,7 @@ class BulkChannel(RedisChannel):
         self._hand_on(taken)
         return True
 
-    def _answers(self, **options: Any) -> list[Any]:
+    def _answers(self, **options: object) -> list[Any]:
         """Both answers of a request; that to the wait says nothing that the other does not."""
         client = self.client
         try:
@@ -221,7 +225,7 @@ class BulkChannel(RedisChannel):
             with self.conn_or_acquire() as client:
                 client.pipeline().zrem(self.unacked_index_key, tag).hdel(self.unacked_key, tag).execute()
 
-    def _basic_cancel(self, consumer_tag: str) -> Any:
+    def _basic_cancel(self, consumer_tag: str) -> object:
         cancelled = super()._basic_cancel(consumer_tag)
         self._noting_nothing.discard(consumer_tag)
         if self._in_poll and not self.active_queues:
@@ -231,14 +235,14 @@ class BulkChannel(RedisChannel):
         return cancelled
 
 
-def read(raw: bytes) -> dict[str, Any]:
+def read(raw: bytes) -> Table:
     """A message as kombu wrote it.
 
     Raises:
         Exception: of any class: it is none, so the script has not noted it.
     """
     # Kombu marks dates and the like so, and makes objects of them.
-    payload: dict[str, Any] = loads(raw) if b"__type__" in raw else orjson.loads(raw)
+    payload: Table = loads(raw) if b"__type__" in raw else orjson.loads(raw)
     properties = payload["properties"]
     tag, info = properties["delivery_tag"], properties["delivery_info"]
     if not isinstance(tag, str) or not isinstance(info, (dict, list)):
@@ -251,7 +255,7 @@ class BulkTransport(kombu_redis.Transport):
 
     Channel = BulkChannel
 
-    def establish_connection(self) -> Any:
+    def establish_connection(self) -> object:
         """Connect to a Redis that takes writes; to one that does not it is no use.
 
         Raises:

@@ -11,6 +11,8 @@ from typing import Any
 
 from amqp.serialization import _read_item, decode_properties_basic
 
+from sluice.worker.consumer.celery_types import Table
+
 LONG = Struct(">I").unpack_from
 SIGNED = Struct(">i").unpack_from
 FLAGS = Struct(">H").unpack_from
@@ -27,7 +29,7 @@ PRIORITY, CORRELATION_ID, REPLY_TO = 0x0800, 0x0400, 0x0200
 OTHERS = 0x01FF
 
 
-def read_deliver(buffer: bytes, at: int) -> dict[str, Any]:
+def read_deliver(buffer: bytes, at: int) -> Table:
     """The arguments of ``basic.deliver``: kombu's ``delivery_info``."""
     stop = at + 1 + buffer[at]
     consumer_tag = buffer[at + 1 : stop].decode()
@@ -45,13 +47,13 @@ def read_deliver(buffer: bytes, at: int) -> dict[str, Any]:
     }
 
 
-def read_properties(buffer: bytes, at: int) -> dict[str, Any]:
+def read_properties(buffer: bytes, at: int) -> Table:
     """The properties of a content header, ``application_headers`` among them."""
     (flags,) = FLAGS(buffer, at)
     if flags & OTHERS:
-        properties: dict[str, Any] = decode_properties_basic(buffer, at)[0]
+        properties: Table = decode_properties_basic(buffer, at)[0]
         return properties
-    found: dict[str, Any] = {}
+    found: Table = {}
     at += 2
     if flags & CONTENT_TYPE:
         found["content_type"], at = _short(buffer, at)
@@ -74,9 +76,9 @@ def read_properties(buffer: bytes, at: int) -> dict[str, Any]:
     return found
 
 
-def read_table(buffer: bytes, at: int, stop: int) -> dict[str, Any]:
+def read_table(buffer: bytes, at: int, stop: int) -> Table:
     """A field table whose fields lie in ``buffer[at:stop]``."""
-    found: dict[str, Any] = {}
+    found: Table = {}
     while at < stop:
         value_at = at + 1 + buffer[at]
         key = buffer[at + 1 : value_at]
@@ -84,7 +86,7 @@ def read_table(buffer: bytes, at: int, stop: int) -> dict[str, Any]:
         if name is None:
             name = _name(key)
         kind = buffer[value_at]
-        value: Any = None
+        value: object = None
         if kind == 0x53:  # S, a text
             at = value_at + 5 + LONG(buffer, value_at + 1)[0]
             value = _text(buffer[value_at + 5 : at])
@@ -108,7 +110,7 @@ def read_table(buffer: bytes, at: int, stop: int) -> dict[str, Any]:
     return found
 
 
-def _read_list(buffer: bytes, at: int, stop: int) -> list[Any]:
+def _read_list(buffer: bytes, at: int, stop: int) -> list[object]:
     if buffer.count(b"V", at, stop) == stop - at:  # such is the time limit of most tasks: two nothings
         return [None] * (stop - at)
     found = []
