@@ -128,7 +128,7 @@ def _done(progress: Progress, tally: Tally) -> Progress:
 
 def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str) -> bool:
     """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
-    from sluice.backfill.report.page import write_report
+    from sluice.backfill.report.page.writer import write_report
 
     if folder.starts().count > REPORT_STARTS:
         log.error("%s: no report: its runner died while writing it", folder.id)

@@ -225,7 +225,7 @@ def _pieces(carrier: Carrier, local: bool, outcome: Outcome) -> CountPieces | No
 def _write_report(
     report: Path, plan: Plan, outcome: Outcome, include_text: bool, count_pieces: CountPieces | None
 ) -> None:
-    from sluice.backfill.report.page import write_report
+    from sluice.backfill.report.page.writer import write_report
 
     write_report(
         report,

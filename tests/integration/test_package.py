@@ -138,8 +138,8 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path, sources: Path) 
         "sluice/models/sms-base/model.safetensors", "sluice/models/sms-base/sluice.json",
         "sluice/samples/archive.csv", "sluice/training/phrases/en.txt", "sluice/training/hard_cases.csv",
         "sluice/web/static/home.html", "sluice/web/static/swagger-ui/LICENSE", "sluice/web/static/swagger-ui/NOTICE",
-        "sluice/backfill/report/templates/page.html",
-        "sluice/backfill/report/templates/report.css", "sluice/worker/model/golden.txt", "sluice/docs/http.md",
+        "sluice/backfill/report/page/templates/page.html",
+        "sluice/backfill/report/page/templates/report.css", "sluice/worker/model/golden.txt", "sluice/docs/http.md",
     }  # fmt: skip
     assert not [name for name in found if "__pycache__" in name or "/tests/" in name or name.endswith(".pyc")]
     assert [name for name in found if name.endswith("dist-info/licenses/LICENSE")]

@@ -14,7 +14,7 @@ from sluice.backfill.carriers.base import Answers as Answered
 from sluice.backfill.folder import RunFolder
 from sluice.backfill.line import CHUNK_ROWS
 from sluice.backfill.plan import Plan
-from sluice.backfill.report.page import write_report
+from sluice.backfill.report.page.writer import write_report
 from sluice.backfill.row import Row
 from sluice.backfill.source import Source
 from sluice.backfill.stop import Stop, Stopped

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sluice.backfill.columns import Column
 from sluice.backfill.outputs.opening import open_writer
 from sluice.backfill.report.names import ReportNames
-from sluice.backfill.report.page import write_report
+from sluice.backfill.report.page.writer import write_report
 from sluice.backfill.tally import Tally
 
 NAMES = ReportNames("text", "sender", "received_at", "label", "probability", "error")

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from sluice.backfill.report import plots
-from sluice.backfill.report.labels import Labels
-from sluice.backfill.report.view import Nothing, Picture, Section
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import Nothing, Picture, Section
 from sluice.backfill.report.words import duration, rate
 from sluice.backfill.tally import Tally
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from sluice.backfill.report import plots
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.labels import Labels
-from sluice.backfill.report.view import Nothing, Picture, Section
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import Nothing, Picture, Section
 from sluice.backfill.report.words import percent, rows
 
 

@@ -9,20 +9,21 @@ from importlib.resources import files
 import pytest
 from jinja2 import UndefinedError
 
-from sluice.backfill.report import palette, render
-from sluice.backfill.report.sections.campaigns import CampaignList, Group
-from sluice.backfill.report.sections.certainty import Certainty, CertaintyLine
-from sluice.backfill.report.sections.counts import Counts
-from sluice.backfill.report.sections.drift import DriftLine, DriftOverTime
-from sluice.backfill.report.sections.errors import ErrorLine, Errors
-from sluice.backfill.report.sections.examples import ExampleList, ExampleLists
-from sluice.backfill.report.sections.notes import Notes
-from sluice.backfill.report.sections.overtime import OverTime
-from sluice.backfill.report.sections.scripts import Scripts
-from sluice.backfill.report.sections.senders import BusiestSenders, RankedSenders, SenderLine
-from sluice.backfill.report.sections.throughput import Throughput
-from sluice.backfill.report.view import CountLine, CountTable, Nothing, Page, Part, Picture, Section, Swatch, Tile
-from tests.unit.backfill.report.test_page import Page as Html
+from sluice.backfill.report import palette
+from sluice.backfill.report.page import render
+from sluice.backfill.report.page.campaigns import CampaignList, Group
+from sluice.backfill.report.page.certainty import Certainty, CertaintyLine
+from sluice.backfill.report.page.counts import Counts
+from sluice.backfill.report.page.drift import DriftLine, DriftOverTime
+from sluice.backfill.report.page.errors import ErrorLine, Errors
+from sluice.backfill.report.page.examples import ExampleList, ExampleLists
+from sluice.backfill.report.page.notes import Notes
+from sluice.backfill.report.page.overtime import OverTime
+from sluice.backfill.report.page.scripts import Scripts
+from sluice.backfill.report.page.senders import BusiestSenders, RankedSenders, SenderLine
+from sluice.backfill.report.page.throughput import Throughput
+from sluice.backfill.report.page.view import CountLine, CountTable, Nothing, Page, Part, Picture, Section, Swatch, Tile
+from tests.unit.backfill.report.page.test_writer import Page as Html
 
 EVIL = "</bdi></style><script>alert('1\")</script> \u202egnp.exe\u200f & \x1b[31m"
 SHOWN = "</bdi></style><script>alert('1\")</script> ⟨U+202E⟩gnp.exe⟨U+200F⟩ & ⟨U+001B⟩[31m"
@@ -79,7 +80,7 @@ def test_the_frame_of_the_page_is_escaped() -> None:
 
 def test_every_template_is_used() -> None:
     laid_out = {section.template for section, _ in SECTIONS}
-    folder = {one.name for one in files("sluice.backfill.report").joinpath("templates").iterdir()}
+    folder = {one.name for one in files("sluice.backfill.report.page").joinpath("templates").iterdir()}
     assert folder == laid_out | {"page.html", "parts.html", "report.css", "labels.css"}
 
 

@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.labels import MAX_NAME_CHARS, Labels
 from sluice.backfill.report.masking import Privacy
 from sluice.backfill.report.names import ReportNames
+from sluice.backfill.report.page.campaigns import campaigns
+from sluice.backfill.report.page.certainty import certainty
+from sluice.backfill.report.page.counts import counts
+from sluice.backfill.report.page.drift import drift
+from sluice.backfill.report.page.errors import errors
+from sluice.backfill.report.page.examples import examples
+from sluice.backfill.report.page.labels import MAX_NAME_CHARS, Labels
+from sluice.backfill.report.page.notes import Notes
+from sluice.backfill.report.page.overtime import over_time
+from sluice.backfill.report.page.render import rendered
+from sluice.backfill.report.page.scripts import by_script
+from sluice.backfill.report.page.senders import top_senders
+from sluice.backfill.report.page.throughput import throughput
+from sluice.backfill.report.page.view import Nothing, Page, Section, Tile
 from sluice.backfill.report.pieces import CountPieces, Pieces
 from sluice.backfill.report.read import batches
-from sluice.backfill.report.render import rendered
-from sluice.backfill.report.sections.campaigns import campaigns
-from sluice.backfill.report.sections.certainty import certainty
-from sluice.backfill.report.sections.counts import counts
-from sluice.backfill.report.sections.drift import drift
-from sluice.backfill.report.sections.errors import errors
-from sluice.backfill.report.sections.examples import examples
-from sluice.backfill.report.sections.notes import Notes
-from sluice.backfill.report.sections.overtime import over_time
-from sluice.backfill.report.sections.scripts import by_script
-from sluice.backfill.report.sections.senders import top_senders
-from sluice.backfill.report.sections.throughput import throughput
-from sluice.backfill.report.view import Nothing, Page, Section, Tile
 from sluice.backfill.report.words import duration, minute, percent, plural, rate, rows, span
 from sluice.backfill.tally import Tally
 from sluice.backfill.whole import replace_whole

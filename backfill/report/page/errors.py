@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.view import Nothing, Section
+from sluice.backfill.report.page.view import Nothing, Section
 from sluice.backfill.report.words import percent, rows
 
 

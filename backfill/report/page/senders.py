@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sluice.backfill.report.findings import WANTED, Findings
-from sluice.backfill.report.labels import Labels
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import Nothing, Section
 from sluice.backfill.report.senders import MIN_ROWS, Senders
-from sluice.backfill.report.view import Nothing, Section
 from sluice.backfill.report.words import percent, plural, rows
 
 TITLE = "Senders"

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from sluice.backfill.report import plots
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.labels import Labels
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import CountTable, Nothing, Picture, Section
 from sluice.backfill.report.times import Times
-from sluice.backfill.report.view import CountTable, Nothing, Picture, Section
 from sluice.backfill.report.words import rows
 
 TITLE = "Over time"

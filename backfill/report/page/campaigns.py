@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from sluice.backfill.report.campaigns import STEPS_S, Campaign
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.labels import Labels
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import Nothing, Part, Section
 from sluice.backfill.report.times import NEVER
-from sluice.backfill.report.view import Nothing, Part, Section
 from sluice.backfill.report.words import day, minute, percent, plural, rows, span
 
 TITLE = "Campaigns"

@@ -9,8 +9,8 @@ import numpy as np
 
 from sluice.backfill.report import plots, scripts
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.labels import Labels
-from sluice.backfill.report.view import CountTable, Nothing, Picture, Section
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import CountTable, Nothing, Picture, Section
 from sluice.backfill.report.words import percent
 
 #: Scripts in the picture; all are in the table.

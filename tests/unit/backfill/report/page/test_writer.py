@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sluice.backfill.report.names import ReportNames
-from sluice.backfill.report.page import write_report
+from sluice.backfill.report.page.writer import write_report
 from sluice.backfill.tally import Tally
 from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, tally_of
@@ -193,7 +193,7 @@ def test_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
 
 
 def test_matplotlib_waits_until_there_is_something_to_draw() -> None:
-    code = "import sys, backfill.report.page; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, sluice.backfill.report.page.writer; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from sluice.backfill.report import plots
 from sluice.backfill.report.drift import MIN_PERIODS, Departure, Drift, Measure, departures
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.labels import MAX_NAME_CHARS, Labels
 from sluice.backfill.report.masking import visible
+from sluice.backfill.report.page.labels import MAX_NAME_CHARS, Labels
+from sluice.backfill.report.page.overtime import from_to
+from sluice.backfill.report.page.view import Nothing, Picture, Section, Swatch
 from sluice.backfill.report.plots import Panel
-from sluice.backfill.report.sections.overtime import from_to
 from sluice.backfill.report.timeline import PERIODS, Bars
-from sluice.backfill.report.view import Nothing, Picture, Section, Swatch
 from sluice.backfill.report.words import percent, plural, rows
 
 TITLE = "Drift"

@@ -14,9 +14,9 @@ import base64
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sluice.backfill.report import palette
-from sluice.backfill.report.labels import MAX_NAME_CHARS
 from sluice.backfill.report.masking import MAX_TEXT_CHARS, visible
-from sluice.backfill.report.view import Page
+from sluice.backfill.report.page.labels import MAX_NAME_CHARS
+from sluice.backfill.report.page.view import Page
 
 #: Nothing that a view holds is shown with more characters.
 MAX_CHARS = 1_000
@@ -29,7 +29,7 @@ def rendered(page: Page) -> str:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("sluice.backfill.report"),
+        loader=PackageLoader("sluice.backfill.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sluice.backfill.report.examples import Example, Examples
-from sluice.backfill.report.labels import Labels
-from sluice.backfill.report.view import Section, Swatch
+from sluice.backfill.report.page.labels import Labels
+from sluice.backfill.report.page.view import Section, Swatch
 
 
 @dataclass(frozen=True, slots=True)

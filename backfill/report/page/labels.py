@@ -10,7 +10,7 @@ import numpy as np
 from sluice.backfill.report import palette, plots
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.masking import visible
-from sluice.backfill.report.view import CountLine, CountTable, Picture, Swatch
+from sluice.backfill.report.page.view import CountLine, CountTable, Picture, Swatch
 
 #: Longest name of a label, a column, a model that is shown.
 MAX_NAME_CHARS = 60

@@ -1,1 +1,0 @@
-"""The sections of the page: each makes a view of the findings, which the template of the same name lays out."""
