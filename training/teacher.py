@@ -1,6 +1,6 @@
 """The linear teachers: character n-grams and logistic regression, on text as it comes and as it is meant.
 
-They label invented texts for the small model, and are the baseline it is measured against.
+They label invented texts for the small model.
 Method: Hinton, Vinyals, Dean (2015), "Distilling the Knowledge in a Neural Network", arXiv:1503.02531.
 """
 
