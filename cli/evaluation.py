@@ -14,11 +14,11 @@ import numpy as np
 from rich.progress import track
 
 from sluice.cli.output import screen
-from sluice.training.answers import BAD, Answers, answers, joined
 from sluice.training.data import Columns, DataError
 from sluice.training.intervals import LEVEL, SAMPLES, SEED, Estimate, share
 from sluice.training.measures import BY_LABEL, BY_VERDICT, ECE_BINS
 from sluice.training.pools import Pool, named_files, read_pools
+from sluice.training.predictions import BAD, Predictions, joined, predictions
 from sluice.training.record import sha256
 from sluice.training.results import Comparison, PoolResult, compare, pool_result
 from sluice.training.tables import (
@@ -90,7 +90,7 @@ class Evaluation:
 
     def run(self) -> None:
         """All that the options ask for, up to the gate."""
-        found, seconds = self._answers(self._model, self._pools)
+        found, seconds = self._predictions(self._model, self._pools)
         if self._given["calibrate"]:
             found = self._calibrated(found)
         self._results = [pool_result(pool, one) for pool, one in zip(self._pools, found, strict=True)]
@@ -136,7 +136,7 @@ class Evaluation:
 
         labels, thresholds = self._model.labels, self._model.info.thresholds
         unanswered = {
-            pool.name: answers(pool.examples, np.zeros((len(pool.examples), len(labels))), labels, thresholds)
+            pool.name: predictions(pool.examples, np.zeros((len(pool.examples), len(labels))), labels, thresholds)
             for pool in self._pools
         }
         try:
@@ -144,7 +144,7 @@ class Evaluation:
         except GateError as error:
             raise WrongGate(str(error)) from None
 
-    def _answers(self, classifier: Classifier, pools: Sequence[Pool]) -> tuple[list[Answers], float]:
+    def _predictions(self, classifier: Classifier, pools: Sequence[Pool]) -> tuple[list[Predictions], float]:
         """By pool, and the seconds that it took."""
         began = time.perf_counter()
         thresholds, batch = classifier.info.thresholds, self._given["batch"]
@@ -152,13 +152,13 @@ class Evaluation:
         for pool in pools:
             texts = [example.text for example in pool.examples]
             probabilities = _classify(classifier, texts, batch, pool.name)
-            found.append(answers(pool.examples, probabilities, classifier.labels, thresholds))
+            found.append(predictions(pool.examples, probabilities, classifier.labels, thresholds))
         return found, time.perf_counter() - began
 
-    def _calibrated(self, found: list[Answers]) -> list[Answers]:
+    def _calibrated(self, found: list[Predictions]) -> list[Predictions]:
         """The answers as they are with what was fitted, which is written into the model's folder."""
-        from sluice.training.answers import Answers
         from sluice.training.calibrate import MAX_HAM_BLOCKED, calibrate, rescaled, stated, write_calibration
+        from sluice.training.predictions import Predictions
 
         target = self._given["max_ham_blocked"] or MAX_HAM_BLOCKED
         fitted, _ = calibrate(joined(found), self._temperature, target)
@@ -177,7 +177,7 @@ class Evaluation:
         factor = fitted.temperature / self._temperature
         self._temperature, self._thresholds = fitted.temperature, fitted.thresholds
         return [
-            Answers(one.labels, one.truth, rescaled(one.probabilities, factor), one.languages, fitted.thresholds)
+            Predictions(one.labels, one.truth, rescaled(one.probabilities, factor), one.languages, fitted.thresholds)
             for one in found
         ]
 
@@ -213,8 +213,8 @@ class Evaluation:
         self._disguised = {one.style: share(one.kept, one.disguised) for one in totals if one.disguised}
         print_disguised(self._console, self._disguised)
 
-    def _compare(self, other: Classifier, found: Sequence[Answers]) -> None:
-        theirs = [_in_order(one, self._model.labels) for one in self._answers(other, self._pools)[0]]
+    def _compare(self, other: Classifier, found: Sequence[Predictions]) -> None:
+        theirs = [_in_order(one, self._model.labels) for one in self._predictions(other, self._pools)[0]]
         self._comparisons = [
             compare(pool, mine, its) for pool, mine, its in zip(self._pools, found, theirs, strict=True)
         ]
@@ -257,11 +257,11 @@ def _refuse_to_calibrate(folder: Path, force: bool) -> None:
         )
 
 
-def _in_order(given: Answers, labels: tuple[str, ...]) -> Answers:
+def _in_order(given: Predictions, labels: tuple[str, ...]) -> Predictions:
     """The same answers with the labels of another model, in its order."""
     columns = [given.labels.index(label) for label in labels]
     numbers = np.argsort(columns)
-    return Answers(labels, numbers[given.truth], given.probabilities[:, columns], given.languages, given.thresholds)
+    return Predictions(labels, numbers[given.truth], given.probabilities[:, columns], given.languages, given.thresholds)
 
 
 def _facts(classifier: Classifier, spec: str) -> dict[str, Any]:
@@ -285,7 +285,9 @@ def _classify(classifier: Classifier, texts: Sequence[str], batch: int, title: s
     return result
 
 
-def _write_disagreements(path: Path, pools: Sequence[Pool], found: Sequence[Answers], theirs: Sequence[Answers]) -> int:
+def _write_disagreements(
+    path: Path, pools: Sequence[Pool], found: Sequence[Predictions], theirs: Sequence[Predictions]
+) -> int:
     """Writes the messages with two labels; returns how many."""
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:

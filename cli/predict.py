@@ -43,7 +43,7 @@ def predict(
     if not texts and sys.stdin.isatty():
         raise click.UsageError("give a TEXT, or pipe messages in, one a line")
     require(*["worker"] * local)
-    from sluice.cli.answers import run
+    from sluice.cli.prediction import run
     from sluice.config.settings import current
     from sluice.tasks.wish import Wish
 

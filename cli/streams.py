@@ -22,7 +22,7 @@ class OutputLost(SluiceError):
     code = "output_lost"
 
 
-class Answers(io.FileIO):
+class StandardOutput(io.FileIO):
     """Standard output. An error of it is told apart from one of any other file."""
 
     def write(self, data: Any) -> int:
@@ -57,7 +57,7 @@ def prepare() -> None:
             _occupy(number, mode)
     if sys.stdin is None:
         sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115  it has no path
-    sys.stdout = _text(Answers(STDOUT, "w", closefd=False), sys.stdout)
+    sys.stdout = _text(StandardOutput(STDOUT, "w", closefd=False), sys.stdout)
     sys.stderr = _text(Complaints(STDERR, "w", closefd=False), sys.stderr)
 
 

@@ -14,9 +14,9 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binomtest
 from sklearn.isotonic import IsotonicRegression
 
-from sluice.training.answers import BAD, GOOD, Answers
 from sluice.training.measures import Tally
 from sluice.training.pools import Pool
+from sluice.training.predictions import BAD, GOOD, Predictions
 from sluice.worker.model.card import CARD_FILE
 from sluice.worker.model.thresholds import Threshold, Thresholds
 
@@ -49,33 +49,33 @@ class Calibration:
 
 
 def calibrate(
-    answers: Answers, temperature: float = 1.0, max_ham_blocked: float = MAX_HAM_BLOCKED
-) -> tuple[Calibration, Answers]:
-    """Fits on messages that the model has not learned from; returns what was fitted, and the answers it leads to.
+    predictions: Predictions, temperature: float = 1.0, max_ham_blocked: float = MAX_HAM_BLOCKED
+) -> tuple[Calibration, Predictions]:
+    """Fits on messages that the model has not learned from; returns what was fitted, and the predictions it leads to.
 
     The temperature is the one with the least negative log-likelihood (Guo et al. 2017, arXiv:1706.04599). Thresholds
-    are chosen on the answers after it, for spam and phishing each. Flagged is what is more likely bad than not: from
+    are chosen on what it leads to, for spam and phishing each. Flagged is what is more likely bad than not: from
     the probability on at which isotonic regression of "is bad" (Zadrozny and Elkan 2002) reaches one half, among
     messages whose likelier bad label this is. Blocked is from the lowest probability on, not below flag, at which the
     labels together block a share of ham that is below `max_ham_blocked` with 80% confidence (exact binomial limit).
 
     Args:
-        answers: with probabilities at `temperature`, the one that the model has now.
+        predictions: with probabilities at `temperature`, the one that the model has now.
     """
-    factor = _factor(answers)
+    factor = _factor(predictions)
     notes = [] if factor is not None else ["The temperature stays: these messages hold too few errors to fit it by."]
-    new = replace(answers, probabilities=rescaled(answers.probabilities, factor or 1.0), thresholds={})
+    new = replace(predictions, probabilities=rescaled(predictions.probabilities, factor or 1.0), thresholds={})
     thresholds = _thresholds(new, max_ham_blocked, notes)
     result = replace(new, thresholds=thresholds)
     return Calibration(
         temperature=round(temperature * (factor or 1.0), 4),
         thresholds=thresholds,
-        messages=len(answers.truth),
-        ham=int(answers.good.sum()),
-        ece_before=_ece(answers),
+        messages=len(predictions.truth),
+        ham=int(predictions.good.sum()),
+        ece_before=_ece(predictions),
         ece_after=_ece(new),
-        nll_before=_loss(np.log(_floored(answers.probabilities)), answers.truth),
-        nll_after=_loss(np.log(_floored(new.probabilities)), answers.truth),
+        nll_before=_loss(np.log(_floored(predictions.probabilities)), predictions.truth),
+        nll_after=_loss(np.log(_floored(new.probabilities)), predictions.truth),
         max_ham_blocked=max_ham_blocked,
         notes=tuple(notes),
     ), result
@@ -128,12 +128,12 @@ def stated(thresholds: Thresholds) -> dict[str, dict[str, float]]:
     return {label: {name: limit for name, limit in pairs if limit is not None} for label, pairs in limits.items()}
 
 
-def _factor(answers: Answers) -> float | None:
+def _factor(predictions: Predictions) -> float | None:
     """By what the temperature has to be multiplied; None where the best is at the end of what is searched."""
-    logits = np.log(_floored(answers.probabilities))
+    logits = np.log(_floored(predictions.probabilities))
     ends = np.log([COLDEST, HOTTEST])
     found = minimize_scalar(
-        lambda log_factor: _loss(logits / np.exp(log_factor), answers.truth), bounds=tuple(ends), method="bounded"
+        lambda log_factor: _loss(logits / np.exp(log_factor), predictions.truth), bounds=tuple(ends), method="bounded"
     )
     return None if np.abs(ends - found.x).min() < 0.01 else float(np.exp(found.x))
 
@@ -147,32 +147,32 @@ def _floored(probabilities: np.ndarray) -> np.ndarray:
     return np.maximum(np.asarray(probabilities, dtype=np.float64), np.finfo(np.float32).tiny)
 
 
-def _ece(answers: Answers) -> float:
-    tally = Tally(answers)
+def _ece(predictions: Predictions) -> float:
+    tally = Tally(predictions)
     return float(tally.figures(tally.columns.sum(axis=0, keepdims=True))["ece"][0])
 
 
-def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> Thresholds:
+def _thresholds(predictions: Predictions, max_ham_blocked: float, notes: list[str]) -> Thresholds:
     """By label, for spam and phishing as far as the model has them; `notes` gets what could not be decided."""
-    labels = [label for label in BAD if label in answers.labels]
-    if GOOD not in answers.labels or not labels:
+    labels = [label for label in BAD if label in predictions.labels]
+    if GOOD not in predictions.labels or not labels:
         return {}
-    if not answers.good.any():
+    if not predictions.good.any():
         notes.append("There are no thresholds: the messages hold no ham.")
         return {}
-    ham = int(answers.good.sum())
+    ham = int(predictions.good.sum())
     allowed = _allowed(ham, max_ham_blocked)
     if allowed is None:
         notes.append(
             f"{ham:,} ham are too few to vouch for {max_ham_blocked:.1%} of ham blocked ({_needed(max_ham_blocked):,} "
             "are needed): each label blocks from above the ham with its highest probability on."
         )
-    columns = [answers.labels.index(label) for label in labels]
-    shown = np.round(answers.probabilities[:, columns].astype(float), DECIMALS)
-    kept = _kept(shown[answers.good], allowed or 0)
+    columns = [predictions.labels.index(label) for label in labels]
+    shown = np.round(predictions.probabilities[:, columns].astype(float), DECIMALS)
+    kept = _kept(shown[predictions.good], allowed or 0)
     found = {}
     for label, probabilities, highest in zip(labels, shown.T, kept.max(axis=0, initial=0), strict=True):
-        flag = _flag(answers, label, probabilities)
+        flag = _flag(predictions, label, probabilities)
         if flag is None:
             notes.append(f"{label} is flagged from {EVEN} on: too few messages are near it to choose by.")
             flag = EVEN
@@ -183,14 +183,14 @@ def _thresholds(answers: Answers, max_ham_blocked: float, notes: list[str]) -> T
     return found
 
 
-def _flag(answers: Answers, label: str, probabilities: np.ndarray) -> float | None:
+def _flag(predictions: Predictions, label: str, probabilities: np.ndarray) -> float | None:
     """From which probability on messages are more likely bad than not; None where both kinds are not there."""
-    others = [answers.probabilities[:, answers.labels.index(one)] for one in BAD if one in answers.labels]
-    likelier = answers.probabilities[:, answers.labels.index(label)] >= np.max(others, axis=0)
-    rows = likelier & (answers.good | answers.bad)
-    if not answers.good[rows].any() or not answers.bad[rows].any():
+    others = [predictions.probabilities[:, predictions.labels.index(one)] for one in BAD if one in predictions.labels]
+    likelier = predictions.probabilities[:, predictions.labels.index(label)] >= np.max(others, axis=0)
+    rows = likelier & (predictions.good | predictions.bad)
+    if not predictions.good[rows].any() or not predictions.bad[rows].any():
         return None
-    curve = IsotonicRegression(out_of_bounds="clip").fit(probabilities[rows], answers.bad[rows])
+    curve = IsotonicRegression(out_of_bounds="clip").fit(probabilities[rows], predictions.bad[rows])
     grid = np.linspace(0, 1, 1001)
     above = grid[curve.predict(grid) >= EVEN]
     return round(float(above[0]), DECIMALS) if len(above) and above[0] > 0 else None

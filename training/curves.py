@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from sluice.training.answers import Answers
 from sluice.training.intervals import exact
 from sluice.training.measures import bins
+from sluice.training.predictions import Predictions
 
 FEWEST = 10
 """Messages of either kind that a language needs for a curve of its own."""
@@ -40,20 +40,20 @@ class Roc:
     bad_blocked: tuple[float, ...]
 
 
-def reliability(answers: Answers) -> list[Bin]:
+def reliability(predictions: Predictions) -> list[Bin]:
     """The filled ones of ECE_BINS bins of equal width, in rising order."""
-    slots = bins(answers)
+    slots = bins(predictions)
     filled = []
     for slot in np.unique(slots):
         rows = slots == slot
-        hits, of = int(answers.right[rows].sum()), int(rows.sum())
-        filled.append(Bin(of, float(answers.stated[rows].mean()), hits / of, *exact(hits, of)))
+        hits, of = int(predictions.right[rows].sum()), int(rows.sum())
+        filled.append(Bin(of, float(predictions.stated[rows].mean()), hits / of, *exact(hits, of)))
     return filled
 
 
-def roc(answers: Answers) -> Roc | None:
+def roc(predictions: Predictions) -> Roc | None:
     """The curve of messages that are ham or bad; None with fewer than FEWEST of either."""
-    counted = answers.rows(answers.good | answers.bad)
+    counted = predictions.rows(predictions.good | predictions.bad)
     ham, bad = int(counted.good.sum()), int(counted.bad.sum())
     if min(ham, bad) < FEWEST:
         return None
@@ -62,7 +62,7 @@ def roc(answers: Answers) -> Roc | None:
     return Roc(ham, bad, area, tuple(ham_blocked.tolist()), tuple(bad_blocked.tolist()))
 
 
-def roc_by_language(answers: Answers) -> tuple[dict[str, Roc], Sequence[str]]:
+def roc_by_language(predictions: Predictions) -> tuple[dict[str, Roc], Sequence[str]]:
     """Curves by language, and the languages with too few messages for one."""
-    curves = {name: roc(part) for name, part in answers.by_language().items()}
+    curves = {name: roc(part) for name, part in predictions.by_language().items()}
     return {name: one for name, one in curves.items() if one}, [name for name, one in curves.items() if not one]

@@ -58,15 +58,15 @@ class Teachers:
         new = sorted({text for text in texts if text not in self._known}, key=len)
         for start in range(0, len(new), BATCH):
             batch = new[start : start + BATCH]
-            answers = [
+            predictions = [
                 self._softened(np.asarray(one.forward(one.encode(batch)), dtype=np.float32)[:, columns])
                 for one, columns in zip(self._classifiers, self._columns, strict=True)
             ]
-            self._known.update(zip(batch, np.mean(answers, axis=0), strict=True))
+            self._known.update(zip(batch, np.mean(predictions, axis=0), strict=True))
         return np.stack([self._known[text] for text in texts])
 
-    def _softened(self, answers: np.ndarray) -> np.ndarray:
+    def _softened(self, predictions: np.ndarray) -> np.ndarray:
         if self._temperature == 1:
-            return answers
-        softer = answers ** (1 / self._temperature)
+            return predictions
+        softer = predictions ** (1 / self._temperature)
         return np.asarray(softer / softer.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -44,7 +44,7 @@ def describe(folder: Path, data: Sequence[Example], scores: Scores, options: Tra
     facts: dict[str, Any] = {
         "name": options.name,
         "version": options.version,
-        "architecture": f"{architecture(start.model)}, {shape(start.model.config)}",
+        "architecture": f"{architecture(start.model)}, {size_in_words(start.model.config)}",
         "author": options.author,
         "last_training": dt.datetime.now(dt.UTC).date().isoformat(),
         "parameters": sum(value.numel() for value in start.model.parameters()),
@@ -59,7 +59,7 @@ def describe(folder: Path, data: Sequence[Example], scores: Scores, options: Tra
     write_card(folder, facts, data, scores)
 
 
-def shape(config: Any) -> str:
+def size_in_words(config: Any) -> str:
     """Depth and width, in words."""
     layers = getattr(config, "num_hidden_layers", None)
     return f"{layers} layers of {getattr(config, 'hidden_size', '?')}" if layers else "unknown shape"

@@ -19,9 +19,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from sluice.training.answers import Answers
 from sluice.training.intervals import Estimate
 from sluice.training.measures import MEASURES, applicable
+from sluice.training.predictions import Predictions
 from sluice.training.results import PoolResult
 
 KEPT = "kept"
@@ -60,7 +60,7 @@ class Failure:
         return abs(self.found.value - self.rule.limit)
 
 
-def read_gate(path: Path, pools: Mapping[str, Answers], styles: Sequence[str] = ()) -> list[Rule]:
+def read_gate(path: Path, pools: Mapping[str, Predictions], styles: Sequence[str] = ()) -> list[Rule]:
     """The rules of a file for the `pools` that were given, by name. Only truth and labels of the answers are read.
 
     Raises GateError for a file that is no TOML, an unknown table, pool, language or key, a value that is no share,
@@ -107,19 +107,19 @@ def failures(
 
 
 def _rules(
-    path: Path, default: Mapping[str, Any], named: Mapping[str, Any], pools: Mapping[str, Answers]
+    path: Path, default: Mapping[str, Any], named: Mapping[str, Any], pools: Mapping[str, Predictions]
 ) -> Iterator[Rule]:
     ceilings = _limits(path, "[default]", default)
-    for name, answers in pools.items():
+    for name, predictions in pools.items():
         own = dict(_table(named, name, path, "pools."))
         languages = own.pop("languages", {})
         where = f"[pools.{name}]"
         limits = _limits(path, where, own)
-        possible = applicable(answers)
+        possible = applicable(predictions)
         _possible(path, where, limits, possible)
         merged = {key: value for key, value in ceilings.items() if _measure(key) in possible} | limits
         yield from _made(path, where, name, "", merged)
-        parts = answers.by_language()
+        parts = predictions.by_language()
         if not isinstance(languages, dict):
             raise GateError(f"{path}: {where} languages is no table: write [pools.{name}.languages.LANGUAGE].")
         _known(languages, tuple(parts), path, f"[pools.{name}.languages]", "language", "the pool's languages are")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from sluice.training.answers import Answers
 from sluice.training.measures import Tally
+from sluice.training.predictions import Predictions
 
 SAMPLES = 1000
 SEED = 20261130
@@ -37,20 +37,20 @@ class Estimate:
         }
 
 
-def estimates(answers: Answers) -> dict[str, Estimate]:
+def estimates(predictions: Predictions) -> dict[str, Estimate]:
     """Every applicable measure with its percentile interval over resampled messages (Efron 1979).
 
     Two exceptions, where the plain bootstrap misleads. A share of 0 or 1 never varies in a resample: it gets the
     exact binomial interval (Clopper and Pearson 1934). The calibration error of a resample is larger than that of its
     sample, for the same gaps are met with more noise: its interval is moved by the mean difference.
     """
-    tally = Tally(answers)
+    tally = Tally(predictions)
     values = tally.figures(tally.columns.sum(axis=0, keepdims=True))
     spread = tally.figures(resampled(tally.columns))
     return {name: _estimate(tally, name, float(values[name][0]), spread[name]) for name in tally.names}
 
 
-def differences(first: Answers, second: Answers) -> dict[str, Estimate]:
+def differences(first: Predictions, second: Predictions) -> dict[str, Estimate]:
     """`first` less `second`, two models on the same messages: the resamples are the same for both (paired)."""
     tallies = Tally(first), Tally(second)
     names = [name for name in tallies[0].names if name in tallies[1].names]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sluice.training.answers import BAD, GOOD, PHISHING, Answers
+from sluice.training.predictions import BAD, GOOD, PHISHING, Predictions
 
 ECE_BINS = 10
 """Of equal width, over the probability of the most likely label."""
@@ -44,29 +44,31 @@ BY_VERDICT = ("verdict_ham_flagged", "verdict_ham_blocked", "verdict_bad_flagged
 """At the thresholds of the model's folder: the columns of the second."""
 
 
-def applicable(answers: Answers) -> tuple[str, ...]:
+def applicable(predictions: Predictions) -> tuple[str, ...]:
     """The measures that mean something for these messages and these labels."""
     there = {
-        "ham_blocked": GOOD in answers.labels and bool(set(BAD) & set(answers.labels)) and bool(answers.good.any()),
-        "bad_blocked": bool(answers.bad.any()),
-        "phishing_recall": bool(answers.of(PHISHING).any()),
+        "ham_blocked": GOOD in predictions.labels
+        and bool(set(BAD) & set(predictions.labels))
+        and bool(predictions.good.any()),
+        "bad_blocked": bool(predictions.bad.any()),
+        "phishing_recall": bool(predictions.of(PHISHING).any()),
         "kept": False,  # of two pools: training/disguises.py
     }
-    there["verdict_ham_flagged"] = there["verdict_ham_blocked"] = bool(answers.thresholds) and there["ham_blocked"]
-    there["verdict_bad_flagged"] = there["verdict_bad_blocked"] = bool(answers.thresholds) and there["bad_blocked"]
+    there["verdict_ham_flagged"] = there["verdict_ham_blocked"] = bool(predictions.thresholds) and there["ham_blocked"]
+    there["verdict_bad_flagged"] = there["verdict_bad_blocked"] = bool(predictions.thresholds) and there["bad_blocked"]
     return tuple(name for name in MEASURES if there.get(name, True))
 
 
 class Tally:
     """What is summed of each message, and the measures that follow from the sums."""
 
-    def __init__(self, answers: Answers) -> None:
-        self.names = applicable(answers)
-        self.messages = len(answers.truth)
-        self._labels = len(answers.labels)
+    def __init__(self, predictions: Predictions) -> None:
+        self.names = applicable(predictions)
+        self.messages = len(predictions.truth)
+        self._labels = len(predictions.labels)
         self._parts: dict[str, slice] = {}
         columns: list[np.ndarray] = []
-        for name, part in _columns(answers, self.names).items():
+        for name, part in _columns(predictions, self.names).items():
             at = sum(one.shape[1] for one in columns)
             columns.append(part.astype(float))
             self._parts[name] = slice(at, at + part.shape[1])
@@ -98,30 +100,30 @@ class Tally:
         return int(hits), int(among)
 
 
-def bins(answers: Answers) -> np.ndarray:
+def bins(predictions: Predictions) -> np.ndarray:
     """The bin of each message, from 0, by the probability of its most likely label."""
-    return np.minimum((answers.stated * ECE_BINS).astype(int), ECE_BINS - 1)
+    return np.minimum((predictions.stated * ECE_BINS).astype(int), ECE_BINS - 1)
 
 
-def _columns(answers: Answers, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _columns(predictions: Predictions, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """What to sum, by name; each (messages, sums of that name)."""
-    labels = np.eye(len(answers.labels))
-    there, said = labels[answers.truth], labels[answers.guess]
+    labels = np.eye(len(predictions.labels))
+    there, said = labels[predictions.truth], labels[predictions.guess]
     columns = {
-        "messages": np.ones((len(answers.truth), 1)),
+        "messages": np.ones((len(predictions.truth), 1)),
         "there": there,
         "said": said,
         "right": there * said,
-        "gaps": np.eye(ECE_BINS)[bins(answers)] * (answers.stated - answers.right)[:, None],
+        "gaps": np.eye(ECE_BINS)[bins(predictions)] * (predictions.stated - predictions.right)[:, None],
     }
     shares = {
-        "ham_blocked": (answers.good, answers.called_bad),
-        "bad_blocked": (answers.bad, answers.called_bad),
-        "phishing_recall": (answers.of(PHISHING), answers.right),
-        "verdict_ham_flagged": (answers.good, answers.flagged),
-        "verdict_ham_blocked": (answers.good, answers.blocked),
-        "verdict_bad_flagged": (answers.bad, answers.flagged),
-        "verdict_bad_blocked": (answers.bad, answers.blocked),
+        "ham_blocked": (predictions.good, predictions.called_bad),
+        "bad_blocked": (predictions.bad, predictions.called_bad),
+        "phishing_recall": (predictions.of(PHISHING), predictions.right),
+        "verdict_ham_flagged": (predictions.good, predictions.flagged),
+        "verdict_ham_blocked": (predictions.good, predictions.blocked),
+        "verdict_bad_flagged": (predictions.bad, predictions.flagged),
+        "verdict_bad_blocked": (predictions.bad, predictions.blocked),
     }
     for name, (among, hit) in shares.items():
         if name in names:

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sluice.training.answers import joined
 from sluice.training.card import markdown_table, write_json
 from sluice.training.curves import Roc, reliability, roc, roc_by_language
 from sluice.training.intervals import Estimate, as_json
 from sluice.training.measures import BY_LABEL, BY_VERDICT, MEASURES
 from sluice.training.plots import save_confusion, save_reliability, save_roc
+from sluice.training.predictions import joined
 from sluice.training.results import Comparison, PoolResult
 from sluice.training.scores import rounded
 from sluice.training.tables import NOTHING, figure, span
@@ -77,20 +77,20 @@ def _pool_json(result: PoolResult) -> dict[str, Any]:
         "measures": as_json(result.estimates),
         "languages": {name: as_json(found) for name, found in result.languages.items()},
         **{name: scores[name] for name in ("classes", "sources", "confusion")},
-        "reliability": [asdict(one) for one in reliability(result.answers)],
+        "reliability": [asdict(one) for one in reliability(result.predictions)],
     }
 
 
 def _pictures(folder: Path, title: str, results: Sequence[PoolResult], facts: dict[str, Any]) -> Iterator[str]:
     """Draws; adds to `facts` what the ROC by language rests on."""
-    bins = {one.pool.name: (reliability(one.answers), one.estimates["ece"].value) for one in results}
+    bins = {one.pool.name: (reliability(one.predictions), one.estimates["ece"].value) for one in results}
     save_reliability(bins, folder / "reliability.png", title)
     yield "reliability.png"
     for one in results:
         name = f"confusion-{one.pool.name}.png"
         save_confusion(one.scores, folder / name, f"{title} on {one.pool.name}")
         yield name
-    everything = joined([one.answers for one in results])
+    everything = joined([one.predictions for one in results])
     overall = roc(everything)
     languages, left_out = roc_by_language(everything) if overall else ({}, [])
     facts["roc"] = {

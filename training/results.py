@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from sluice.training.answers import Answers
 from sluice.training.intervals import Estimate, differences, estimates
 from sluice.training.pools import Pool
+from sluice.training.predictions import Predictions
 from sluice.training.scores import Scores, score
 
 
@@ -19,13 +19,13 @@ class PoolResult:
     """One pool: figures with intervals, as a whole and by language."""
 
     pool: Pool
-    answers: Answers
+    predictions: Predictions
     scores: Scores
     estimates: dict[str, Estimate]
     languages: dict[str, dict[str, Estimate]]
 
 
-def pool_result(pool: Pool, given: Answers) -> PoolResult:
+def pool_result(pool: Pool, given: Predictions) -> PoolResult:
     """Computes the figures; some tenths of a second for ten thousand messages."""
     return PoolResult(
         pool,
@@ -63,8 +63,8 @@ class Comparison:
     changes: tuple[Change, ...]
 
 
-def compare(pool: Pool, model: Answers, other: Answers) -> Comparison:
-    """Both answers are of the messages of `pool`, with the same labels in the same order."""
+def compare(pool: Pool, model: Predictions, other: Predictions) -> Comparison:
+    """Both predictions are of the messages of `pool`, with the same labels in the same order."""
     fixed, broken = int((model.right & ~other.right).sum()), int((other.right & ~model.right).sum())
     p_value = float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
     rows = np.flatnonzero(model.guess != other.guess)

@@ -15,7 +15,7 @@ from sluice.worker.model.huggingface import text_encoder
 
 
 @dataclass(frozen=True)
-class Shape:
+class EncoderSize:
     """How big the small model is."""
 
     width: int
@@ -46,19 +46,19 @@ class Start:
         return self.encoder.encode(texts)
 
 
-def start_mini(texts: Sequence[str], labels: Sequence[str], shape: Shape, max_length: int) -> Start:
-    """A BERT of the given shape with random weights, and a vocabulary learned from the texts."""
+def start_mini(texts: Sequence[str], labels: Sequence[str], size: EncoderSize, max_length: int) -> Start:
+    """A BERT of the given size with random weights, and a vocabulary learned from the texts."""
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     plain = Normalizer()
-    tokenizer = train_tokenizer([plain(text) for text in texts], shape.vocab)
+    tokenizer = train_tokenizer([plain(text) for text in texts], size.vocab)
     pad_id, mask_id = SPECIAL.index(PAD), SPECIAL.index(MASK)
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        intermediate_size=4 * shape.width,
+        hidden_size=size.width,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.width,
         max_position_embeddings=max(128, max_length),
         type_vocab_size=1,
         attention_probs_dropout_prob=0.0,

@@ -22,13 +22,11 @@ ROUNDS = 120
 """Of the solver, at most; more changes no answer that matters."""
 
 
-def char_logistic(seed: int = 0, rounds: int = 300) -> Any:
+def char_logistic(seed: int) -> Any:
     """Character n-grams of 2 to 5, logistic regression with balanced classes."""
     return make_pipeline(
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True),
-        LogisticRegression(
-            C=20, max_iter=rounds, tol=1e-4 if rounds >= 300 else 1e-3, class_weight="balanced", random_state=seed
-        ),
+        LogisticRegression(C=20, max_iter=ROUNDS, tol=1e-3, class_weight="balanced", random_state=seed),
     )
 
 
@@ -37,7 +35,7 @@ class Teacher:
 
     def __init__(self, seed: int = 0) -> None:
         self._normalizer = normalizer()
-        self._raw = char_logistic(seed, ROUNDS)
+        self._raw = char_logistic(seed)
         words = TfidfVectorizer(
             analyzer="word", ngram_range=(1, 2), min_df=2, sublinear_tf=True, tokenizer=str.split, token_pattern=None
         )
@@ -70,9 +68,9 @@ def held_out_labels(texts: Sequence[str], labels: Sequence[int], classes: int, s
 
     Returns probabilities, float32 (texts, classes).
     """
-    answers = np.zeros((len(texts), classes), dtype=np.float32)
+    predictions = np.zeros((len(texts), classes), dtype=np.float32)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for seen, unseen in folds.split(np.zeros(len(texts)), np.asarray(labels)):
         teacher = Teacher(seed).fit([texts[row] for row in seen], [labels[row] for row in seen])
-        answers[unseen] = teacher.predict([texts[row] for row in unseen])
-    return answers
+        predictions[unseen] = teacher.predict([texts[row] for row in unseen])
+    return predictions

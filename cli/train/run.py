@@ -18,9 +18,9 @@ from sluice.training.base import check_labels
 from sluice.training.checkpoint import Checkpoint, StateError
 from sluice.training.data import Columns, DataError, label_order, read_examples
 from sluice.training.feedback import Joined, join, read_corrections
-from sluice.training.pipeline import Lessons, TrainResult, split, train
 from sluice.training.pools import Pool, examples_of, read_pools
 from sluice.training.record import Record, folder_files, sha256, shipped_texts
+from sluice.training.train import Lessons, TrainResult, split, train
 from sluice.training.watcher import Watcher
 from sluice.worker.model.hub import revision
 

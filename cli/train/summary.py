@@ -9,7 +9,7 @@ from sluice.training.tables import print_scores
 
 if TYPE_CHECKING:
     from sluice.training.options import TrainOptions
-    from sluice.training.pipeline import TrainResult
+    from sluice.training.train import TrainResult
 
 
 def show(result: TrainResult, options: TrainOptions) -> None:

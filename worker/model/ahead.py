@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from sluice.worker.model.base import BATCHES_AHEAD, ModelInfo
+from sluice.worker.model.buckets import Bucket, choose, exact, ladder
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.layout import lay_out
 from sluice.worker.model.packed import PackedClassifier, PackedModel
-from sluice.worker.model.shapes import Shape, choose, exact, ladder
 from sluice.worker.model.varlen import VarlenAttention
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class StagingBuffer:
     """Host memory for one batch under way, pinned on CUDA so that copies need no waiting."""
 
     inputs: Tensor
-    """int32: what `Shape.write` writes."""
+    """int32: what `Bucket.write` writes."""
     answers: Tensor
     """float32 (messages, labels)."""
     done: Any
@@ -44,8 +44,8 @@ class Ticket:
 class AheadClassifier(PackedClassifier):
     """Runs a packed model with variable-length attention; `submit` returns before the device is done.
 
-    Batches are rounded up to a few shapes. `warm_up` records the forward of each as a CUDA graph, which is replayed as
-    one launch; where that fails, or for a batch larger than all shapes, kernels are launched one by one.
+    Batches are rounded up to a few buckets. `warm_up` records the forward of each as a CUDA graph, which is replayed as
+    one launch; where that fails, or for a batch larger than all buckets, kernels are launched one by one.
 
     Args:
         attend: as `VarlenAttention` has it.
@@ -63,8 +63,8 @@ class AheadClassifier(PackedClassifier):
     ) -> None:
         super().__init__(model, encoder, labels, info, device, precision)
         self._attend = attend
-        self._shapes: list[Shape] = []
-        self._graphs: dict[Shape, tuple[Any, Tensor]] = {}
+        self._buckets: list[Bucket] = []
+        self._graphs: dict[Bucket, tuple[Any, Tensor]] = {}
         self._inputs = torch.empty(0, dtype=torch.int32, device=device)
         self._staging: list[StagingBuffer] = []
         self._turn = 0
@@ -80,19 +80,19 @@ class AheadClassifier(PackedClassifier):
 
     def _submit(self, batch: Sequence[list[int]]) -> Ticket:
         layout = lay_out(batch, self._model.pad_id)
-        shape = choose(self._shapes, len(layout.ids), len(batch))
+        bucket = choose(self._buckets, len(layout.ids), len(batch))
         longest = int(layout.lengths.max())
-        if shape is None or longest > self._encoder.max_length:
-            shape = exact(len(layout.ids), len(batch))
-            inputs = torch.empty(sum(shape.parts), dtype=torch.int32)
-            shape.write(layout, longest, inputs.numpy())
-            return Ticket(self._run(shape, inputs.to(self._device), longest).cpu(), None)
+        if bucket is None or longest > self._encoder.max_length:
+            bucket = exact(len(layout.ids), len(batch))
+            inputs = torch.empty(sum(bucket.parts), dtype=torch.int32)
+            bucket.write(layout, longest, inputs.numpy())
+            return Ticket(self._run(bucket, inputs.to(self._device), longest).cpu(), None)
         buffer = self._next_staging()
-        shape.write(layout, self._encoder.max_length, buffer.inputs.numpy())
-        count = sum(shape.parts)
+        bucket.write(layout, self._encoder.max_length, buffer.inputs.numpy())
+        count = sum(bucket.parts)
         self._inputs[:count].copy_(buffer.inputs[:count], non_blocking=True)
         answers = buffer.answers[: len(batch)]
-        answers.copy_(self._replay(shape)[: len(batch)], non_blocking=True)
+        answers.copy_(self._replay(bucket)[: len(batch)], non_blocking=True)
         if buffer.done is not None:
             buffer.done.record()
         return Ticket(answers, buffer.done)
@@ -116,8 +116,8 @@ class AheadClassifier(PackedClassifier):
                 self.forward([[self._encoder.unknown_id] * length] * count)
 
     def _make_room(self, max_batch: int) -> None:
-        self._shapes = ladder(max_batch, self._encoder.max_length)
-        size = max(sum(shape.parts) for shape in self._shapes)
+        self._buckets = ladder(max_batch, self._encoder.max_length)
+        size = max(sum(bucket.parts) for bucket in self._buckets)
         self._inputs = torch.zeros(size, dtype=torch.int32, device=self._device)
         self._staging = [self._make_staging(size, max_batch) for _ in range(BATCHES_AHEAD)]
 
@@ -140,43 +140,43 @@ class AheadClassifier(PackedClassifier):
             buffer.done.synchronize()
         return buffer
 
-    def _run(self, shape: Shape, inputs: Tensor, longest: int) -> Tensor:
-        """Probabilities, float32 (messages of the shape, labels), launched kernel by kernel."""
-        ids, positions, borders, first = shape.read(inputs)
+    def _run(self, bucket: Bucket, inputs: Tensor, longest: int) -> Tensor:
+        """Probabilities, float32 (messages of the bucket, labels), launched kernel by kernel."""
+        ids, positions, borders, first = bucket.read(inputs)
         logits = self._model(ids, positions, VarlenAttention(borders, first, longest, self._attend))
         return self._probabilities(logits)
 
-    def _replay(self, shape: Shape) -> Tensor:
+    def _replay(self, bucket: Bucket) -> Tensor:
         """What `_run` gives for the inputs in place, as one launch where it is recorded."""
-        if shape not in self._graphs:
-            return self._run(shape, self._inputs, self._encoder.max_length)
-        graph, answers = self._graphs[shape]
+        if bucket not in self._graphs:
+            return self._run(bucket, self._inputs, self._encoder.max_length)
+        graph, answers = self._graphs[bucket]
         graph.replay()
         return answers
 
     def _record(self) -> None:
-        """Records a graph for each shape, the largest first, so that the smaller ones use its memory."""
+        """Records a graph for each bucket, the largest first, so that the smaller ones use its memory."""
         pool = torch.cuda.graph_pool_handle()
-        for shape in reversed(self._shapes):
+        for bucket in reversed(self._buckets):
             # What fills the inputs must be a batch: borders that ascend, and rows that exist.
-            shape.write(lay_out([[0]]), self._encoder.max_length, self._staging[0].inputs.numpy())
+            bucket.write(lay_out([[0]]), self._encoder.max_length, self._staging[0].inputs.numpy())
             self._inputs.copy_(self._staging[0].inputs)
             try:
-                self._graphs[shape] = self._record_one(shape, pool)
+                self._graphs[bucket] = self._record_one(bucket, pool)
             except RuntimeError as error:
                 self._graphs.clear()
                 log.warning("CUDA graphs are off: %s", str(error).strip().splitlines()[0])
                 return
 
-    def _record_one(self, shape: Shape, pool: Any) -> tuple[Any, Tensor]:
+    def _record_one(self, bucket: Bucket, pool: Any) -> tuple[Any, Tensor]:
         longest = self._encoder.max_length
         stream = torch.cuda.Stream(self._device)
         stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(stream):
-            self._run(shape, self._inputs, longest)  # libraries set themselves up outside the recording
+            self._run(bucket, self._inputs, longest)  # libraries set themselves up outside the recording
         torch.cuda.current_stream(self._device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         # Other threads of the process may use CUDA meanwhile.
         with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-            answers = self._run(shape, self._inputs, longest)
+            answers = self._run(bucket, self._inputs, longest)
         return graph, answers

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from sluice.training.answers import Answers
 from sluice.training.calibrate import (
     Calibration,
     _allowed,
@@ -20,19 +19,20 @@ from sluice.training.calibrate import (
     stated,
     write_calibration,
 )
+from sluice.training.predictions import Predictions
 from tests.unit.training.test_measures import made
 from tests.unit.training.test_results import pool
 
 LABELS = ("ham", "spam", "phishing")
 
 
-def drawn(messages: int, temperature: float, seed: int = 1) -> Answers:
+def drawn(messages: int, temperature: float, seed: int = 1) -> Predictions:
     """Answers whose probabilities are right at `temperature`, and stated at a temperature of 1."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (messages, 3)) + np.array([3, 0, 0])
     honest = softmax(logits / temperature, axis=1)
     truth = np.array([rng.choice(3, p=row) for row in honest])
-    return Answers(LABELS, truth, softmax(logits, axis=1), ("",) * messages)
+    return Predictions(LABELS, truth, softmax(logits, axis=1), ("",) * messages)
 
 
 @pytest.mark.parametrize("temperature", [0.6, 1.0, 2.2])
@@ -47,8 +47,8 @@ def test_the_temperature_is_found(temperature: float) -> None:
 
 
 def test_it_is_relative_to_the_one_in_force() -> None:
-    answers = drawn(3000, 2.0)
-    first, after = calibrate(answers)
+    predictions = drawn(3000, 2.0)
+    first, after = calibrate(predictions)
     again, _ = calibrate(after, temperature=first.temperature)
     assert again.temperature == pytest.approx(first.temperature, rel=0.01)
 
@@ -97,9 +97,9 @@ def test_the_ham_that_looks_worst_is_given_up_first() -> None:
 
 def test_the_flag_lies_where_good_and_bad_meet() -> None:
     probabilities = np.array([[0.7, 0.3, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0.1, 0.9, 0]])
-    answers = Answers(LABELS, np.array([0, 0, 1, 1]), probabilities, ("",) * 4)
-    assert _flag(answers, "spam", probabilities[:, 1]) == pytest.approx(0.6, abs=0.002)
-    assert _flag(answers, "phishing", probabilities[:, 2]) is None
+    predictions = Predictions(LABELS, np.array([0, 0, 1, 1]), probabilities, ("",) * 4)
+    assert _flag(predictions, "spam", probabilities[:, 1]) == pytest.approx(0.6, abs=0.002)
+    assert _flag(predictions, "phishing", probabilities[:, 2]) is None
 
 
 def test_messages_without_ham_give_no_thresholds() -> None:
@@ -116,7 +116,7 @@ def test_messages_without_an_error_leave_the_temperature() -> None:
 
 def test_other_labels_get_a_temperature_alone() -> None:
     given = drawn(2000, 1.6)
-    found, _ = calibrate(Answers(("bad", "fair", "good"), given.truth, given.probabilities, given.languages))
+    found, _ = calibrate(Predictions(("bad", "fair", "good"), given.truth, given.probabilities, given.languages))
     assert found.temperature == pytest.approx(1.6, rel=0.15)
     assert found.thresholds == {}
 

@@ -80,5 +80,5 @@ def test_teachers_learn_and_are_asked_about_texts_they_never_saw(examples: list[
     opinions = held_out_labels(texts, numbers, 3, seed=1)
     assert opinions.shape == (len(texts), 3)
     np.testing.assert_allclose(opinions.sum(axis=1), 1, rtol=1e-4)
-    answers = Teacher(1).fit(texts, numbers).predict(texts)
-    assert (answers.argmax(axis=1) == numbers).mean() > 0.9
+    predictions = Teacher(1).fit(texts, numbers).predict(texts)
+    assert (predictions.argmax(axis=1) == numbers).mean() > 0.9

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sluice.training.answers import Answers
 from sluice.training.gate import GateError, failures, read_gate
 from sluice.training.intervals import share
+from sluice.training.predictions import Predictions
 from sluice.training.results import pool_result
 from sluice.worker.model.thresholds import Threshold
 from tests.unit.training.test_measures import made
@@ -18,10 +18,10 @@ TRUTH, GUESS = "hhhhhhhhhhss", "hhhhhhhhhsss"
 """One ham in ten blocked, all bad blocked."""
 
 
-def rules(tmp_path: Path, text: str, answers: Answers | None = None) -> list[object]:
+def rules(tmp_path: Path, text: str, predictions: Predictions | None = None) -> list[object]:
     path = tmp_path / "gates.toml"
     path.write_text(text)
-    return list(read_gate(path, {"one": answers or made(TRUTH, GUESS), "quiet": made("hhh", "hhh")}))
+    return list(read_gate(path, {"one": predictions or made(TRUTH, GUESS), "quiet": made("hhh", "hhh")}))
 
 
 def test_disguises_have_floors(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_disguises_have_floors(tmp_path: Path) -> None:
 def failed(tmp_path: Path, text: str) -> list[tuple[str, str, str, float]]:
     path = tmp_path / "gates.toml"
     path.write_text(text)
-    answers = made(TRUTH, GUESS)
-    found = failures(read_gate(path, {"one": answers}), [pool_result(pool(TRUTH), answers)])
+    predictions = made(TRUTH, GUESS)
+    found = failures(read_gate(path, {"one": predictions}), [pool_result(pool(TRUTH), predictions)])
     return [(one.rule.pool, one.rule.language, one.rule.measure, round(one.by, 4)) for one in found]
 
 
@@ -100,5 +100,5 @@ def test_a_gate_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_thresholds_can_be_gated(tmp_path: Path) -> None:
-    answers = made(TRUTH, GUESS, 0.8, {"spam": Threshold(0.5, 0.9)})
-    assert len(rules(tmp_path, "[pools.one]\nverdict_ham_flagged_max = 0.2\n", answers)) == 1
+    predictions = made(TRUTH, GUESS, 0.8, {"spam": Threshold(0.5, 0.9)})
+    assert len(rules(tmp_path, "[pools.one]\nverdict_ham_flagged_max = 0.2\n", predictions)) == 1

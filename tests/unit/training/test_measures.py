@@ -6,27 +6,27 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from sluice.training.answers import Answers
 from sluice.training.curves import reliability, roc_by_language
 from sluice.training.intervals import differences, estimates, exact, resampled
 from sluice.training.measures import Tally, applicable
+from sluice.training.predictions import Predictions
 from sluice.worker.model.thresholds import Threshold
 
 LABELS = ("ham", "spam", "phishing")
 
 
-def made(truth: str, guess: str, stated: float = 0.8, thresholds: dict[str, Threshold] | None = None) -> Answers:
+def made(truth: str, guess: str, stated: float = 0.8, thresholds: dict[str, Threshold] | None = None) -> Predictions:
     """Answers from first letters: each guess has the probability `stated`, the other two labels the rest alike."""
     letters = [label[0] for label in LABELS]
     right = np.array([letters.index(one) for one in truth])
     said = np.array([letters.index(one) for one in guess])
     probabilities = np.full((len(truth), 3), (1 - stated) / 2)
     probabilities[np.arange(len(truth)), said] = stated
-    return Answers(LABELS, right, probabilities, ("en",) * len(truth), thresholds or {})
+    return Predictions(LABELS, right, probabilities, ("en",) * len(truth), thresholds or {})
 
 
-def figures(answers: Answers) -> dict[str, float]:
-    tally = Tally(answers)
+def figures(predictions: Predictions) -> dict[str, float]:
+    tally = Tally(predictions)
     return {name: float(value[0]) for name, value in tally.figures(tally.columns.sum(axis=0, keepdims=True)).items()}
 
 
@@ -43,7 +43,7 @@ def test_by_hand() -> None:
 
 def test_calibration_error_weighs_bins_by_their_messages() -> None:
     sure, unsure = made("hhh", "hhh", 0.95), made("hs", "hh", 0.65)
-    both = Answers(
+    both = Predictions(
         LABELS,
         np.concatenate([sure.truth, unsure.truth]),
         np.concatenate([sure.probabilities, unsure.probabilities]),
@@ -61,15 +61,15 @@ def test_macro_f1_is_that_of_scikit_learn_for_every_resample() -> None:
     for _ in range(20):
         truth, guess = rng.integers(0, 3, 30), rng.integers(0, 3, 30)
         letters = "hsp"
-        answers = made("".join(letters[one] for one in truth), "".join(letters[one] for one in guess))
+        predictions = made("".join(letters[one] for one in truth), "".join(letters[one] for one in guess))
         wanted = f1_score(truth, guess, labels=np.unique(truth), average="macro")
-        assert figures(answers)["macro_f1"] == pytest.approx(wanted)
+        assert figures(predictions)["macro_f1"] == pytest.approx(wanted)
 
 
 def test_what_a_pool_has_no_messages_for_is_absent() -> None:
     assert applicable(made("hhh", "hhs")) == ("accuracy", "macro_f1", "ham_blocked", "ece")
     assert "ham_blocked" not in applicable(made("pp", "pp"))
-    moods = Answers(("negative", "positive"), np.array([0, 1]), np.eye(2), ("en", "en"))
+    moods = Predictions(("negative", "positive"), np.array([0, 1]), np.eye(2), ("en", "en"))
     assert applicable(moods) == ("accuracy", "macro_f1", "ece")
 
 
@@ -86,14 +86,14 @@ def test_thresholds_decide_by_any_label() -> None:
 
 
 def test_intervals_are_those_of_the_binomial_for_a_share() -> None:
-    answers = made("h" * 200 + "s" * 200, "h" * 180 + "s" * 20 + "s" * 200)
-    found = estimates(answers)["ham_blocked"]
+    predictions = made("h" * 200 + "s" * 200, "h" * 180 + "s" * 20 + "s" * 200)
+    found = estimates(predictions)["ham_blocked"]
     low, high = exact(20, 200)
     assert found.value == pytest.approx(0.1)
     assert found.of == 200
     assert found.low == pytest.approx(low, abs=0.012)
     assert found.high == pytest.approx(high, abs=0.012)
-    assert estimates(answers) == estimates(answers)
+    assert estimates(predictions) == estimates(predictions)
 
 
 def test_a_share_of_none_has_an_interval_all_the_same() -> None:
@@ -107,13 +107,13 @@ def test_the_interval_of_the_calibration_error_holds_it() -> None:
     stated = rng.uniform(0.5, 1, 150)
     said = np.where(rng.uniform(size=150) < stated, 0, 1)
     probabilities = np.stack([stated, 1 - stated], axis=1)
-    found = estimates(Answers(("a", "b"), said, probabilities, ("",) * 150))["ece"]
+    found = estimates(Predictions(("a", "b"), said, probabilities, ("",) * 150))["ece"]
     assert found.low < found.value < found.high
 
 
 def test_a_model_beside_itself_differs_in_nothing() -> None:
-    answers = made("hhsspp" * 9, "hssshp" * 9)
-    assert all((one.value, one.low, one.high) == (0, 0, 0) for one in differences(answers, answers).values())
+    predictions = made("hhsspp" * 9, "hssshp" * 9)
+    assert all((one.value, one.low, one.high) == (0, 0, 0) for one in differences(predictions, predictions).values())
 
 
 def test_paired_differences_are_surer_than_two_intervals() -> None:
@@ -134,7 +134,7 @@ def test_resamples_depend_on_the_seed_and_not_on_the_columns() -> None:
 
 def test_languages_with_too_few_messages_have_no_curve() -> None:
     many, few = made("h" * 10 + "s" * 10, "h" * 9 + "s" * 11), made("hs", "hs")
-    both = Answers(
+    both = Predictions(
         LABELS,
         np.concatenate([many.truth, few.truth]),
         np.concatenate([many.probabilities, few.probabilities]),

@@ -21,9 +21,9 @@ from sluice.training.checkpoint import Checkpoint, StateError, differences, stat
 from sluice.training.data import Example
 from sluice.training.fit import FitOptions
 from sluice.training.options import TrainOptions
-from sluice.training.pipeline import Lessons, train
 from sluice.training.pools import Pool
 from sluice.training.record import Record
+from sluice.training.train import Lessons, train
 from sluice.training.watcher import Watcher
 
 ROOT = Path(__file__).resolve().parents[3]

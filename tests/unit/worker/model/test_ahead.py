@@ -16,10 +16,10 @@ from torch.nn import functional
 from sluice.worker.model.ahead import AheadClassifier
 from sluice.worker.model.base import BATCHES_AHEAD, ModelInfo
 from sluice.worker.model.blueprint import read
+from sluice.worker.model.buckets import MOST_TOKENS, Bucket, choose, exact, ladder
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.layout import lay_out
 from sluice.worker.model.packed import PackedModel
-from sluice.worker.model.shapes import MOST_TOKENS, Shape, choose, exact, ladder
 from tests.unit.worker.model.architectures import MAKERS, expected, make
 from tests.unit.worker.model.conftest import make_tokenizer
 
@@ -80,7 +80,7 @@ def test_answers_are_those_of_the_library(name: str) -> None:
 
 
 @pytest.mark.parametrize("warm", [0, 4])
-def test_batches_beyond_all_shapes_run_as_they_are(warm: int) -> None:
+def test_batches_beyond_all_buckets_run_as_they_are(warm: int) -> None:
     library = make("bert")
     for batch in (batch_of(random.Random(1), 30), [[5] * 90, [6]]):
         found = torch.tensor(classifier(library, warm).forward(batch))
@@ -101,39 +101,39 @@ def test_answers_of_batches_under_way_are_kept_apart() -> None:
 
 @hypothesis_settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.integers(1, LONGEST), min_size=1, max_size=64))
-def test_a_shape_holds_its_batch_and_divides_what_fills_it_up(lengths: list[int]) -> None:
+def test_a_bucket_holds_its_batch_and_divides_what_fills_it_up(lengths: list[int]) -> None:
     layout = lay_out([[7] * length for length in lengths])
-    shape = choose(ladder(64, LONGEST), sum(lengths), len(lengths))
-    assert shape is not None
-    target = np.full(sum(shape.parts) + 5, -9, dtype=np.int32)
-    shape.write(layout, LONGEST, target)
-    ids, positions, borders, first = (part.numpy() for part in shape.read(torch.from_numpy(target)))
-    assert ids.tolist() == [7] * sum(lengths) + [0] * (shape.tokens - sum(lengths))
+    bucket = choose(ladder(64, LONGEST), sum(lengths), len(lengths))
+    assert bucket is not None
+    target = np.full(sum(bucket.parts) + 5, -9, dtype=np.int32)
+    bucket.write(layout, LONGEST, target)
+    ids, positions, borders, first = (part.numpy() for part in bucket.read(torch.from_numpy(target)))
+    assert ids.tolist() == [7] * sum(lengths) + [0] * (bucket.tokens - sum(lengths))
     assert positions[: sum(lengths)].tolist() == [at for length in lengths for at in range(length)]
-    assert (borders[0], borders[-1]) == (0, shape.tokens)
+    assert (borders[0], borders[-1]) == (0, bucket.tokens)
     assert np.diff(borders)[: len(lengths)].tolist() == lengths
     assert np.diff(borders).min() >= 0
     assert np.diff(borders).max() <= LONGEST
     assert first[: len(lengths)].tolist() == layout.starts.tolist()
-    assert ((first >= 0) & (first < shape.tokens)).all()
+    assert ((first >= 0) & (first < bucket.tokens)).all()
     assert (target[-5:] == -9).all()
 
 
 @pytest.mark.parametrize(("messages", "longest"), [(1, 8), (1, 96), (64, 96), (256, 96), (4096, 512)])
-def test_shapes_ascend_in_small_steps_and_hold_every_batch_up_to_a_bound(messages: int, longest: int) -> None:
-    shapes = ladder(messages, longest)
-    assert len(shapes) < 30
-    assert shapes[-1].messages == messages
-    assert shapes[-1].tokens >= min(messages * longest, MOST_TOKENS)
-    for smaller, larger in pairwise(shapes):
+def test_buckets_ascend_in_small_steps_and_hold_every_batch_up_to_a_bound(messages: int, longest: int) -> None:
+    buckets = ladder(messages, longest)
+    assert len(buckets) < 30
+    assert buckets[-1].messages == messages
+    assert buckets[-1].tokens >= min(messages * longest, MOST_TOKENS)
+    for smaller, larger in pairwise(buckets):
         assert smaller.tokens < larger.tokens <= max(1.25 * smaller.tokens + 64, 128)
         assert smaller.messages <= larger.messages
-    assert choose(shapes, 1, 1) == shapes[0]
-    assert choose(shapes, shapes[-1].tokens + 1, 1) is None
+    assert choose(buckets, 1, 1) == buckets[0]
+    assert choose(buckets, buckets[-1].tokens + 1, 1) is None
 
 
-def test_an_exact_shape_has_no_filling() -> None:
-    assert exact(9, 2) == Shape(9, 2, 0)
+def test_an_exact_bucket_has_no_filling() -> None:
+    assert exact(9, 2) == Bucket(9, 2, 0)
     target = np.zeros(sum(exact(9, 2).parts), dtype=np.int32)
     exact(9, 2).write(lay_out([[4] * 4, [5] * 5]), 5, target)
     assert target[18:].tolist() == [0, 4, 9, 0, 4]

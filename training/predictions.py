@@ -19,7 +19,7 @@ PHISHING = "phishing"
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """`probabilities`, (messages, labels), beside the right labels, as numbers into `labels`."""
 
     labels: tuple[str, ...]
@@ -88,12 +88,12 @@ class Answers:
         """Whether `label` is the right one, for each message."""
         return np.isin(self.truth, self._numbers((label,)))
 
-    def rows(self, chosen: np.ndarray) -> Answers:
-        """The answers of some messages: `chosen` holds one truth value a message."""
+    def rows(self, chosen: np.ndarray) -> Predictions:
+        """The predictions of some messages: `chosen` holds one truth value a message."""
         languages = tuple(name for name, taken in zip(self.languages, chosen, strict=True) if taken)
-        return Answers(self.labels, self.truth[chosen], self.probabilities[chosen], languages, self.thresholds)
+        return Predictions(self.labels, self.truth[chosen], self.probabilities[chosen], languages, self.thresholds)
 
-    def by_language(self) -> dict[str, Answers]:
+    def by_language(self) -> dict[str, Predictions]:
         """The parts that name a language, the largest first."""
         names = np.array(self.languages, dtype=object)
         parts = {name: self.rows(names == name) for name in sorted(set(self.languages) - {""})}
@@ -103,21 +103,21 @@ class Answers:
         return [self.labels.index(label) for label in labels if label in self.labels]
 
 
-def answers(
+def predictions(
     examples: Sequence[Example],
     probabilities: np.ndarray,
     labels: Sequence[str],
     thresholds: Thresholds | None = None,
-) -> Answers:
+) -> Predictions:
     """Puts `probabilities`, (examples, labels), beside what the examples say."""
     truth = np.array([labels.index(example.label) for example in examples])
     languages = tuple(example.language for example in examples)
-    return Answers(tuple(labels), truth, np.asarray(probabilities), languages, thresholds or {})
+    return Predictions(tuple(labels), truth, np.asarray(probabilities), languages, thresholds or {})
 
 
-def joined(parts: Sequence[Answers]) -> Answers:
-    """The answers of several pools of one model as one."""
-    return Answers(
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of several pools of one model as one."""
+    return Predictions(
         parts[0].labels,
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.probabilities for part in parts]),

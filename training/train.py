@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from sluice.training.answers import answers
 from sluice.training.augment import Mix
 from sluice.training.base import continue_from, start_from
 from sluice.training.calibrate import Calibration, calibrate, write_calibration
@@ -22,16 +21,17 @@ from sluice.training.data import DataError, Example
 from sluice.training.distill import TeacherModel, Teachers
 from sluice.training.feedback import Correction
 from sluice.training.fit import Run, fit, predict
-from sluice.training.folder import describe, save, shape
+from sluice.training.folder import describe, save, size_in_words
 from sluice.training.head import set_head
 from sluice.training.notices import make_notices
 from sluice.training.options import TrainOptions
 from sluice.training.parts import freeze, put
 from sluice.training.pools import Pool, examples_of
+from sluice.training.predictions import predictions
 from sluice.training.record import FILE as RECORD_FILE, Record
 from sluice.training.scores import Scores, score
 from sluice.training.selection import Selection
-from sluice.training.start import Shape, Start, start_mini
+from sluice.training.start import EncoderSize, Start, start_mini
 from sluice.training.templates import LABELS as TEMPLATE_LABELS, make_examples
 from sluice.training.watcher import Watcher
 from sluice.worker.model.loader import load
@@ -138,8 +138,8 @@ def _start(lessons: Lessons, options: TrainOptions, watcher: Watcher) -> Start:
         return continue_from(options.continued, lessons.labels, length)
     if options.base is None:
         watcher.stage("Learning a vocabulary")
-        sizes = Shape(options.width, options.layers, options.heads, options.vocabulary)
-        start = start_mini(_new_vocabulary_texts(lessons, options), lessons.labels, sizes, length)
+        size = EncoderSize(options.width, options.layers, options.heads, options.vocabulary)
+        start = start_mini(_new_vocabulary_texts(lessons, options), lessons.labels, size, length)
         set_head(start.model, options.taken.head or "first")
         return start
     watcher.stage("Loading the base model" + (" and cutting its vocabulary" if options.taken.vocabulary else ""))
@@ -151,7 +151,9 @@ def _what_learns(model: Any, options: TrainOptions) -> str:
     count = sum(value.numel() for value in model.parameters())
     learning = sum(value.numel() for value in model.parameters() if value.requires_grad)
     precision = {"off": "32 bits", "bf16": "bf16 autocast", "fp16": "fp16 autocast"}[options.fit.amp]
-    return f"{shape(model.config)}: {learning:,} of {count:,} parameters learn, on {options.device} in {precision}"
+    return (
+        f"{size_in_words(model.config)}: {learning:,} of {count:,} parameters learn, on {options.device} in {precision}"
+    )
 
 
 def uses_templates(labels: Sequence[str], options: TrainOptions) -> bool:
@@ -253,7 +255,7 @@ def _finish(
     examples = lessons.judged_by
     ids = start.encode([example.text for example in examples])
     raw = predict(start.model, ids, start.pad_id)
-    calibration, calibrated = calibrate(answers(examples, raw, lessons.labels))
+    calibration, calibrated = calibrate(predictions(examples, raw, lessons.labels))
     scores = score(examples, calibrated.probabilities, lessons.labels)
     describe(folder, lessons.data, scores, options, start)
     write_calibration(folder, calibration, lessons.valid)

@@ -11,23 +11,23 @@ from torch import Tensor
 from sluice.worker.model.layout import Layout
 
 TOKEN_STEP = 64
-"""Tokens of the smallest shape, and what all are multiples of: matrix units work in such blocks."""
+"""Tokens of the smallest bucket, and what all are multiples of: matrix units work in such blocks."""
 GROWTH = 1.25
-"""From one shape to the next: about a fifth of the tokens computed are filling at most."""
+"""From one bucket to the next: about a fifth of the tokens computed are filling at most."""
 MOST_TOKENS = 16_384
 """Of a recorded forward. The device works so long on more that launching its kernels one by one costs nothing."""
 TOKENS_A_MESSAGE = 8
-"""Batches with fewer are rare, and take a larger shape."""
+"""Batches with fewer are rare, and take a larger bucket."""
 
 
 @dataclass(frozen=True)
-class Shape:
+class Bucket:
     """The size of a forward. Its inputs lie in one row of numbers, so that one copy brings them to the device."""
 
     tokens: int
     messages: int
     fillers: int
-    """Sequences behind the messages, between which the tokens that fill the shape up are divided."""
+    """Sequences behind the messages, between which the tokens that fill the bucket up are divided."""
 
     @property
     def parts(self) -> tuple[int, int, int, int]:
@@ -54,25 +54,25 @@ class Shape:
         return source[: sum(self.parts)].split(list(self.parts))
 
 
-def ladder(most_messages: int, longest: int) -> list[Shape]:
-    """Shapes for batches of up to `most_messages` of up to `longest` tokens each, ascending."""
+def ladder(most_messages: int, longest: int) -> list[Bucket]:
+    """Buckets for batches of up to `most_messages` of up to `longest` tokens each, ascending."""
     limit = min(_round_up(most_messages * longest), MOST_TOKENS)
-    shapes, tokens = [], TOKEN_STEP
+    buckets, tokens = [], TOKEN_STEP
     while tokens < limit:
         messages = min(most_messages, tokens // TOKENS_A_MESSAGE)
-        shapes.append(Shape(tokens, messages, _fillers(tokens, longest)))
+        buckets.append(Bucket(tokens, messages, _fillers(tokens, longest)))
         tokens = max(tokens + TOKEN_STEP, _round_up(int(tokens * GROWTH)))
-    return [*shapes, Shape(limit, most_messages, _fillers(limit, longest))]
+    return [*buckets, Bucket(limit, most_messages, _fillers(limit, longest))]
 
 
-def choose(shapes: Sequence[Shape], tokens: int, messages: int) -> Shape | None:
-    """The smallest of ascending shapes that holds so much, or None."""
-    return next((shape for shape in shapes if shape.tokens >= tokens and shape.messages >= messages), None)
+def choose(buckets: Sequence[Bucket], tokens: int, messages: int) -> Bucket | None:
+    """The smallest of ascending buckets that holds so much, or None."""
+    return next((bucket for bucket in buckets if bucket.tokens >= tokens and bucket.messages >= messages), None)
 
 
-def exact(tokens: int, messages: int) -> Shape:
-    """A shape without filling."""
-    return Shape(tokens, messages, 0)
+def exact(tokens: int, messages: int) -> Bucket:
+    """A bucket without filling."""
+    return Bucket(tokens, messages, 0)
 
 
 def _fillers(tokens: int, longest: int) -> int:
