@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from sluice.backfill.outputs.fault import faults_of
-from sluice.tasks.envelope import Entry, labelled
+from sluice.tasks.wire.entry import Entry, Prediction, prediction
 
 #: Bytes of a text's digest. At 16, two of a billion different texts collide with a probability near 1e-21.
 DIGEST_BYTES = 16
@@ -77,9 +77,9 @@ class Answers:
         assert self._current is not None
         with faults_of(self._path):
             found = self._db.execute(FIND, [*digests, *[None] * (LOOKUP - len(digests)), number]).fetchall()
-        known = {}
+        known: dict[bytes, tuple[Entry, int]] = {}
         for digest, first, label, probability, scores, verdict, rule in found:
-            entry = labelled(None, label, probability, *self._current)
+            entry = prediction(None, label, probability, *self._current)
             if scores is not None:
                 entry["scores"] = orjson.loads(scores)
             if rule is not None:
@@ -87,8 +87,8 @@ class Answers:
             known[digest] = entry, first
         return known
 
-    def keep(self, answers: Iterable[tuple[bytes, int, Entry]]) -> None:
-        """Store answers (those with a label) with the row that each was asked for.
+    def keep(self, answers: Iterable[tuple[bytes, int, Prediction]]) -> None:
+        """Store answers with the row that each was asked for.
 
         The version of the last one is the one that answers now.
         """

@@ -11,8 +11,8 @@ from sluice.backfill.answers import LOOKUP, Answers, digest_of
 from sluice.backfill.carriers.base import Answers as Answered, Carrier
 from sluice.backfill.row import Row
 from sluice.backfill.window import Window
-from sluice.tasks.envelope import Entry, failed
 from sluice.tasks.errors import TooManyDeliveries
+from sluice.tasks.wire.entry import Entry, Prediction, failure, fault_of, is_prediction
 
 #: Most rows that are read and let go together.
 CHUNK_ROWS = LOOKUP
@@ -174,7 +174,7 @@ class Line:
         """Take what answers there are; waits up to ``timeout_s`` for the first."""
         if not self._open:
             return
-        fresh: list[tuple[bytes, int, Entry]] = []
+        fresh: list[tuple[bytes, int, Prediction]] = []
         done: list[str] = []
         count = 0
         for identity, answers in self._carrier.receive(timeout_s):
@@ -217,7 +217,7 @@ class Line:
                     return digest_of(text)
                 except UnicodeEncodeError:
                     problem = "the text is not valid Unicode"
-        chunk.answer(index, failed(None, "invalid_input", problem))
+        chunk.answer(index, failure(None, "invalid_input", problem))
         return None
 
     def _send(self, waiting: list[Text], count: int) -> None:
@@ -231,7 +231,9 @@ class Line:
         self.number += 1
         self._under_way += count
 
-    def _take(self, identity: str, answers: Answered, fresh: list[tuple[bytes, int, Entry]], done: list[str]) -> int:
+    def _take(
+        self, identity: str, answers: Answered, fresh: list[tuple[bytes, int, Prediction]], done: list[str]
+    ) -> int:
         """Answers of one envelope: the first one of each text counts, for work may run twice."""
         texts = self._open[identity]
         count = 0
@@ -248,7 +250,7 @@ class Line:
             del self._pending[text.digest]
             for chunk, place in text.places:
                 chunk.answer(place, entry)
-            if "label" in entry:
+            if is_prediction(entry):
                 chunk, place = text.places[0]
                 fresh.append((text.digest, chunk.start + place, entry))
         if not any(texts):
@@ -259,4 +261,4 @@ class Line:
 
 def _blamed(entry: Entry) -> bool:
     """Whether workers died of it; a worker of an earlier release says so of all texts that came with the guilty one."""
-    return "error" in entry and entry["error"]["code"] == TooManyDeliveries.code
+    return not is_prediction(entry) and fault_of(entry)["code"] == TooManyDeliveries.code

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.backfill.formats.base import ReadOptions
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
 
 #: Most messages under way at once: what bounds the memory and what the broker holds.
 DEFAULT_WINDOW = 16_384
@@ -43,9 +43,9 @@ class Plan:
     plain: frozenset[str] = frozenset()
 
     @property
-    def wish(self) -> Wish:
+    def options(self) -> PredictionOptions:
         """What answers hold besides label and probability."""
-        return Wish(self.scores, self.verdict)
+        return PredictionOptions(self.scores, self.verdict)
 
     @property
     def shown(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.tasks.envelope import Entry
+from sluice.tasks.wire.entry import Entry, fault_of, is_prediction
 
 #: Points of the throughput curve that are kept; beyond it every other one goes.
 MAX_SAMPLES = 2_000
@@ -51,11 +51,11 @@ class Tally:
         """Count the answers of rows that are written."""
         labels, errors, versions = self.labels, self.errors, self.versions
         for entry in entries:
-            if "error" in entry:
-                errors[entry["error"]["code"]] += 1
-            else:
+            if is_prediction(entry):
                 labels[entry["label"]] += 1
                 versions[f"{entry['model']} {entry['version']}"] += 1
+            else:
+                errors[fault_of(entry)["code"]] += 1
 
     def sample(self) -> None:
         """Note how far the run is now."""

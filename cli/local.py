@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 from sluice.config.settings import Settings
-from sluice.tasks.envelope import Entry, Message, failed, parse
+from sluice.tasks.envelope import Message, parse
 from sluice.tasks.errors import ModelFailed, ModelUnavailable
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
+from sluice.tasks.wire.entry import Entry, failure
 from sluice.worker.engine.capacity import load_classifier
 from sluice.worker.engine.entries import Entries
 from sluice.worker.model.judge import Judge
@@ -19,20 +20,20 @@ class LocalModel:
 
     Args:
         settings: which model, on which device, and most messages in a batch.
-        wish: what entries hold besides label and probability.
+        options: what entries hold besides label and probability.
 
     Raises:
         ModelUnavailable: there is no model, or (on ``ask``) its device is lost.
         InvalidInput: a verdict is wished for, and the model has no thresholds.
     """
 
-    def __init__(self, settings: Settings, wish: Wish) -> None:
+    def __init__(self, settings: Settings, options: PredictionOptions) -> None:
         self._classifier = load_classifier(settings)
         judge = Judge(self._classifier.labels, self._classifier.info, settings)
-        if wish.verdict and judge.objection is not None:
+        if options.verdict and judge.objection is not None:
             raise judge.objection
         self._entries = Entries(self._classifier, judge)
-        self._wish = wish
+        self._options = options
         self._most = settings.max_batch_size
         self._max_text_chars = settings.max_text_chars
 
@@ -46,8 +47,8 @@ class LocalModel:
 
     def _entry(self, row: list[float] | None) -> Entry:
         if row is None:
-            return failed(None, ModelFailed.code, "the model failed on this message")
-        return self._entries.facts(row, self._wish)
+            return failure(None, ModelFailed.code, "the model failed on this message")
+        return self._entries.facts(row, self._options)
 
     def _forward(self, batch: list[list[int]]) -> list[list[float] | None]:
         """Probabilities, or None for a message that the model fails on: a batch that fails is halved."""
@@ -64,4 +65,4 @@ class LocalModel:
 
 def _refused(message: Message) -> Entry:
     assert message.error is not None
-    return failed(None, message.error.code, message.error.message)
+    return failure(None, message.error.code, message.error.message)

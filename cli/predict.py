@@ -45,14 +45,14 @@ def predict(
     require(*["worker"] * local)
     from sluice.cli.prediction import run
     from sluice.config.settings import current
-    from sluice.tasks.wish import Wish
+    from sluice.tasks.prediction_options import PredictionOptions
 
     settings = current()
     return run(
         settings,
         texts or ("-",),
         as_json=as_json,
-        wish=Wish(scores, verdict or settings.verdict),
+        options=PredictionOptions(scores, verdict or settings.verdict),
         local=local,
         wait_s=wait_s or settings.sync_wait_s,
     )

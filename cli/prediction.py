@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import click
@@ -19,10 +20,14 @@ from sluice.cli.output import LABEL_COLOURS, VERDICT_COLOURS, screen
 from sluice.cli.streams import STDIN
 from sluice.config.settings import Settings
 from sluice.tasks.client import Client
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.verdicts import objection
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.wire.entry import Entry, Fault, Prediction, fault_of, is_prediction
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 Ask = Callable[[Sequence[str]], list[Entry]]
 
@@ -52,11 +57,13 @@ class Deadline:
         return self.left_s == 0.0
 
 
-def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wish: Wish, local: bool, wait_s: float) -> int:
+def run(
+    settings: Settings, texts: Iterable[str], *, as_json: bool, options: PredictionOptions, local: bool, wait_s: float
+) -> int:
     """Classify ``texts`` some at a time and print each answer; returns the exit status.
 
     Args:
-        wish: what to print besides label and probability.
+        options: what to print besides label and probability.
         local: whether the model runs in this process; else in the workers of the running service.
 
     Raises:
@@ -66,31 +73,31 @@ def run(settings: Settings, texts: Iterable[str], *, as_json: bool, wish: Wish, 
     """
     logging.basicConfig(level=logging.ERROR, format="sluice: %(message)s")
     failures = 0
-    with _asking(settings, local, wish, wait_s) as ask_for:
+    with _asking(settings, local, options, wait_s) as ask_for:
         for chunk in _chunks(_lines(texts)):
             sent = time.perf_counter()
             entries = ask_for(chunk)
             ms = (time.perf_counter() - sent) * 1000
-            failures += sum("error" in entry or (wish.verdict and not entry.get("verdict")) for entry in entries)
+            failures += sum(not _answers(entry, options) for entry in entries)
             (_print_json if as_json else _print_lines)(chunk, entries, ms)
     return 1 if failures else 0
 
 
 @contextmanager
-def _asking(settings: Settings, local: bool, wish: Wish, wait_s: float) -> Iterator[Ask]:
+def _asking(settings: Settings, local: bool, options: PredictionOptions, wait_s: float) -> Iterator[Ask]:
     """What answers texts, in order: a model that is loaded here, or the service."""
     if local:
         with _waiting("loading the model"):
             from sluice.cli.local import LocalModel
 
-            model = LocalModel(settings, wish)
+            model = LocalModel(settings, options)
         yield model.ask
         return
     require_running(settings, "give --local to run the model in this command")
     with Client(settings) as client:
-        if wish.verdict and (error := objection(client.workers())):
+        if options.verdict and (error := objection(client.workers())):
             raise error
-        yield lambda texts: ask(client, texts, wait_s, wish)
+        yield lambda texts: ask(client, texts, wait_s, options)
 
 
 @contextmanager
@@ -104,10 +111,10 @@ def _waiting(reason: str) -> Iterator[None]:
         yield
 
 
-def ask(client: Client, texts: Sequence[str], wait_s: float, wish: Wish = PLAIN) -> list[Entry]:
+def ask(client: Client, texts: Sequence[str], wait_s: float, options: PredictionOptions = LABEL_ONLY) -> list[Entry]:
     """The entries of one envelope, in order."""
     envelope_id = str(uuid4())
-    client.publish(texts, lane="interactive", envelope_id=envelope_id, wish=wish)
+    client.publish(texts, lane="interactive", envelope_id=envelope_id, options=options)
     deadline = Deadline(wait_s)
     entries: dict[int, Entry] = {}
     while len(entries) < len(texts):
@@ -171,27 +178,39 @@ def _chunks(lines: Iterator[str | None]) -> Iterator[list[str]]:
         yield chunk
 
 
+def _answers(entry: Entry, options: PredictionOptions) -> bool:
+    """Whether the entry holds what was asked for: a label, and a verdict if one was wanted."""
+    return is_prediction(entry) and (not options.verdict or entry.get("verdict") is not None)
+
+
 def _print_json(texts: Sequence[str], entries: Sequence[Entry], ms: float) -> None:
     for text, entry in zip(texts, entries, strict=True):
         click.echo(orjson.dumps({"text": text, **entry, "ms": round(ms, 1)}))
 
 
 def _print_lines(texts: Sequence[str], entries: Sequence[Entry], ms: float) -> None:
-    from rich.text import Text
-
     console = screen()
     for text, entry in zip(texts, entries, strict=True):
-        if "error" in entry:
-            answer, style, number = entry["error"]["code"], "bold red", "     -"
-        else:
-            answer, style = entry["label"], LABEL_COLOURS.get(entry["label"], "cyan")
-            number = f"{entry['probability']:6.3f}"
-        line = Text.assemble((f"{answer:<9}", style), f" {number} ", (f"{ms:7.1f} ms  ", "dim"))
-        note = entry["error"]["message"] if "error" in entry else " ".join(text.split())
-        if verdict := entry.get("verdict"):
-            line.append(f"{verdict:<5} ", VERDICT_COLOURS[verdict])
-            line.append(f"({entry['rule']})  ", "dim")
-        if scores := entry.get("scores"):
-            line.append("  ".join(f"{label} {share:.3f}" for label, share in scores.items()) + "  ", "dim")
-        line.append(note)
+        line = _predicted(entry, text, ms) if is_prediction(entry) else _failed(fault_of(entry), ms)
         console.print(line, no_wrap=True, overflow="ellipsis" if sys.stdout.isatty() else "ignore", crop=False)
+
+
+def _predicted(entry: Prediction, text: str, ms: float) -> Text:
+    label = entry["label"]
+    line = _line(label, LABEL_COLOURS.get(label, "cyan"), f"{entry['probability']:6.3f}", ms)
+    if verdict := entry.get("verdict"):
+        line.append(f"{verdict:<5} ", VERDICT_COLOURS[verdict])
+        line.append(f"({entry['rule']})  ", "dim")
+    if scores := entry.get("scores"):
+        line.append("  ".join(f"{name} {share:.3f}" for name, share in scores.items()) + "  ", "dim")
+    return line.append(" ".join(text.split()))
+
+
+def _failed(fault: Fault, ms: float) -> Text:
+    return _line(fault["code"], "bold red", "     -", ms).append(fault["message"])
+
+
+def _line(answer: str, style: str, number: str, ms: float) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((f"{answer:<9}", style), f" {number} ", (f"{ms:7.1f} ms  ", "dim"))

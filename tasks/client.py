@@ -15,16 +15,16 @@ from celery import Celery
 
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
-from sluice.tasks.cancel import cancel
 from sluice.tasks.envelope import QUEUES
 from sluice.tasks.errors import BackendUnavailable
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import Answers, ReplyListener
-from sluice.tasks.results import ResultReader, Stored
-from sluice.tasks.server import Condition, Server, connection_errors
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.results import ResultReader, StoredResult
+from sluice.tasks.revocation import revoke
+from sluice.tasks.server import Availability, Server, connection_errors
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,8 @@ class Client:
         # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
         self._replies: queue.Queue[Reply] = queue.Queue()
         self._publisher = Publisher(self._app)
-        condition = Condition(Server.backend(settings), log, level=logging.INFO)
-        self._listener = ReplyListener(settings.backend, lambda *reply: self._replies.put(reply), condition)
+        availability = Availability(Server.backend(settings), log, level=logging.INFO)
+        self._listener = ReplyListener(settings.backend, lambda *reply: self._replies.put(reply), availability)
         self._redis = connect(settings.backend, socket_timeout=REDIS_TIMEOUT_S)
         self._reader = ResultReader(self._app, self._redis)
 
@@ -64,14 +64,16 @@ class Client:
         self._publisher.close()
         self._redis.close()
 
-    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, wish: Wish = PLAIN) -> None:
-        """Send one envelope; its answers, which hold what ``wish`` says, come from ``replies``.
+    def publish(
+        self, texts: Sequence[str], *, lane: str, envelope_id: str, options: PredictionOptions = LABEL_ONLY
+    ) -> None:
+        """Send one envelope; its answers, which hold what ``options`` says, come from ``replies``.
 
         Raises:
             BrokerUnavailable: the broker did not take it.
         """
         self._publisher.publish(
-            list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address, wish=wish
+            list(texts), lane=lane, envelope_id=envelope_id, reply_to=self._listener.address, options=options
         )
 
     def replies(self, timeout_s: float) -> list[Reply]:
@@ -88,7 +90,7 @@ class Client:
             except queue.Empty:
                 return found
 
-    def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
+    def fetch(self, envelope_ids: Sequence[str]) -> list[StoredResult]:
         """What the backend holds, for answers whose reply was lost.
 
         Raises:
@@ -128,4 +130,4 @@ class Client:
     def revoke(self, envelope_ids: Sequence[str]) -> None:
         """Let the workers, those that start later too, drop what has not run; best effort, and never an error."""
         with contextlib.suppress(BackendUnavailable):
-            cancel(self._app, self._redis, envelope_ids, self._settings.result_ttl_s)
+            revoke(self._app, self._redis, envelope_ids, self._settings.result_ttl_s)

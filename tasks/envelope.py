@@ -7,13 +7,8 @@ Arguments of the task::
     classify(…, scores=True)                             the probability of every label, not of the likeliest alone
     classify(…, verdict=True)                            what to do about the message, and the rule that decided
 
-Result: for one text a *label entry*, for a list a list of entries in input order. An entry is either::
-
-    {"id"?, "label", "probability", "model", "version", "scores"?: {label: probability, …}, "verdict"?, "rule"?}
-    {"id"?, "error": {"code", "message"}}
-
-``verdict`` is ``allow``, ``flag`` or ``block``; ``rule`` is in words of a fixed form, ``phishing >= 0.9``. A single
-text that fails makes the task fail; in a list the failure stays in its entry.
+Result: for one text an *entry* (``sluice.tasks.wire.entry``), a prediction or a failure; for a list a list of entries
+in input order. A single text that fails makes the task fail; in a list the failure stays in its entry.
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.tasks.errors import InvalidInput
-from sluice.tasks.wish import PLAIN, WISHES, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, OPTION_NAMES, PredictionOptions
 
 TASK_NAME = "tasks.classify"
 
@@ -51,7 +46,7 @@ MAX_ENVELOPE_MESSAGES = 10_000
 MAX_ID_CHARS = 200
 
 #: Decimal places of probabilities in files; a threshold is compared with as many.
-PLACES = 6
+PROBABILITY_DECIMALS = 6
 
 #: What is wrong with a text such as ``"\ud83d"``.
 HALF_PAIR = "holds half a surrogate pair, which is no character"
@@ -62,8 +57,6 @@ REPLY_HEADER = "sluice_reply"
 MORE_HEADER = "sluice_more"
 #: Header: the entries shall hold verdicts. Workers of earlier releases refuse an argument that they do not know.
 VERDICT_HEADER = "sluice_verdict"
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +74,12 @@ class Call:
 
     Attributes:
         single: the call was for one text; its result is then one entry, not a list.
-        wish: what label entries hold besides.
+        options: what label entries hold besides.
     """
 
     messages: list[Message]
     single: bool
-    wish: Wish = PLAIN
+    options: PredictionOptions = LABEL_ONLY
 
 
 def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
@@ -95,7 +88,7 @@ def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
     return f"classify({count} message{'' if count == 1 else 's'})"
 
 
-def shown(name: Any, most: int = 100) -> str:
+def log_safe(name: Any, most: int = 100) -> str:
     """A client's own name of something as a log line may show it: one line, not endless."""
     text = name if isinstance(name, str) else type(name).__name__
     text = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
@@ -116,26 +109,27 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
         InvalidInput: the call as a whole makes no sense; nothing of it can be classified.
     """
     kwargs = kwargs if isinstance(kwargs, dict) else {}
-    unknown = sorted(set(kwargs) - {"messages", *WISHES})
+    unknown = sorted(set(kwargs) - {"messages", *OPTION_NAMES})
     given = list(args) if isinstance(args, (list, tuple)) else [args]
     if "messages" in kwargs:
         given.append(kwargs["messages"])
     if unknown or len(given) != 1:
         raise InvalidInput(
             "classify takes one argument, messages: a text or a list of texts or {id, text} objects;"
-            f" and the keywords {' and '.join(WISHES)}. It was given {len(given)} and {len(unknown)} unknown keywords",
+            f" and the keywords {' and '.join(OPTION_NAMES)}. It was given {len(given)} and {len(unknown)} unknown"
+            " keywords",
             {"field": "messages", "arguments": len(given), "unknown": unknown[:5]},
         )
-    for name in WISHES:
+    for name in OPTION_NAMES:
         if not isinstance(value := kwargs.get(name, False), bool):
             raise InvalidInput(f"{name} must be true or false, not {type(value).__name__}", {"field": name})
-    wish = Wish(*(kwargs.get(name, False) for name in WISHES)) if kwargs else PLAIN
+    options = PredictionOptions(*(kwargs.get(name, False) for name in OPTION_NAMES)) if kwargs else LABEL_ONLY
     payload = given[0]
     if isinstance(payload, (str, dict)):
         message = read_message(payload, max_text_chars, "messages")
         if message.error:
             raise message.error
-        return Call([message], True, wish)
+        return Call([message], True, options)
     if not isinstance(payload, list):
         raise InvalidInput(f"messages must be a text or a list, not {type(payload).__name__}", {"field": "messages"})
     if not 1 <= len(payload) <= MAX_ENVELOPE_MESSAGES:
@@ -144,7 +138,7 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
             {"field": "messages", "limit": MAX_ENVELOPE_MESSAGES},
         )
     messages = [read_message(item, max_text_chars, f"messages[{i}]") for i, item in enumerate(payload)]
-    return Call(messages, False, wish)
+    return Call(messages, False, options)
 
 
 def read_message(item: Any, max_text_chars: int, field: str) -> Message:
@@ -195,15 +189,3 @@ def _is_id(value: Any) -> bool:
 
 def _bad(identity: str | None, message: str, details: dict[str, Any]) -> Message:
     return Message("", identity, InvalidInput(message, details))
-
-
-def labelled(message_id: str | None, label: str, probability: float, model: str, version: str) -> Entry:
-    """The entry of a classified message; ``probability`` is that of ``label``, 0..1."""
-    entry: Entry = {"label": label, "probability": probability, "model": model, "version": version}
-    return {"id": message_id, **entry} if message_id is not None else entry
-
-
-def failed(message_id: str | None, code: str, message: str) -> Entry:
-    """The entry of a message that got no label."""
-    entry: Entry = {"error": {"code": code, "message": message}}
-    return {"id": message_id, **entry} if message_id is not None else entry

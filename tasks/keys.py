@@ -5,8 +5,8 @@ from __future__ import annotations
 #: Sorted set: worker host name → time of its last status.
 WORKERS = "sluice:workers"
 
-#: Sorted set: cancelled envelope id → when. Celery's own memory of revoked ids ends with the last worker.
-CANCELLED = "sluice:cancelled"
+#: Sorted set: revoked envelope id → when. Celery's own memory of revoked ids ends with the last worker.
+REVOKED = "sluice:cancelled"
 
 #: Hash: messages that are published and not answered (``sluice.tasks.ledger``).
 LEDGER = "sluice:ledger"

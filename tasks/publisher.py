@@ -13,8 +13,8 @@ from kombu.pools import producers
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME, VERDICT_HEADER
 from sluice.tasks.ledger import COUNTED_HEADER
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.server import Server, connection_errors
-from sluice.tasks.wish import PLAIN, Wish
 
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
 #: Seconds RabbitMQ may take to confirm an envelope; it holds confirmations back while its disk or memory is full.
@@ -47,7 +47,7 @@ class Publisher:
         more: int = 0,
         group_id: str | None = None,
         group_index: int | None = None,
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         counted: bool = False,
     ) -> str:
         """Send one envelope; returns its id, which is the Celery task id.
@@ -58,7 +58,7 @@ class Publisher:
             reply_to: address of a ``ReplyListener`` that wants the answers batch by batch.
             more: messages the sender already has for its next envelope; the worker then waits for them.
             group_id: the Celery group (the job) this envelope belongs to.
-            wish: what the answers hold besides label and probability.
+            options: what the answers hold besides label and probability.
             counted: the caller has put the messages into the ledger; otherwise that is done here.
 
         Raises:
@@ -70,14 +70,14 @@ class Publisher:
             REPLY_HEADER: reply_to,
             MORE_HEADER: more,
             COUNTED_HEADER: counted,
-            VERDICT_HEADER: wish.verdict,
+            VERDICT_HEADER: options.verdict,
         }
         amqp = self._app.amqp
         message = amqp.as_task_v2(
             envelope_id,
             TASK_NAME,
             (list(messages),),
-            {"scores": True} if wish.scores else {},
+            {"scores": True} if options.scores else {},
             group_id=group_id,
             group_index=group_index,
         )

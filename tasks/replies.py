@@ -15,9 +15,9 @@ import orjson
 import redis
 
 from sluice.tasks import keys
-from sluice.tasks.envelope import Entry
 from sluice.tasks.redis_client import connect
-from sluice.tasks.server import Condition, Server
+from sluice.tasks.server import Availability, Server
+from sluice.tasks.wire.entry import Entry
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +35,13 @@ class ReplyListener:
     Args:
         backend_url: Redis URL of the result backend.
         on_answers: called in the listener's thread; must be quick; what it raises is logged by type only.
-        condition: told whether the backend answers; one of the listener's own when absent.
+        availability: told whether the backend answers; one of the listener's own when absent.
     """
 
     def __init__(
-        self, backend_url: str, on_answers: Callable[[str, Answers], None], condition: Condition | None = None
+        self, backend_url: str, on_answers: Callable[[str, Answers], None], availability: Availability | None = None
     ) -> None:
-        self._condition = condition or Condition(Server.at(backend_url), log)
+        self._availability = availability or Availability(Server.at(backend_url), log)
         self.address = uuid4().hex
         self._url = backend_url
         self._on_answers = on_answers
@@ -62,10 +62,10 @@ class ReplyListener:
             try:
                 popped = client.blpop([key], timeout=POP_TIMEOUT_S)
             except redis.RedisError as exc:
-                self._condition.lost(exc)
+                self._availability.lost(exc)
                 self._stopping.wait(RECONNECT_WAIT_S)
                 continue
-            self._condition.back()
+            self._availability.back()
             if popped is not None:
                 self._dispatch(popped[1])
         client.close()

@@ -13,17 +13,18 @@ from celery import Celery
 
 from sluice.tasks import keys, weeks
 from sluice.tasks.app import settings_of
-from sluice.tasks.envelope import LANES, Entry, failed
+from sluice.tasks.envelope import LANES
 from sluice.tasks.errors import code_of
 from sluice.tasks.redis_client import require_writes
 from sluice.tasks.server import Server
+from sluice.tasks.wire.entry import Entry, failure
 
 #: Seconds after its last status when a worker counts as gone.
 WORKER_TTL_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredResult:
     """What the backend holds of one envelope; ``state`` is Celery's (PENDING when nothing is stored)."""
 
     state: str
@@ -44,9 +45,9 @@ class Stored:
         if self.state == "SUCCESS":
             return self.result if isinstance(self.result, list) else [self.result]
         if self.state == "REVOKED":
-            return [failed(None, "revoked", "cancelled or expired before the model saw it")] * count
+            return [failure(None, "revoked", "cancelled or expired before the model saw it")] * count
         kind = self.result.get("exc_type") if isinstance(self.result, dict) else None
-        return [failed(None, code_of(kind), _exception_text(self.result))] * count
+        return [failure(None, code_of(kind), _exception_text(self.result))] * count
 
 
 class ResultReader:
@@ -57,7 +58,7 @@ class ResultReader:
         self._client = client
         self._ask = Server.backend(settings_of(app)).ask
 
-    def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
+    def fetch(self, envelope_ids: Sequence[str]) -> list[StoredResult]:
         """The stored state of each envelope, in order, in one round trip.
 
         Raises:
@@ -89,11 +90,11 @@ class ResultReader:
         return weeks.read(self._client, self._ask)
 
 
-def _stored(value: bytes | None) -> Stored:
+def _stored(value: bytes | None) -> StoredResult:
     if value is None:
-        return Stored("PENDING")
+        return StoredResult("PENDING")
     meta = orjson.loads(value)
-    return Stored(meta["status"], meta.get("result"), meta.get("date_done"))
+    return StoredResult(meta["status"], meta.get("result"), meta.get("date_done"))
 
 
 def _exception_text(result: Any) -> str:

@@ -182,7 +182,7 @@ def require_usable(app: Celery) -> None:
             raise error
 
 
-class Condition:
+class Availability:
     """Whether a server can be used, logged when it changes and not at every try.
 
     Several threads that try again and again may share one: it has changed for the better when it has for all of them.

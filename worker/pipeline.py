@@ -14,11 +14,11 @@ from celery.worker import state as worker_state
 
 from sluice.tasks.errors import Revoked
 from sluice.tasks.redis_client import connect
-from sluice.tasks.server import Condition, Server
+from sluice.tasks.server import Availability, Server
 from sluice.worker.consumer.waker import Waker
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.delivery.result_store import ResultStore
-from sluice.worker.delivery.result_writer import Deliver
+from sluice.worker.delivery.result_writer import ResultWriter
 from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.batcher import Batcher
@@ -75,7 +75,7 @@ class Pipeline:
         settings = self.settings
         client = connect(settings.backend)
         cache = ResultCache(self.classifier, settings.result_cache_ttl_s) if settings.result_cache_ttl_s else None
-        self._deliver = Deliver(
+        self._writer = ResultWriter(
             app,
             ResultStore(app, client, self.hostname, settings.result_ttl_s),
             Entries(self.classifier, self.judge),
@@ -93,7 +93,7 @@ class Pipeline:
         self._model = ModelThread(
             self.classifier,
             to_batcher=self._to_batcher,
-            to_deliver=self._deliver.inbox.put,
+            to_deliver=self._writer.inbox.put,
             on_death=self._on_death,
         )
         share = settings.deduplicate
@@ -106,7 +106,7 @@ class Pipeline:
             to_model=self._model.inbox.put,
             take_back=self._model.take_back,
             to_lookup=self._lookup.inbox.put if self._lookup else None,
-            to_deliver=self._deliver.inbox.put,
+            to_deliver=self._writer.inbox.put,
             to_main=self._to_main,
             revoked=revoked,
             share=share,
@@ -118,11 +118,13 @@ class Pipeline:
         if cache is None:
             return None
         client = connect(self.settings.backend, socket_timeout=LOOKUP_TIMEOUT_S)
-        condition = Condition(Server.backend(self.settings), log, "nothing is looked up in the result cache")
-        return CacheReader(cache, client, to_batcher=self._to_batcher, on_death=self._on_death, condition=condition)
+        availability = Availability(Server.backend(self.settings), log, "nothing is looked up in the result cache")
+        return CacheReader(
+            cache, client, to_batcher=self._to_batcher, on_death=self._on_death, availability=availability
+        )
 
     def start(self) -> None:
-        for thread in (self._deliver, self._model, self._lookup, self._encoder, self._batcher):
+        for thread in (self._writer, self._model, self._lookup, self._encoder, self._batcher):
             if thread is not None:
                 thread.start()
 
@@ -133,7 +135,7 @@ class Pipeline:
     def consuming(self, yes: bool) -> None:
         """Whether messages are being taken from the broker: the worker is ready only while they are."""
         self._consuming = yes
-        self._deliver.report_soon()
+        self._writer.report_soon()
 
     def new_connection(self) -> int:
         """Start the next generation of deliveries; older ones will come again and are forgotten."""
@@ -155,10 +157,10 @@ class Pipeline:
                 thread.join(GIVE_UP_CHECK_S)
         if self._batcher.is_alive() or self._model.is_alive():
             log.warning("not waited for any longer: the messages in the model go back to the broker")
-        self._deliver.join(max(1.0, ends - time.monotonic()) if not self._model.is_alive() else 1.0)
-        if self._deliver.is_alive():
-            self._deliver.hurry()
-            self._deliver.join(6.0)
+        self._writer.join(max(1.0, ends - time.monotonic()) if not self._model.is_alive() else 1.0)
+        if self._writer.is_alive():
+            self._writer.hurry()
+            self._writer.join(6.0)
 
     def status(self) -> dict[str, Any]:
         """What other processes may know of this worker."""

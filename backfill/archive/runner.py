@@ -105,7 +105,7 @@ def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderD
     retry_s = RETRY_S
     while True:
         try:
-            with QueueCarrier(settings, wish=plan.wish, note=display.note, stop=stop) as carrier:
+            with QueueCarrier(settings, options=plan.options, note=display.note, stop=stop) as carrier:
                 return engine.run(plan, carrier, display, stop, partial(ending.save, folder))
         except AWAY as exc:
             _wait(display, exc, retry_s, stop)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES
+from sluice.tasks.wire.entry import Entry
 
 Answers = list[tuple[int, Entry]]
 

@@ -14,9 +14,9 @@ from sluice.backfill.stop import Stop
 from sluice.config.settings import Settings
 from sluice.tasks.client import Client
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.shape import envelope_messages
 from sluice.tasks.verdicts import objection
-from sluice.tasks.wish import PLAIN, Wish
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class QueueCarrier:
     Args:
         settings: which broker and backend.
         lane: ``bulk`` or ``interactive``.
-        wish: what answers hold besides label and probability.
+        options: what answers hold besides label and probability.
         note: called with one sentence when the operator should know what is being waited for.
         stop: asked in every wait and before everything that is sent.
         client: stands in for the client of these settings, in tests.
@@ -63,14 +63,14 @@ class QueueCarrier:
         settings: Settings,
         *,
         lane: str = "bulk",
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         note: Callable[[str], None],
         stop: Stop,
         client: Client | None = None,
     ) -> None:
         self._client = client or Client(settings)
         self._lane = lane
-        self._wish = wish
+        self._options = options
         self._note = note
         self._stop = stop
         self._sent: dict[str, Sent] = {}
@@ -162,7 +162,7 @@ class QueueCarrier:
         while True:
             self._stop.check()
             try:
-                self._client.publish(texts, lane=self._lane, envelope_id=envelope_id, wish=self._wish)
+                self._client.publish(texts, lane=self._lane, envelope_id=envelope_id, options=self._options)
             except BrokerUnavailable as exc:
                 if not self._published:
                     raise

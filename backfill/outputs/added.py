@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from sluice.backfill.columns import TEXT, Column
-from sluice.tasks.envelope import PLACES, Entry
-from sluice.tasks.wish import VERDICT
+from sluice.tasks.envelope import PROBABILITY_DECIMALS
+from sluice.tasks.prediction_options import VERDICT
+from sluice.tasks.wire.entry import Entry, fault_of, is_prediction
 
 PREFIX = "sluice_"
 
@@ -80,16 +81,23 @@ def _cells(labels: tuple[str, ...], more: tuple[str, ...]) -> Callable[[Entry], 
     blank = [None] * (4 + len(labels) + len(more))
 
     def cells(entry: Entry) -> list[Any]:
-        if (error := entry.get("error")) is not None:
-            return [*blank, f"{error['code']}: {error['message']}"]
-        return [entry["label"], round(entry["probability"], PLACES), entry["model"], entry["version"], None]
+        if not is_prediction(entry):
+            fault = fault_of(entry)
+            return [*blank, f"{fault['code']}: {fault['message']}"]
+        return [
+            entry["label"],
+            round(entry["probability"], PROBABILITY_DECIMALS),
+            entry["model"],
+            entry["version"],
+            None,
+        ]
 
     def cells_with_more(entry: Entry) -> list[Any]:
+        if not is_prediction(entry):
+            return cells(entry)
         label, probability, *rest = cells(entry)
-        if label is None:
-            return [*blank, rest[-1]]
         known = entry.get("scores", {})
-        scores = [round(known[name], PLACES) if name in known else None for name in labels]
+        scores = [round(known[name], PROBABILITY_DECIMALS) if name in known else None for name in labels]
         return [label, probability, *scores, *map(entry.get, more), *rest]
 
     return cells_with_more if labels or more else cells

@@ -12,7 +12,7 @@ from celery import Celery
 from celery_batches import Batches
 
 from sluice.config.settings import current
-from sluice.tasks.envelope import labelled
+from sluice.tasks.wire.entry import Prediction, prediction
 from sluice.worker.model.loader import load
 
 BATCH = 64
@@ -31,10 +31,10 @@ app.conf.update(
 model = load(settings)
 
 
-def classify(texts: list[str]) -> list[dict[str, Any]]:
+def classify(texts: list[str]) -> list[Prediction]:
     """The entries of the texts, by forwards of at most ``BATCH``: celery-batches hands over whatever it holds."""
     rows = [row for at in range(0, len(texts), BATCH) for row in model.forward(model.encode(texts[at : at + BATCH]))]
-    return [labelled(None, model.labels[row.index(max(row))], max(row), "simulated", "1") for row in rows]
+    return [prediction(None, model.labels[row.index(max(row))], max(row), "simulated", "1") for row in rows]
 
 
 @app.task(base=Batches, flush_every=BATCH, flush_interval=FLUSH_INTERVAL_S, name="peer.batched")
@@ -44,5 +44,5 @@ def batched(requests: list[Any]) -> None:
 
 
 @app.task(name="peer.single")
-def single(text: str) -> dict[str, Any]:
+def single(text: str) -> Prediction:
     return classify([text])[0]

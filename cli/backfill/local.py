@@ -14,7 +14,7 @@ from sluice.backfill.stop import SLICE_S, Stop
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, parse
 from sluice.tasks.errors import ModelUnavailable, Revoked
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.worker.engine.batcher import Batcher
 from sluice.worker.engine.batching.former import WINDOW_BATCHES
 from sluice.worker.engine.capacity import load_classifier, warm_up
@@ -37,7 +37,7 @@ class LocalCarrier:
     Args:
         settings: which model, on which device, in which batches.
         stop: asked in every wait.
-        wish: what entries hold besides label and probability.
+        options: what entries hold besides label and probability.
         stage: told what is being done on entry, which takes seconds.
 
     Raises:
@@ -47,11 +47,11 @@ class LocalCarrier:
     """
 
     def __init__(
-        self, settings: Settings, stop: Stop, wish: Wish, stage: Callable[[str], None] = lambda _: None
+        self, settings: Settings, stop: Stop, options: PredictionOptions, stage: Callable[[str], None] = lambda _: None
     ) -> None:
         self._settings = settings
         self._stop = stop
-        self._wish = wish
+        self._options = options
         self._stage = stage
         self._given_up: set[str] = set()
         # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
@@ -139,7 +139,7 @@ class LocalCarrier:
                 bulk=True,
                 arrived=time.monotonic(),
                 generation=0,
-                wish=self._wish,
+                options=self._options,
             )
         )
 

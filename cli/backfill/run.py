@@ -27,8 +27,8 @@ from sluice.cli.streams import OutputLost
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.errors import InvalidInput, UnreadableArchive, UnwritableOutput
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.tasks.server import check
-from sluice.tasks.wish import Wish
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,7 +94,7 @@ def run(
             _write_report(report, plan, outcome, include_text, _pieces(carrier, local, outcome))
 
     try:
-        with _target(plan) as plan, display, _carrier(settings, local, lane, plan.wish, display, stop) as carrier:
+        with _target(plan) as plan, display, _carrier(settings, local, lane, plan.options, display, stop) as carrier:
             display.stage("looking through the input")
             outcome = engine.run(plan, carrier, display, stop, afterwards)
     except Stopped as stopped:
@@ -145,14 +145,14 @@ def stopped_sentence(plan: Plan, rows: int) -> str:
 
 
 def _carrier(
-    settings: Settings, local: bool, lane: str, wish: Wish, display: Progress, stop: Stop
+    settings: Settings, local: bool, lane: str, options: PredictionOptions, display: Progress, stop: Stop
 ) -> AbstractContextManager[Carrier]:
     if local:
         display.stage("loading the model")
         from sluice.cli.backfill.local import LocalCarrier
 
-        return LocalCarrier(settings, stop, wish, display.stage)
-    return QueueCarrier(settings, lane=lane, wish=wish, note=display.note, stop=stop)
+        return LocalCarrier(settings, stop, options, display.stage)
+    return QueueCarrier(settings, lane=lane, options=options, note=display.note, stop=stop)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Plain dicts on the wire and in memory, for there are thousands of them a second.
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict, TypeGuard, final
+from typing import NotRequired, TypedDict, TypeGuard, cast, final
 
 
 @final
@@ -62,6 +62,17 @@ def is_prediction(entry: Entry) -> TypeGuard[Prediction]:
     return "error" not in entry
 
 
+def prediction_of(entry: Entry) -> Prediction:
+    """The entry of a message that has a label.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if "error" in entry:
+        raise ValueError("a failure has no label")
+    return entry
+
+
 def fault_of(entry: Entry) -> Fault:
     """Why the message has no label.
 
@@ -71,6 +82,16 @@ def fault_of(entry: Entry) -> Fault:
     if "error" in entry:
         return entry["error"]
     raise ValueError("a prediction has no fault")
+
+
+def id_of(entry: Entry) -> str | None:
+    """The message's id, if it has one."""
+    return entry.get("id")
+
+
+def named(entry: Entry, message_id: str) -> Entry:
+    """A copy with this id, first where there was none."""
+    return cast(Entry, {**entry, "id": message_id} if "id" in entry else {"id": message_id, **entry})
 
 
 def kind_of(entry: Entry) -> str:

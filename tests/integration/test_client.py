@@ -22,9 +22,9 @@ from sluice.harness.worker import Worker, client_app
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import ModelFailed
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.replies import ReplyListener
-from sluice.tasks.wish import Wish
 from tests.conftest import Brokers
 from tests.integration.test_batching import counters
 from tests.integration.test_shutdown import HOLD, in_the_model
@@ -213,7 +213,7 @@ def test_every_answer_is_replied_batch_by_batch(env: dict[str, str], app: Celery
     try:
         with Publisher(app) as publisher:
             sent = [publisher.publish(items, reply_to=listener.address, lane=lane) for lane in QUEUES for _ in range(5)]
-            sent.append(publisher.publish(items, reply_to=listener.address, wish=Wish(scores=True)))
+            sent.append(publisher.publish(items, reply_to=listener.address, options=PredictionOptions(scores=True)))
         wait_for(lambda: all(len(answers[one]) == len(items) for one in sent), "every answer", WAIT_S)
     finally:
         listener.stop()

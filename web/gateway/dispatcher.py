@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from sluice.tasks.errors import BrokerUnavailable, SluiceError
 from sluice.tasks.ledger import Count
-from sluice.tasks.wish import PLAIN, Wish, together
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions, combined
 from sluice.web.gateway.dispatch_policy import DispatchPolicy
 from sluice.web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
@@ -39,7 +39,7 @@ class Publishes(Protocol):
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         counted: bool = False,
     ) -> str: ...
 
@@ -162,7 +162,7 @@ class Dispatcher:
                 envelope_id=envelope_id,
                 reply_to=self._reply_to,
                 more=more,
-                wish=together(waiter.wish for waiter in waiters),
+                options=combined(waiter.options for waiter in waiters),
                 counted=True,
             )
         except Exception as exc:  # a dispatcher that dies would hang every caller

@@ -27,16 +27,17 @@ from celery import Celery
 
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
-from sluice.tasks.cancel import cancel
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES, Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
 from sluice.tasks.ledger import Count
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
 from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader
-from sluice.tasks.server import Condition, Server
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.revocation import revoke
+from sluice.tasks.server import Availability, Server
+from sluice.tasks.wire.entry import Entry
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.dispatcher import Dispatcher
 from sluice.web.gateway.job_service import JobService, JobSubmission, ResultPage
@@ -79,12 +80,14 @@ class Gateway:
         self._parts: _Parts | None = None
         self._starting = threading.Lock()
 
-    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Queued:
+    def classify(
+        self, text: str, wait_s: float, *, options: PredictionOptions = LABEL_ONLY, punctual: bool = False
+    ) -> Entry | Queued:
         """Classify one message together with whatever else arrives at this moment.
 
         Args:
             wait_s: longest time, seconds, to wait for the answer.
-            wish: what the answer has besides label and probability.
+            options: what the answer has besides label and probability.
             punctual: to be told when ``wait_s`` is over, though the broker may be about to take the message.
 
         Returns:
@@ -98,7 +101,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, "interactive", Count())
-        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), wish)
+        waiter = Waiter(text, secrets.token_urlsafe(TOKEN_BYTES), options)
         parts.dispatcher.add(waiter)
         parts.overload_guard.begin(waiter)
         answered = waiter.wait(wait_s)
@@ -117,7 +120,7 @@ class Gateway:
         wait_s: float = 0,
         idempotency: IdempotencyRecord | None = None,
         *,
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         owner: str = "",
     ) -> JobSubmission:
         """Queue a job; see ``JobService.submit``.
@@ -127,7 +130,7 @@ class Gateway:
         """
         parts = self._running()
         self._admit(parts, lane, Count(math.ceil(len(messages) / ENVELOPE_MESSAGES), len(messages)))
-        return parts.jobs.submit(messages, lane, wait_s, idempotency, wish=wish, owner=owner)
+        return parts.jobs.submit(messages, lane, wait_s, idempotency, options=options, owner=owner)
 
     def job(self, job_id: str) -> JobStatus:
         """The state of a job; NotFound, BackendUnavailable."""
@@ -217,7 +220,7 @@ class Gateway:
             raise waiter.error
         if punctual and (reason := parts.monitor.reasons()["backend"]):
             raise BackendUnavailable(reason, retry_after_s=2)  # asking it would take seconds more
-        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, wish=waiter.wish)
+        job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, options=waiter.options)
         entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
         if entry is not None:
             return entry
@@ -243,12 +246,12 @@ class _Parts:
         )
         self.reader = ResultReader(app, client)
         backend = Server.backend(settings)
-        condition = Condition(backend, log)
+        availability = Availability(backend, log)
         self.store = JobStore(client, settings.result_ttl_s, backend)
-        self.replies = ReplyListener(settings.backend, self.registry.deliver, condition)
+        self.replies = ReplyListener(settings.backend, self.registry.deliver, availability)
         ledger = connect(settings.backend, socket_timeout=LEDGER_TIMEOUT_S)
         self.backlog = Backlog(ledger, settings.max_queue_depth)
-        self.monitor = ServiceMonitor(app, self.reader, self.backlog, condition)
+        self.monitor = ServiceMonitor(app, self.reader, self.backlog, availability)
         self.dispatcher = Dispatcher(
             Publisher(app),
             self.registry,
@@ -264,7 +267,7 @@ class _Parts:
             self.overload_guard,
             self.replies.address,
             self.backlog,
-            lambda envelope_ids: cancel(app, client, envelope_ids, settings.result_ttl_s),
+            lambda envelope_ids: revoke(app, client, envelope_ids, settings.result_ttl_s),
         )
         for part in (self.overload_guard, self.replies, self.backlog, self.monitor, self.dispatcher):
             part.start()

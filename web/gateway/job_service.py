@@ -12,11 +12,12 @@ from uuid import uuid4
 
 from celery import Celery, states
 
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry
+from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from sluice.tasks.ledger import Count
-from sluice.tasks.results import ResultReader, Stored
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.results import ResultReader, StoredResult
+from sluice.tasks.wire.entry import Entry, id_of, named
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.job_status import JobStatus, finished, job_status, placed, queued, single_entry, single_status
 from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
@@ -67,7 +68,7 @@ class JobService:
 
     Args:
         reply_to: address of this process's reply listener, for callers that wait.
-        revoke: keeps the workers from beginning envelopes (``sluice.tasks.cancel``).
+        revoke: keeps the workers from beginning envelopes (``sluice.tasks.revocation``).
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class JobService:
         wait_s: float,
         idempotency: IdempotencyRecord | None,
         *,
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         owner: str = "",
     ) -> JobSubmission:
         """Describe, publish and, for ``wait_s`` seconds, await a job, whose messages the backlog has let in.
@@ -106,7 +107,7 @@ class JobService:
         Args:
             messages: texts, or ``{"id", "text"}`` objects with ids that differ.
             idempotency: the caller's Idempotency-Key; a job that holds it already is returned instead.
-            wish: what results have besides label and probability.
+            options: what results have besides label and probability.
             owner: stands for the caller, in whose list the job is.
 
         Raises:
@@ -126,8 +127,8 @@ class JobService:
             lane=lane,
             envelopes=[(str(uuid4()), len(cut)) for cut in cuts],
             named=bool(ids),
-            scores=wish.scores,
-            verdict=wish.verdict,
+            scores=options.scores,
+            verdict=options.verdict,
             owner=owner,
         )
         try:
@@ -181,7 +182,7 @@ class JobService:
         status, stored = self._status(job)
         if job.token is not None:
             ready = status.finished and offset == 0 and limit > 0
-            entries = [{**single_entry(job, stored), "id": "0"}] if ready else []
+            entries = [named(single_entry(job, stored), "0")] if ready else []
             return ResultPage(status, offset, entries, job)
         return ResultPage(status, offset, self._read(job, offset, limit), job)
 
@@ -230,7 +231,7 @@ class JobService:
                         more=job.total - sent - count,
                         group_id=job.id,
                         group_index=index,
-                        wish=job.wish,
+                        options=job.options,
                         counted=True,
                     )
                     sent += count
@@ -354,7 +355,7 @@ class JobService:
 
     # -- reading
 
-    def _status(self, job: Job) -> tuple[JobStatus, Stored | None]:
+    def _status(self, job: Job) -> tuple[JobStatus, StoredResult | None]:
         """The status, and for one message of a shared envelope what is stored of that."""
         if job.token is not None:
             stored = self._reader.fetch([job.envelopes[0][0]])[0]
@@ -386,11 +387,11 @@ class JobService:
 
     def _named(self, job: Job, entries: list[Entry], offset: int, ids: list[str] | None = None) -> list[Entry]:
         """Every entry with its message's id first: the caller's, else the index."""
-        if job.named and any("id" not in entry for entry in entries):
+        if job.named and any(id_of(entry) is None for entry in entries):
             ids = ids or self._store.message_ids(job.id)
-        named = []
+        found = []
         for index, entry in enumerate(entries, offset):
-            identity = entry.get("id") or (ids[index] if job.named and ids else str(index))
+            identity = id_of(entry) or (ids[index] if job.named and ids else str(index))
             entry = placed(entry, f"messages[{index}].text" if job.named else f"texts[{index}]")
-            named.append({**entry, "id": identity} if "id" in entry else {"id": identity, **entry})
-        return named
+            found.append(named(entry, identity))
+        return found

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from celery import states
 
-from sluice.tasks.envelope import Entry, failed, said_of
+from sluice.tasks.envelope import said_of
 from sluice.tasks.errors import InvalidInput
-from sluice.tasks.results import Stored
+from sluice.tasks.results import StoredResult
+from sluice.tasks.wire.entry import Entry, failure, fault_of, id_of, is_prediction
 from sluice.web.gateway.job_store import Job, Progress
 
 REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
@@ -33,37 +34,36 @@ class JobStatus:
         return self.state in ("done", "failed", "cancelled")
 
 
-def own_entry(stored: Stored, job: Job) -> Entry:
+def own_entry(stored: StoredResult, job: Job) -> Entry:
     """The entry of the message with the job's token, from its envelope's finished result."""
     entries = stored.entries(1)
-    mine = (entry for entry in entries if entry.get("id") == job.token)
+    mine = (entry for entry in entries if id_of(entry) == job.token)
     # An envelope that failed as a whole has entries without ids, all alike.
     entry = next(mine, None) or next(
-        (entry for entry in entries if "id" not in entry), failed(None, "model_failed", "no result was stored")
+        (entry for entry in entries if id_of(entry) is None), failure(None, "model_failed", "no result was stored")
     )
-    return job.wish.only(entry)
+    return job.options.trimmed(entry)
 
 
 def placed(entry: Entry, place: str) -> Entry:
     """An entry as the job's caller gets it: what is wrong with a text is said of its place in the request."""
-    error = entry.get("error")
-    if error is None or error["code"] != InvalidInput.code:
+    if is_prediction(entry) or (fault := fault_of(entry))["code"] != InvalidInput.code:
         return entry
-    return {**entry, "error": {**error, "message": said_of(place, error["message"])}}
+    return failure(id_of(entry), fault["code"], said_of(place, fault["message"]))
 
 
-def single_entry(job: Job, stored: Stored | None) -> Entry:
+def single_entry(job: Job, stored: StoredResult | None) -> Entry:
     if job.cancelled or stored is None:
-        return failed(None, "revoked", REVOKED_ENTRY_MESSAGE)
+        return failure(None, "revoked", REVOKED_ENTRY_MESSAGE)
     return own_entry(stored, job)
 
 
-def single_status(job: Job, stored: Stored) -> JobStatus:
+def single_status(job: Job, stored: StoredResult) -> JobStatus:
     finished_at: float | None = None
     if job.cancelled:
         state, done, bad, finished_at = "cancelled", 1, 1, job.cancelled_at
     elif stored.ready:
-        bad = int("error" in own_entry(stored, job))
+        bad = int(not is_prediction(own_entry(stored, job)))
         state, done = ("cancelled" if stored.state == states.REVOKED else "failed" if bad else "done"), 1
         finished_at = datetime.fromisoformat(stored.finished_at).timestamp() if stored.finished_at else None
     else:
@@ -95,6 +95,6 @@ def queued(job: Job) -> JobStatus:
 
 
 def finished(job: Job, entries: list[Entry]) -> JobStatus:
-    bad = sum("error" in entry for entry in entries)
+    bad = sum(not is_prediction(entry) for entry in entries)
     state = "failed" if bad == job.total else "done"
     return JobStatus(job.id, state, job.total, job.total, bad, job.created_at, time.time())

@@ -26,8 +26,8 @@ from sluice.config.settings import current
 from sluice.tasks import keys
 from sluice.tasks.errors import Conflict, NotFound
 from sluice.tasks.ledger import Count
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.server import Server
-from sluice.tasks.wish import PLAIN, Wish
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
 #: KEYS: idempotency, job, group, ids, list. ARGV: ttl, record, description, group, ids, position in the list, most that
@@ -78,7 +78,7 @@ class Job:
     verdict: bool = False
 
     @classmethod
-    def of_message(cls, envelope_id: str, token: str, *, alone: bool, wish: Wish = PLAIN) -> Job:
+    def of_message(cls, envelope_id: str, token: str, *, alone: bool, options: PredictionOptions = LABEL_ONLY) -> Job:
         """One message of an envelope, found later by a token that its neighbours' callers do not know.
 
         Args:
@@ -86,12 +86,14 @@ class Job:
         """
         one = (envelope_id, 1 if alone else 0)
         job_id = f"{envelope_id}.{token}"
-        return cls(job_id, 1, time.time(), "interactive", [one], token=token, scores=wish.scores, verdict=wish.verdict)
+        return cls(
+            job_id, 1, time.time(), "interactive", [one], token=token, scores=options.scores, verdict=options.verdict
+        )
 
     @property
-    def wish(self) -> Wish:
+    def options(self) -> PredictionOptions:
         """What its results have besides label and probability."""
-        return Wish(self.scores, self.verdict)
+        return PredictionOptions(self.scores, self.verdict)
 
     @property
     def position(self) -> str:

@@ -15,7 +15,7 @@ from sluice.tasks.envelope import QUEUES
 from sluice.tasks.errors import BackendUnavailable
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.results import ResultReader
-from sluice.tasks.server import Condition, Server
+from sluice.tasks.server import Availability, Server
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.dispatch_policy import DispatchPolicy, dispatch_policy_for
 
@@ -46,14 +46,16 @@ class ServiceMonitor:
         backend: told whether the result backend answers; one of the monitor's own when absent.
     """
 
-    def __init__(self, app: Celery, reader: ResultReader, backlog: Backlog, backend: Condition | None = None) -> None:
+    def __init__(
+        self, app: Celery, reader: ResultReader, backlog: Backlog, backend: Availability | None = None
+    ) -> None:
         self._app = app
         self._reader = reader
         self._backlog = backlog
         settings = settings_of(app)
-        self._conditions = {
-            "broker": Condition(Server.broker(settings), log),
-            "backend": backend or Condition(Server.backend(settings), log),
+        self._availability = {
+            "broker": Availability(Server.broker(settings), log),
+            "backend": backend or Availability(Server.backend(settings), log),
         }
         amqp = settings.uses_amqp  # Redis has such limits for every connection (tasks/app.py)
         self._timeouts = {"read_timeout": AMQP_TIMEOUT_S, "write_timeout": AMQP_TIMEOUT_S} if amqp else {}
@@ -169,10 +171,10 @@ class ServiceMonitor:
         return self._counter
 
     def _note(self, part: str, trouble: Exception | None) -> None:
-        condition = self._conditions[part]
+        availability = self._availability[part]
         if trouble is None:
-            condition.back()
-        self._reasons[part] = condition.lost(trouble).message if trouble else None
+            availability.back()
+        self._reasons[part] = availability.lost(trouble).message if trouble else None
         self._looked_at[part] = monotonic()
 
     def _disconnect(self) -> None:

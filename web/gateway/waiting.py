@@ -11,10 +11,10 @@ from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
-from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.replies import Answers
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.wire.entry import Entry
 
 
 class Waiter:
@@ -28,17 +28,17 @@ class Waiter:
         "envelope_id",
         "error",
         "index",
+        "options",
         "published",
         "released",
         "text",
         "token",
-        "wish",
     )
 
-    def __init__(self, text: str, token: str, wish: Wish = PLAIN) -> None:
+    def __init__(self, text: str, token: str, options: PredictionOptions = LABEL_ONLY) -> None:
         self.text = text
         self.token = token
-        self.wish = wish
+        self.options = options
         self.envelope_id = ""
         self.index = 0
         self.alone = False  # no other message travels in its envelope

@@ -14,7 +14,7 @@ from typing import Any
 
 from sluice.config.settings import Settings
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, ModelUnavailable, QueueFull, SluiceError
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.web.schemas.predict import DEGRADED_RULE
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ class Fallback:
         self._counts: Counter[str] = Counter()
         self._logged: dict[str, tuple[float, int]] = {}
 
-    def covers(self, wish: Wish, wait_s: float) -> bool:
+    def covers(self, options: PredictionOptions, wait_s: float) -> bool:
         """Whether a caller gets a degraded answer in place of an error: one who waits, for a verdict."""
-        return self._allows and wish.verdict and wait_s > 0
+        return self._allows and options.verdict and wait_s > 0
 
     @property
     def counts(self) -> dict[str, int]:

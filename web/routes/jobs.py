@@ -12,10 +12,11 @@ import orjson
 from flask import Blueprint, Response, request
 
 from sluice.config.settings import Settings
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, Entry, is_unicode
+from sluice.tasks.envelope import ENVELOPE_MESSAGES, HALF_PAIR, is_unicode
 from sluice.tasks.errors import Conflict
+from sluice.tasks.prediction_options import OPTION_NAMES, PredictionOptions
 from sluice.tasks.verdicts import objection
-from sluice.tasks.wish import WISHES, Wish
+from sluice.tasks.wire.entry import Entry
 from sluice.web.gateway import Gateway, JobStatus, ResultPage
 from sluice.web.gateway.job_store import IdempotencyRecord
 from sluice.web.http.auth import Guard
@@ -74,9 +75,9 @@ def blueprint(
         lane = body.lane or ("interactive" if len(messages) <= ENVELOPE_MESSAGES else "bulk")
         wanted = preference(request.headers.get("Prefer"), 0)
         owner = guard.owner(request.headers)
-        wish = _wish(body, settings, gateway)
+        options = _options(body, settings, gateway)
         submission = gateway.submit_job(
-            messages, lane, wanted.wait_s, _idempotency_record(body, lone), wish=wish, owner=owner
+            messages, lane, wanted.wait_s, _idempotency_record(body, lone), options=options, owner=owner
         )
         if submission.entries is None:
             response = accepted(submission.status)
@@ -173,11 +174,11 @@ def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
     raise invalid(problems[:MAX_PROBLEMS], len(problems))
 
 
-def _wish(body: JobRequest, settings: Settings, gateway: Gateway) -> Wish:
+def _options(body: JobRequest, settings: Settings, gateway: Gateway) -> PredictionOptions:
     """What results are to have besides; InvalidInput, ModelUnavailable: a verdict, and no worker gives one."""
     if body.verdict and (error := objection(gateway.workers())):
         raise error
-    return Wish(body.scores, body.verdict or settings.verdict)
+    return PredictionOptions(body.scores, body.verdict or settings.verdict)
 
 
 def _idempotency_record(body: JobRequest, lone: LoneSurrogates) -> IdempotencyRecord | None:
@@ -185,7 +186,7 @@ def _idempotency_record(body: JobRequest, lone: LoneSurrogates) -> IdempotencyRe
     if digest is None:
         return None
     # What says the same has the same digest: a flag that is not set, and one that an older release did not know.
-    asked = body.model_dump_json(exclude={name for name in WISHES if not getattr(body, name)})
+    asked = body.model_dump_json(exclude={name for name in OPTION_NAMES if not getattr(body, name)})
     return IdempotencyRecord(digest, hashlib.sha256(f"{asked}{json.dumps(lone) if lone else ''}".encode()).hexdigest())
 
 

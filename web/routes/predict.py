@@ -9,10 +9,10 @@ import orjson
 from flask import Blueprint, Response, request
 
 from sluice.config.settings import Settings
-from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import SluiceError, from_code
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.tasks.verdicts import earlier_release, no_thresholds
-from sluice.tasks.wish import Wish
+from sluice.tasks.wire.entry import Entry, Prediction, fault_of, is_prediction
 from sluice.web.gateway import Gateway, Queued
 from sluice.web.http.auth import Guard
 from sluice.web.http.body import JSON, read
@@ -58,62 +58,68 @@ class Predictor:
                 own error.
         """
         preferred = preference(prefer, self._default_wait_s)
-        wish = Wish(wanted.scores, wanted.verdict or self._always_verdict)
+        options = PredictionOptions(wanted.scores, wanted.verdict or self._always_verdict)
         status, headers = "200 OK", [("Content-Type", JSON)]
         if preferred.applied:
             headers.append(("Preference-Applied", preferred.applied))
-        if self._fallback.covers(wish, preferred.wait_s):
-            answer = self._answer_anyway(wanted, wish, preferred.wait_s, started)
+        if self._fallback.covers(options, preferred.wait_s):
+            answer = self._answer_anyway(wanted, options, preferred.wait_s, started)
             if answer.get("degraded"):
                 headers.append((HEADER, answer["reason"]))
         else:
-            classified = self._classify(wanted, wish, preferred.wait_s)
+            classified = self._classify(wanted, options, preferred.wait_s)
             if isinstance(classified, Queued):
                 status, answer = "202 Accepted", as_json(queued_message(classified.id))
                 headers += [("Location", f"/jobs/{classified.id}"), ("Retry-After", POLL_AFTER_S)]
             else:
-                answer = self._answer(wanted, wish, classified, started)
+                answer = self._answer(wanted, options, classified, started)
         payload = orjson.dumps(answer)
         headers.append(("Content-Length", str(len(payload))))
         return status, headers, payload
 
-    def _classify(self, wanted: PredictRequest, wish: Wish, wait_s: float, *, punctual: bool = False) -> Entry | Queued:
+    def _classify(
+        self, wanted: PredictRequest, options: PredictionOptions, wait_s: float, *, punctual: bool = False
+    ) -> Entry | Queued:
         if wanted.model is not None:
             self._served.check(wanted.model)
-        return self._gateway.classify(wanted.text, wait_s, wish=wish, punctual=punctual)
+        return self._gateway.classify(wanted.text, wait_s, options=options, punctual=punctual)
 
-    def _answer_anyway(self, wanted: PredictRequest, wish: Wish, wait_s: float, started: float) -> dict[str, Any]:
+    def _answer_anyway(
+        self, wanted: PredictRequest, options: PredictionOptions, wait_s: float, started: float
+    ) -> dict[str, Any]:
         """The answer; a degraded one if there is none in time, or because a part is away or full."""
         try:
-            classified = self._classify(wanted, wish, wait_s, punctual=True)
+            classified = self._classify(wanted, options, wait_s, punctual=True)
             if isinstance(classified, Queued):
                 return self._fallback.of_timeout(classified.id, wait_s, perf_counter() - started)
-            return self._answer(wanted, wish, classified, started)
+            return self._answer(wanted, options, classified, started)
         except OUTAGES as exc:
             return self._fallback.of_outage(exc, perf_counter() - started)
 
-    def _answer(self, wanted: PredictRequest, wish: Wish, entry: Entry, started: float) -> dict[str, Any]:
-        error: dict[str, Any] | None = entry.get("error")
-        if error is not None:
-            raise from_code(error["code"], error["message"])
-        answer = {
+    def _answer(
+        self, wanted: PredictRequest, options: PredictionOptions, entry: Entry, started: float
+    ) -> dict[str, Any]:
+        if not is_prediction(entry):
+            fault = fault_of(entry)
+            raise from_code(fault["code"], fault["message"])
+        answer: dict[str, Any] = {
             "label": entry["label"],
             "probability": entry["probability"],
             "processing_time": round(perf_counter() - started, 6),
             "model_info": self._served.info(entry["model"], entry["version"]),
         }
-        if wish.scores:
+        if options.scores:
             answer["scores"] = entry["scores"]
         if entry.get("verdict") is None:
             if wanted.verdict:
                 raise _no_verdict(entry)
-        elif wish.verdict:
+        elif options.verdict:
             answer["verdict"], answer["rule"] = entry["verdict"], entry["rule"]
         return answer
 
 
-def _no_verdict(entry: Entry) -> SluiceError:
-    """Why the entry of somebody who asked for a verdict has none."""
+def _no_verdict(entry: Prediction) -> SluiceError:
+    """Why the prediction of somebody who asked for a verdict has none."""
     return no_thresholds(f"{entry['model']} {entry['version']}") if "rule" in entry else earlier_release()
 
 

@@ -26,7 +26,7 @@ def remember(app: Celery) -> None:
     worker_state.revoked.expires, worker_state.revoked.maxlen = settings.result_ttl_s, MOST_REVOKED
     client = connect(settings.backend)
     try:
-        cancelled = cast(list[bytes], client.zrange(keys.CANCELLED, 0, -1))
+        cancelled = cast(list[bytes], client.zrange(keys.REVOKED, 0, -1))
         worker_state.revoked.update([name.decode() for name in cancelled])
     except redis.RedisError as exc:
         error = Server.backend(settings).unavailable(exc)

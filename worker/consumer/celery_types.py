@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kombu.common import QoS
 
     from sluice.tasks.errors import SluiceError
-    from sluice.tasks.server import Condition
+    from sluice.tasks.server import Availability
     from sluice.worker.consumer.window import Window
     from sluice.worker.pipeline import Pipeline
 
@@ -165,7 +165,7 @@ class Controller(Protocol):
     _conninfo: Connection
 
     sluice: Pipeline | None
-    broker_condition: Condition
+    broker_availability: Availability
 
 
 class ControlState(Protocol):

@@ -59,7 +59,7 @@ class Lanes(bootsteps.StartStopStep):
             self._consume(c, self._queue)
         every_s = settings_of(c.app).visibility_timeout_s / 4
         self._renewing = c.timer.call_repeatedly(every_s, self._renew, (c,))
-        c.controller.broker_condition.back()
+        c.controller.broker_availability.back()
         pipeline_of(c).consuming(True)
 
     def _consume(self, c: Consumer, queue: Queue) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed
 
-from sluice.tasks.envelope import TASK_NAME, shown
+from sluice.tasks.envelope import TASK_NAME, log_safe
 from sluice.tasks.errors import InvalidInput, SluiceError, UnknownTask
 from sluice.tasks.outage import is_outage
 from sluice.worker.consumer.celery_types import Consumer, Handler, Headers, MakeHandler, Message
@@ -44,7 +44,7 @@ class Rejects:
         self.reject(message, InvalidInput("it is no task message"))
 
     def _unknown_task(self, _body: object, message: Message, _exc: Exception) -> None:
-        task = shown(_headers(message).get("task"))
+        task = log_safe(_headers(message).get("task"))
         self.reject(message, UnknownTask(f"this worker has no task {task}, only {TASK_NAME}", {"task": task}))
 
     def _invalid(self, _body: object, message: Message, exc: Exception) -> None:
@@ -93,7 +93,7 @@ class Rejects:
 
     def _tell(self, message: Message, headers: Headers, error: SluiceError, done: str) -> None:
         """One line for each condition, not for each message: there may be thousands."""
-        task, kind = shown(headers.get("task")), shown(message.content_type)
+        task, kind = log_safe(headers.get("task")), log_safe(message.content_type)
         condition, now = f"{task} {kind} {error}", time.monotonic()
         since, unsaid = self._told.get(condition, (-QUIET_S, 0))
         if now - since < QUIET_S:
@@ -103,7 +103,7 @@ class Rejects:
             self._told.clear()
         self._told[condition] = now, 0
         more = f" ({unsaid} more like it before)" if unsaid else ""
-        name = shown(headers.get("id"))
+        name = log_safe(headers.get("id"))
         log.warning("%s a message: task %s, id %s, content type %s: %s%s", done, task, name, kind, error, more)
 
 
@@ -122,8 +122,8 @@ def _unreadable(message: Message, exc: BaseException) -> InvalidInput:
     if isinstance(exc, InvalidInput):
         return exc
     if isinstance(exc, ContentDisallowed):
-        return InvalidInput(f"only application/json is read, not {shown(message.content_type)}")
+        return InvalidInput(f"only application/json is read, not {log_safe(message.content_type)}")
     if headers.get("compression") and isinstance(exc, (KeyError, LookupError)):
-        return InvalidInput(f"this worker does not have the compression {shown(headers['compression'])}")
+        return InvalidInput(f"this worker does not have the compression {log_safe(headers['compression'])}")
     cause = exc.__cause__ if exc.__cause__ is not None else exc
     return InvalidInput(f"it is no message of a task call ({type(cause).__name__})")

@@ -66,7 +66,7 @@ class Pipeline(bootsteps.StartStopStep):
     def start(self, w: Controller) -> None:
         try:
             with signals_end_it():
-                w.broker_condition = patches.install(w.app)
+                w.broker_availability = patches.install(w.app)
                 self._check(w)
                 check_servers(w)
                 check_queues(w)

@@ -28,7 +28,7 @@ from sluice.tasks.envelope import (
 )
 from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.worker.consumer.celery_types import Consumer, Headers, Message, Settle, Table, pipeline_of
 from sluice.worker.consumer.headers import readable, without_times
 from sluice.worker.consumer.request import EnvelopeRequest, request_of
@@ -206,11 +206,11 @@ class Receiver:
             call = parse(request.args, request.kwargs, self._max_text_chars)
         except InvalidInput as exc:
             call, refused = UNREADABLE, exc
-        if call.wish.verdict and self._no_verdict is not None:
+        if call.options.verdict and self._no_verdict is not None:
             call, refused = UNREADABLE, self._no_verdict
-        wish = call.wish
+        options = call.options
         if headers.get(VERDICT_HEADER) or self._always_verdict:
-            wish = Wish(wish.scores, verdict=True)
+            options = PredictionOptions(options.scores, verdict=True)
         dead = request.delivery_info.get("exchange") == DEAD_LETTERS
         return InFlightEnvelope(
             id=str(request.id),
@@ -232,7 +232,7 @@ class Receiver:
             redelivered=dead or bool(request.delivery_info.get("redelivered")),
             dead=dead,
             refused=refused,
-            wish=wish,
+            options=options,
             # As its sender counted: of one that makes no sense, no messages are read.
             counted=message_count(request.args, request.kwargs) if headers.get(COUNTED_HEADER) is True else 0,
         )

@@ -1,4 +1,4 @@
-"""Starts what clients hung on their results: links, chains, chords, errbacks. All in the deliver thread.
+"""Starts what clients hung on their results: links, chains, chords, errbacks. All in the result writer.
 
 What cannot be started is recorded as the failure of its own result, so that nobody waits for it for ever; it harms
 neither its envelope nor another follow-up.
@@ -20,11 +20,11 @@ from celery.app.task import Context
 from celery.canvas import maybe_signature
 from celery.exceptions import TaskRevokedError
 
-from sluice.tasks.envelope import shown
+from sluice.tasks.envelope import log_safe
 from sluice.tasks.errors import FollowUpFailed, SluiceError
 from sluice.tasks.outage import sentence_of
 from sluice.worker.delivery.forwarding import FollowUpApp, NotSent
-from sluice.worker.delivery.result_store import Stored
+from sluice.worker.delivery.result_store import EnvelopeResult
 from sluice.worker.engine.mail import InFlightEnvelope
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class FollowUps:
         """In the thread that uses this: groups and chords look for the app of their thread."""
         self._app.set_current()
 
-    def start(self, stored: Stored) -> None:
+    def start(self, stored: EnvelopeResult) -> None:
         """Start everything that hangs on a stored result. What cannot be started is recorded; nothing is raised for it.
 
         Raises:
@@ -72,10 +72,12 @@ class FollowUps:
         if embed.get("chord"):
             self._count(stored, embed["chord"])
 
-    def _origin(self, stored: Stored) -> dict[str, Any]:
+    def _origin(self, stored: EnvelopeResult) -> dict[str, Any]:
         return {"parent_id": stored.envelope.id, "root_id": stored.envelope.root_id}
 
-    def _send(self, stored: Stored, what: Any, argument: Any, chain: list[Any] | None = None, **origin: Any) -> None:
+    def _send(
+        self, stored: EnvelopeResult, what: Any, argument: Any, chain: list[Any] | None = None, **origin: Any
+    ) -> None:
         more: dict[str, Any] = {"chain": chain} if chain else {}
         try:
             self._patiently(partial(self._apply, what, argument, **more, **origin))
@@ -95,12 +97,12 @@ class FollowUps:
             raise NotSent("its task_id is not a text")
         return maybe_signature(deepcopy(what), app=self._app)
 
-    def _refused(self, stored: Stored, what: Any, exc: Exception) -> FollowUpFailed:
+    def _refused(self, stored: EnvelopeResult, what: Any, exc: Exception) -> FollowUpFailed:
         error = FollowUpFailed(f"the follow-up {_name(what)} cannot be sent: {_reason(exc)}")
         log.warning("%s: %s", stored.envelope.shown_id, error)
         return error
 
-    def _count(self, stored: Stored, body: Any) -> None:
+    def _count(self, stored: EnvelopeResult, body: Any) -> None:
         """Note the result for its chord; the last one starts the body."""
         result = stored.result if stored.state == "SUCCESS" else stored.error
         if stored.state == "REVOKED":
@@ -112,7 +114,7 @@ class FollowUps:
         except Exception as exc:
             self._fail(stored, body, self._refused(stored, body, exc))
 
-    def _fail(self, stored: Stored, what: Any, error: SluiceError) -> None:
+    def _fail(self, stored: EnvelopeResult, what: Any, error: SluiceError) -> None:
         """Record for all who wait for a follow-up, or for a part of it, why it never comes."""
         for part in islice(_parts(what), MOST_PARTS):
             options = part.get("options")
@@ -126,7 +128,7 @@ class FollowUps:
                 log.warning("%s: no failure recorded for its follow-up: %s", stored.envelope.shown_id, _reason(exc))
             self._call_errbacks(stored, task_id, options.get("link_error"))
 
-    def _call_errbacks(self, stored: Stored, failed_id: str, errbacks: Any) -> None:
+    def _call_errbacks(self, stored: EnvelopeResult, failed_id: str, errbacks: Any) -> None:
         """Tell each errback the id of what failed; one that cannot be told is only logged, and its own failure kept."""
         for errback in _listed(errbacks):
             try:
@@ -176,7 +178,7 @@ def _id_of(part: Mapping[str, Any]) -> Any:
 
 def _name(what: Any) -> str:
     name = what.get("task") if isinstance(what, Mapping) else None
-    return shown(name) if isinstance(name, str) else "without a task name"
+    return log_safe(name) if isinstance(name, str) else "without a task name"
 
 
 def _reason(exc: Exception) -> str:
@@ -185,5 +187,5 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, NotSent):
         return str(exc)
     if isinstance(cause, (amqp.AMQPError, redis.ResponseError)):
-        return f"{type(cause).__name__}: {shown(sentence_of(cause), 200)}"
+        return f"{type(cause).__name__}: {log_safe(sentence_of(cause), 200)}"
     return type(exc).__name__

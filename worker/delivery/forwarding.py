@@ -1,4 +1,4 @@
-"""Where follow-ups go, and how they get there. All in the deliver thread.
+"""Where follow-ups go, and how they get there. All in the result writer.
 
 A follow-up goes where its own options say, as from any Celery worker. It is sent through an app of its own: the
 worker's app knows two queues and creates none, while a caller's queue is the caller's. One that names no place goes,
@@ -19,7 +19,7 @@ from kombu.transport.virtual import Channel as VirtualChannel
 
 from sluice.tasks.amqp import PrivateAMQP
 from sluice.tasks.app import EXCHANGE_NAME, settings_of
-from sluice.tasks.envelope import QUEUES, TASK_NAME, shown
+from sluice.tasks.envelope import QUEUES, TASK_NAME, log_safe
 from sluice.tasks.outage import is_outage
 
 #: Seconds for a write to the broker and for its confirmation: RabbitMQ may hold up those who publish.
@@ -126,7 +126,7 @@ def _check_compression(name: Any) -> None:
         if name:
             get_encoder(name)
     except (KeyError, TypeError):
-        raise NotSent(f"this worker does not have the compression {shown(str(name))!r}") from None
+        raise NotSent(f"this worker does not have the compression {log_safe(str(name))!r}") from None
 
 
 def _unroutable(exchange: str, routing_key: str) -> NotSent:

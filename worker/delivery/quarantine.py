@@ -52,8 +52,8 @@ class Suspect:
         return self.piece is not None and None not in self.envelope.answers[slice(*self.piece)]
 
 
-class Trials:
-    """The suspects, and the one of them that runs now. Owned by the deliver thread.
+class Quarantine:
+    """The suspects, and the one of them that runs now. Owned by the result writer.
 
     Args:
         notes: the result store.

@@ -20,11 +20,12 @@ from celery import Celery
 from celery.utils.log import get_logger
 
 from sluice.tasks import keys, ledger
-from sluice.tasks.envelope import Entry, shown
+from sluice.tasks.envelope import log_safe
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.outage import is_outage
 from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
+from sluice.tasks.wire.entry import Entry
 from sluice.worker.delivery.quarantine import Piece
 from sluice.worker.engine.mail import InFlightEnvelope
 
@@ -54,7 +55,7 @@ MOST_SKIPPED = 1000
 
 
 @dataclass(slots=True)
-class Stored:
+class EnvelopeResult:
     """What is to be stored for one envelope that is complete."""
 
     envelope: InFlightEnvelope
@@ -83,7 +84,7 @@ class Stored:
 
 
 @dataclass(slots=True)
-class Answered:
+class PendingReplies:
     """Answers for waiting processes: address → envelope id → ``[(index, entry), …]``."""
 
     replies: dict[str, dict[str, list[tuple[int, Entry]]]] = field(default_factory=dict)
@@ -119,8 +120,8 @@ class ResultStore:
 
     def write(
         self,
-        done: Sequence[Stored],
-        answered: Answered,
+        done: Sequence[EnvelopeResult],
+        answered: PendingReplies,
         started: Sequence[InFlightEnvelope],
         cached: Sequence[tuple[bytes, bytes]] = (),
         cache_ttl_s: int = 0,
@@ -164,9 +165,11 @@ class ResultStore:
                 raise outcome
             if name not in self._skipped and len(self._skipped) < MOST_SKIPPED:
                 self._skipped.add(name)
-                log.warning("Redis key %s cannot be written, and is left as it is: %s", shown(name), outcome)
+                log.warning("Redis key %s cannot be written, and is left as it is: %s", log_safe(name), outcome)
 
-    def redelivered(self, envelopes: Sequence[InFlightEnvelope]) -> list[tuple[Stored | None, bool, dict[Piece, int]]]:
+    def redelivered(
+        self, envelopes: Sequence[InFlightEnvelope]
+    ) -> list[tuple[EnvelopeResult | None, bool, dict[Piece, int]]]:
         """For each envelope what is stored of it, if that is final; whether it has come back for the first time; and
         how often a worker ended with which part of it.
         """
@@ -212,7 +215,7 @@ class ResultStore:
         pipe.zrem(keys.WORKERS, self._hostname)
         pipe.execute()
 
-    def _add_results(self, pipe: Any, done: Sequence[Stored]) -> None:
+    def _add_results(self, pipe: Any, done: Sequence[EnvelopeResult]) -> None:
         finished_at = self._app.now().isoformat()
         names, values = [], []
         for stored in done:
@@ -234,7 +237,7 @@ class ResultStore:
             if script is STORE_SCRIPT:
                 pipe.publish(name, value)
 
-    def _add_progress(self, pipe: Any, group: str, stored: Stored) -> str:
+    def _add_progress(self, pipe: Any, group: str, stored: EnvelopeResult) -> str:
         """Two commands; returns the key they write."""
         name, (good, bad) = keys.progress(group), stored.counts()
         pipe.hset(name, stored.envelope.id, f"{good} {bad} {time.time():.3f}")
@@ -280,14 +283,14 @@ def _ends(noted: dict[bytes, bytes]) -> dict[Piece, int]:
     return ends
 
 
-def _counted(stored: Stored) -> tuple[str, int, bool]:
+def _counted(stored: EnvelopeResult) -> tuple[str, int, bool]:
     """An envelope as the ledger takes it off: lane, messages, whether it is in there."""
     envelope = stored.envelope
     lane = "bulk" if envelope.bulk else "interactive"
     return lane, envelope.counted or len(envelope.messages), envelope.counted > 0
 
 
-def _stored_before(envelope: InFlightEnvelope, value: Any) -> Stored | None:
+def _stored_before(envelope: InFlightEnvelope, value: Any) -> EnvelopeResult | None:
     """The final state under Celery's key, or None; what is no result of Celery's is none."""
     try:
         meta = orjson.loads(value)
@@ -295,7 +298,7 @@ def _stored_before(envelope: InFlightEnvelope, value: Any) -> Stored | None:
     except (ValueError, TypeError, LookupError):
         return None
     if state == "SUCCESS":
-        return Stored(envelope, state, result)
+        return EnvelopeResult(envelope, state, result)
     if state in ("FAILURE", "REVOKED"):
-        return Stored(envelope, state, error=SluiceError("failed before"))
+        return EnvelopeResult(envelope, state, error=SluiceError("failed before"))
     return None

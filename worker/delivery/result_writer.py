@@ -1,4 +1,4 @@
-"""The deliver thread: owns the result-store connection. Stores and replies, then hands completions to main."""
+"""The result writer: owns the result-store connection. Stores and replies, then hands completions to main."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import redis
 from celery import Celery
 
 from sluice.tasks.app import settings_of
-from sluice.tasks.envelope import failed
 from sluice.tasks.errors import Revoked, SluiceError, from_code
 from sluice.tasks.outage import is_outage
-from sluice.tasks.server import Condition, Server
+from sluice.tasks.server import Availability, Server
+from sluice.tasks.wire.entry import failure
 from sluice.worker.delivery.followups import FollowUps
 from sluice.worker.delivery.forwarding import Interrupted
-from sluice.worker.delivery.quarantine import Trials
+from sluice.worker.delivery.quarantine import Quarantine
 from sluice.worker.delivery.result_cache import ResultCache
-from sluice.worker.delivery.result_store import Answered, ResultStore, Stored
+from sluice.worker.delivery.result_store import EnvelopeResult, PendingReplies, ResultStore
 from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.entries import Entries
@@ -37,7 +37,7 @@ STATUS_INTERVAL_S = 2.0
 BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 3.0
 
 
-class Deliver(GuardedThread):
+class ResultWriter(GuardedThread):
     """Stores results, answers waiting web processes and reports the worker's status.
 
     Args:
@@ -70,7 +70,7 @@ class Deliver(GuardedThread):
         weeks: WeekWriter,
         on_death: Callable[[str], None],
     ) -> None:
-        super().__init__("deliver", on_death)
+        super().__init__("result-writer", on_death)
         self.inbox: Queue[Any] = Queue(QUEUE_LIMIT)
         self._store = store
         self._follow_ups = FollowUps(app, self._patiently)
@@ -80,10 +80,10 @@ class Deliver(GuardedThread):
         self._status = status
         self._status_due = 0.0
         settings = settings_of(app)
-        self._backend = Condition(Server.backend(settings), log, "answers wait while the result store is away")
-        self._broker = Condition(Server.broker(settings), log, "what clients hung on results waits")
+        self._backend = Availability(Server.backend(settings), log, "answers wait while the result store is away")
+        self._broker = Availability(Server.broker(settings), log, "what clients hung on results waits")
         self._hurry = False
-        self._trials = Trials(store, self._patiently, to_batcher, generation)
+        self._quarantine = Quarantine(store, self._patiently, to_batcher, generation)
         self._answered = answered
         self._cache = cache
         self._weeks = weeks
@@ -126,7 +126,7 @@ class Deliver(GuardedThread):
 
     def _deliver(self, notes: list[Any]) -> None:
         """One pipeline for all notes, then their completions."""
-        answered, done, started, cached = Answered(), [], [], []
+        answered, done, started, cached = PendingReplies(), [], [], []
         for note in notes:
             match note:
                 case Outcome():
@@ -139,7 +139,7 @@ class Deliver(GuardedThread):
                 case Started():
                     started += note.envelopes
                 case Alone():
-                    self._trials.alone(note)
+                    self._quarantine.alone(note)
         if done or answered or started or cached:
             ttl_s = self._cache.ttl_s if self._cache else 0
             self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
@@ -147,10 +147,10 @@ class Deliver(GuardedThread):
         checks = [note.envelope for note in notes if isinstance(note, Check)]
         if checks:
             self._check(checks)
-        if given_up := self._trials.go_on():
+        if given_up := self._quarantine.go_on():
             self._deliver(given_up)
 
-    def _record(self, outcome: Outcome, answered: Answered) -> list[Stored]:
+    def _record(self, outcome: Outcome, answered: PendingReplies) -> list[EnvelopeResult]:
         """Write the answers into their envelopes; returns the envelopes that are complete now."""
         self._stats.outcome(outcome)
         complete = []
@@ -170,13 +170,13 @@ class Deliver(GuardedThread):
         pairs = zip(outcome.cache_keys, outcome.answers, strict=True)
         return [(key, self._cache.pack(answer)) for key, answer in pairs if key and not isinstance(answer, SluiceError)]
 
-    def _drop(self, note: Dropped, answered: Answered) -> Stored:
+    def _drop(self, note: Dropped, answered: PendingReplies) -> EnvelopeResult:
         envelope, error = note.envelope, note.error
         for index, message in enumerate(envelope.messages):
-            answered.add(envelope, index, failed(message.id, error.code, error.message))
-        return Stored(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
+            answered.add(envelope, index, failure(message.id, error.code, error.message))
+        return EnvelopeResult(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
 
-    def _follow_up(self, stored: Stored) -> bool:
+    def _follow_up(self, stored: EnvelopeResult) -> bool:
         """Start what hangs on it; False: not now, so the envelope must come again."""
         try:
             self._follow_ups.start(stored)
@@ -184,14 +184,14 @@ class Deliver(GuardedThread):
             return False
         return True
 
-    def _complete(self, done: list[Stored]) -> None:
+    def _complete(self, done: list[EnvelopeResult]) -> None:
         now = time.monotonic()
         for stored in done:
             self._stats.envelope(stored)
             runtime = now - (stored.envelope.started or now)
             self._to_main(Finished(stored.envelope, stored.state, stored.summary(), runtime, stored.error))
             try:
-                self._trials.end(stored.envelope)
+                self._quarantine.end(stored.envelope)
             except Interrupted:
                 continue  # the others are done all the same
 
@@ -210,7 +210,7 @@ class Deliver(GuardedThread):
             elif first and not envelope.dead:
                 run.append(envelope)
             else:
-                self._trials.suspect(envelope, ends)
+                self._quarantine.suspect(envelope, ends)
         if run:
             self._to_batcher(NotStored(run))
 
@@ -249,12 +249,12 @@ class Deliver(GuardedThread):
                 return done
 
 
-def _stored(envelope: InFlightEnvelope) -> Stored:
+def _stored(envelope: InFlightEnvelope) -> EnvelopeResult:
     """The stored form of a complete envelope; a single text that failed is a failed task."""
     answers = [answer for answer in envelope.answers if answer is not None]
     if not envelope.single:
-        return Stored(envelope, "SUCCESS", answers)
+        return EnvelopeResult(envelope, "SUCCESS", answers)
     if "error" in answers[0]:
         error = answers[0]["error"]
-        return Stored(envelope, "FAILURE", error=from_code(error["code"], error["message"]))
-    return Stored(envelope, "SUCCESS", answers[0])
+        return EnvelopeResult(envelope, "FAILURE", error=from_code(error["code"], error["message"]))
+    return EnvelopeResult(envelope, "SUCCESS", answers[0])

@@ -1,4 +1,4 @@
-"""Batching statistics of one worker. Written by the deliver thread, read by others as finished snapshots."""
+"""Batching statistics of one worker. Written by the result writer, read by others as finished snapshots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from sluice.tasks.errors import SluiceError
-from sluice.worker.delivery.result_store import Stored
+from sluice.worker.delivery.result_store import EnvelopeResult
 from sluice.worker.engine.mail import Outcome
 
 #: Batches that "lately" means in sizes and rates.
@@ -78,7 +78,7 @@ class Stats:
         self._busy_s += outcome.model_s
         self._recent.append((size, outcome.model_s))
 
-    def envelope(self, stored: Stored) -> None:
+    def envelope(self, stored: EnvelopeResult) -> None:
         self._counters["envelopes"] += 1
         self._counters["revoked"] += stored.state == "REVOKED"
         self._counters["failed_envelopes"] += stored.state == "FAILURE"

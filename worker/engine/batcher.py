@@ -56,7 +56,7 @@ class Batcher(GuardedThread):
         to_model: called with each batch; takes at most ``policy.places`` that it has not answered with ``ModelFree``.
         take_back: gives back the batches that the model has not begun, oldest first.
         to_lookup: asked for the stored answers of items before they wait for the model; None: there is no cache.
-        to_deliver: blocks while the deliver thread is behind, which in turn fills the broker's prefetch window.
+        to_deliver: blocks while the result writer is behind, which in turn fills the broker's prefetch window.
         to_main: never blocks.
         revoked: the error of an envelope that was revoked or has expired; must be safe to call from any thread.
         share: whether messages that read alike are computed once (``dynamic`` only).

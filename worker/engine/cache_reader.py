@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from sluice.tasks.server import Condition
+from sluice.tasks.server import Availability
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.engine.guard import GuardedThread
 from sluice.worker.engine.mail import EncodedText, LookedUp
@@ -30,7 +30,7 @@ class CacheReader(GuardedThread):
     Args:
         client: Redis client of the result backend, its timeouts at most ``TIMEOUT_S``; used in this thread only.
         to_batcher: never blocks.
-        condition: told whether the cache answers.
+        availability: told whether the cache answers.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class CacheReader(GuardedThread):
         *,
         to_batcher: Callable[[LookedUp], None],
         on_death: Callable[[str], None],
-        condition: Condition,
+        availability: Availability,
     ) -> None:
         super().__init__("lookup", on_death)
-        self._condition = condition
+        self._availability = availability
         self.inbox: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
         self._cache = cache
         self._client = client
@@ -62,9 +62,9 @@ class CacheReader(GuardedThread):
             return [None] * len(keys)
         try:
             values: Any = self._client.mget(keys)
-            self._condition.back()
+            self._availability.back()
             return list(values)
         except redis.RedisError as exc:
             self._asks_from = time.monotonic() + PAUSE_S
-            self._condition.lost(exc)
+            self._availability.lost(exc)
             return [None] * len(keys)

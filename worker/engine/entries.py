@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sluice.tasks.envelope import Entry, failed, labelled
 from sluice.tasks.errors import SluiceError
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.wire.entry import Entry, failure, named, prediction
 from sluice.worker.engine.mail import Answer, InFlightEnvelope, Outcome
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.judge import Judge
@@ -29,22 +29,22 @@ class Entries:
         """Envelope, position there and entry of every message; messages may share an entry: never change one."""
         for refs, answer in zip(outcome.refs, outcome.answers, strict=True):
             plain = self.facts(answer)
-            richer: dict[Wish, Entry] = {}
+            richer: dict[PredictionOptions, Entry] = {}
             for envelope, index in refs:
-                facts, wish = plain, envelope.wish
-                if wish is not PLAIN:
-                    facts = richer.get(wish) or richer.setdefault(wish, self.facts(answer, wish))
+                facts, options = plain, envelope.options
+                if options is not LABEL_ONLY:
+                    facts = richer.get(options) or richer.setdefault(options, self.facts(answer, options))
                 message_id = envelope.messages[index].id
-                yield envelope, index, {"id": message_id, **facts} if message_id is not None else facts
+                yield envelope, index, named(facts, message_id) if message_id is not None else facts
 
-    def facts(self, answer: Answer, wish: Wish = PLAIN) -> Entry:
-        """The entry of an answer, as far as it is the same for every message that gets it; an error grants no wish."""
+    def facts(self, answer: Answer, options: PredictionOptions = LABEL_ONLY) -> Entry:
+        """The entry of an answer, as far as it is the same for every message that gets it; an error has no options."""
         if isinstance(answer, SluiceError):
-            return failed(None, answer.code, answer.message)
+            return failure(None, answer.code, answer.message)
         probability = max(answer)
-        entry = labelled(None, self._labels[answer.index(probability)], probability, self._model, self._version)
-        if wish.scores:
+        entry = prediction(None, self._labels[answer.index(probability)], probability, self._model, self._version)
+        if options.scores:
             entry["scores"] = dict(zip(self._labels, answer, strict=True))
-        if wish.verdict:
+        if options.verdict:
             entry["verdict"], entry["rule"] = self._judge.verdict(answer)
         return entry

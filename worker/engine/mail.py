@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sluice.tasks.envelope import Entry, Message, shown
+from sluice.tasks.envelope import Message, log_safe
 from sluice.tasks.errors import SluiceError
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.wire.entry import Entry
 
 
 @dataclass(slots=True, eq=False)
@@ -17,7 +18,7 @@ class InFlightEnvelope:
 
     ``redelivered``: some worker had it before; ``dead``: so often that the broker gave it up.
 
-    The main thread makes it and gives it away. From then on the batcher alone writes ``started``, the deliver thread
+    The main thread makes it and gives it away. From then on the batcher alone writes ``started``, the result writer
     alone ``answers`` and ``left``.
     """
 
@@ -49,7 +50,7 @@ class InFlightEnvelope:
     refused: SluiceError | None = None
     told: bool = False
     """Whether the log has said why it does not run."""
-    wish: Wish = PLAIN
+    options: PredictionOptions = LABEL_ONLY
     """What its entries hold besides label and probability."""
     counted: int = 0
     """Messages that the ledger has of it; 0: it is not in there."""
@@ -64,7 +65,7 @@ class InFlightEnvelope:
     @property
     def shown_id(self) -> str:
         """The id as a log line may show it."""
-        return shown(self.id)
+        return log_safe(self.id)
 
 
 MessageRef = tuple[InFlightEnvelope, int]
@@ -168,7 +169,7 @@ class Abort:
     """End at once; nobody waits for what is not answered yet."""
 
 
-# To the deliver thread
+# To the result writer
 
 
 Origin = Literal["model", "alike", "cache", "refused"]
@@ -215,7 +216,7 @@ class Alone:
     trial: Trial
 
 
-# To the deliver thread and to the main thread
+# To the result writer and to the main thread
 
 
 @dataclass(slots=True)

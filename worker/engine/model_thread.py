@@ -51,7 +51,7 @@ class ModelThread(GuardedThread):
     Args:
         classifier: loaded and warm; its ``forward`` is called in this thread only.
         to_batcher: told after each batch that the model is free.
-        to_deliver: gets each batch's outcome; blocks while the deliver thread is behind.
+        to_deliver: gets each batch's outcome; blocks while the result writer is behind.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sluice.tasks.envelope import PLACES
+from sluice.tasks.envelope import PROBABILITY_DECIMALS
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.verdicts import no_thresholds
 from sluice.worker.model.base import ModelInfo
@@ -61,10 +61,10 @@ def limits_of(labels: Sequence[str], thresholds: Thresholds, policy: str = MODEL
 def deciding(limits: Sequence[Limit], answer: Sequence[float]) -> Limit | None:
     """The limit that decides about probabilities shaped (labels,); None: none is reached, and the message is allowed.
 
-    Both sides are compared at ``PLACES`` decimals, as files show them. Of several labels over a threshold the more
+    Both sides are rounded to ``PROBABILITY_DECIMALS``, as files show them. Of several labels over a threshold the more
     severe verdict counts, then the higher score, then the model's order.
     """
-    reached = [limit for limit in limits if round(answer[limit.column], PLACES) >= limit.score]
+    reached = [limit for limit in limits if round(answer[limit.column], PROBABILITY_DECIMALS) >= limit.score]
     return max(reached, key=lambda limit: (limit.severity, answer[limit.column]), default=None)
 
 
@@ -119,10 +119,10 @@ def _defaults(labels: Sequence[str], settings: VerdictSettings) -> Thresholds | 
 def _limits(column: int, label: str, threshold: Threshold, policy: str) -> list[Limit]:
     limits = []
     if threshold.block is not None:
-        score, mild = round(threshold.block, PLACES), policy == NEVER_BLOCK
+        score, mild = round(threshold.block, PROBABILITY_DECIMALS), policy == NEVER_BLOCK
         rule = f"{label} >= {score}"
         limits.append(Limit(column, score, BLOCK, "flag" if mild else "block", f"{rule} ({policy})" if mild else rule))
     if threshold.flag is not None:
-        score = round(threshold.flag, PLACES)
+        score = round(threshold.flag, PROBABILITY_DECIMALS)
         limits.append(Limit(column, score, FLAG, "flag", f"{label} >= {score}"))
     return limits

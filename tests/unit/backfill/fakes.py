@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from sluice.backfill.carriers.base import Answers, Shape
-from sluice.tasks.envelope import Entry, failed, labelled
+from sluice.tasks.wire.entry import Entry, failure, prediction
 
 LABELS = ["ham", "spam", "phishing"]
 
@@ -15,9 +15,9 @@ LABELS = ["ham", "spam", "phishing"]
 def entry_for(text: str, version: str = "1") -> Entry:
     """What the fake model says: a label and a probability by the text's hash; POISON fails."""
     if "POISON" in text:
-        return failed(None, "model_failed", "the model could not classify this message")
+        return failure(None, "model_failed", "the model could not classify this message")
     seed = int.from_bytes(blake2b(text.encode(), digest_size=4).digest())
-    entry = labelled(None, LABELS[seed % 3], (500 + seed % 500) / 1000, "fake", version)
+    entry = prediction(None, LABELS[seed % 3], (500 + seed % 500) / 1000, "fake", version)
     verdict = ("allow", "flag", "block")[seed % 3]
     return entry | {"scores": dict.fromkeys(LABELS, 0.25), "verdict": verdict, "rule": f"rule of {entry['label']}"}
 

@@ -18,8 +18,8 @@ from sluice.backfill.report.page.writer import write_report
 from sluice.backfill.row import Row
 from sluice.backfill.source import Source
 from sluice.backfill.stop import Stop, Stopped
-from sluice.tasks.envelope import failed
 from sluice.tasks.errors import UnwritableOutput
+from sluice.tasks.wire.entry import failure
 from tests.unit.backfill.fakes import FakeCarrier
 from tests.unit.backfill.test_engine import Crash, Quiet, rows_of
 
@@ -46,7 +46,7 @@ class Service(FakeCarrier):
         self._looks -= 1
         if not self._looks:
             raise Crash
-        revoked = failed(None, "revoked", "cancelled or expired before the model saw it")
+        revoked = failure(None, "revoked", "cancelled or expired before the model saw it")
         return [
             (one, [(index, revoked if one in self.dropped else entry) for index, entry in answers])
             for one, answers in super().receive(timeout_s)

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from sluice.backfill.answers import Answers
 from sluice.backfill.line import MOST_BYTES, Chunk, Line
 from sluice.backfill.row import Row
-from sluice.tasks.envelope import failed
+from sluice.tasks.wire.entry import failure
 from tests.unit.backfill.fakes import FakeCarrier, entry_for
 
 
@@ -126,7 +126,7 @@ def test_texts_of_an_envelope_that_killed_its_workers_are_sent_alone(answers: An
             if "FATAL" not in texts:
                 super().let_go(number)
                 return
-            given_up = failed(None, "too_many_deliveries", "given up after 6 deliveries")
+            given_up = failure(None, "too_many_deliveries", "given up after 6 deliveries")
             # The first text was answered before the workers died.
             self.coming.append((identity, [(0, entry_for(texts[0]))] if texts[0] != "FATAL" else []))
             self.coming.append((identity, [(index, given_up) for index in range(len(texts))]))

@@ -14,10 +14,11 @@ from sluice.backfill.carriers.base import Answers, Shape
 from sluice.backfill.carriers.queue import QueueCarrier, shape_for
 from sluice.backfill.stop import Stop, Stopped
 from sluice.config.settings import read
-from sluice.tasks.envelope import ENVELOPE_MESSAGES, Entry, labelled
+from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
-from sluice.tasks.results import Stored
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
+from sluice.tasks.results import StoredResult
+from sluice.tasks.wire.entry import Entry, prediction
 
 
 def status(version: str, messages: int, seconds: float, buffered: int = 0) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class FakeClient:
     def __init__(self) -> None:
         self.published: list[tuple[str, list[str]]] = []
         self.coming: deque[list[tuple[str, Answers]]] = deque()
-        self.stored: dict[str, Stored] = {}
+        self.stored: dict[str, StoredResult] = {}
         self.broker_errors = 0
         self.backend_error = False
         self.serving: list[dict[str, Any]] = [FAST]
@@ -46,7 +47,7 @@ class FakeClient:
         self.forgotten: list[str] = []
         self.revoked: list[str] = []
 
-    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, wish: Wish) -> None:
+    def publish(self, texts: Sequence[str], *, lane: str, envelope_id: str, options: PredictionOptions) -> None:
         if self.broker_errors:
             self.broker_errors -= 1
             raise BrokerUnavailable("the broker cannot be reached (ConnectionError)")
@@ -55,10 +56,10 @@ class FakeClient:
     def replies(self, timeout_s: float) -> list[tuple[str, Answers]]:
         return self.coming.popleft() if self.coming else []
 
-    def fetch(self, envelope_ids: Sequence[str]) -> list[Stored]:
+    def fetch(self, envelope_ids: Sequence[str]) -> list[StoredResult]:
         if self.backend_error:
             raise BackendUnavailable("the result backend cannot be reached (ConnectionError)")
-        return [self.stored.get(one, Stored("PENDING")) for one in envelope_ids]
+        return [self.stored.get(one, StoredResult("PENDING")) for one in envelope_ids]
 
     def workers(self) -> list[dict[str, Any]]:
         if self.backend_error:
@@ -120,7 +121,7 @@ def carrier(client: FakeClient, clock: Clock, notes: list[str], stop: Stop) -> Q
 
 
 def label(text: str) -> Entry:
-    return labelled(None, "ham", 0.9, text, "1")
+    return prediction(None, "ham", 0.9, text, "1")
 
 
 def overdue(clock: Clock, times: int = 1) -> None:
@@ -138,7 +139,7 @@ def test_replies_are_handed_on(carrier: QueueCarrier, client: FakeClient) -> Non
 
 def test_a_lost_reply_is_looked_up(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
     carrier.send("e1", ["a", "b"])
-    client.stored["e1"] = Stored("SUCCESS", [label("a"), label("b")])
+    client.stored["e1"] = StoredResult("SUCCESS", [label("a"), label("b")])
     assert carrier.receive(0.1) == []
     overdue(clock)
     assert carrier.receive(0.1) == [("e1", [(0, label("a")), (1, label("b"))])]
@@ -147,7 +148,7 @@ def test_a_lost_reply_is_looked_up(carrier: QueueCarrier, client: FakeClient, cl
 
 def test_a_failed_envelope_gives_each_text_its_error(carrier: QueueCarrier, client: FakeClient, clock: Clock) -> None:
     carrier.send("e1", ["a", "b"])
-    client.stored["e1"] = Stored("FAILURE", {"exc_message": "given up"})
+    client.stored["e1"] = StoredResult("FAILURE", {"exc_message": "given up"})
     overdue(clock)
     ((_, answers),) = carrier.receive(0.1)
     assert [entry["error"]["message"] for _, entry in answers] == ["given up", "given up"]

@@ -6,12 +6,12 @@ import json
 import time
 
 from sluice.backfill.tally import Tally
-from sluice.tasks.envelope import failed, labelled
+from sluice.tasks.wire.entry import failure, prediction
 
 
 def test_a_later_run_goes_on_from_what_the_earlier_ones_counted() -> None:
     first = Tally()
-    first.add([labelled(None, "spam", 0.9, "sms-mini", "1"), failed(None, "invalid_input", "the text is empty")])
+    first.add([prediction(None, "spam", 0.9, "sms-mini", "1"), failure(None, "invalid_input", "the text is empty")])
     first.sent, first.saved = 1, 1
     first.earlier_s = 100.0
     first.sample()

@@ -27,7 +27,7 @@ def test_cancelled_envelopes_are_written_down_for_workers_that_start_later(servi
         client.revoke(["gone"])
         client.revoke([])
     with connect(service.backend) as store:
-        assert store.zscore(keys.CANCELLED, "gone")
+        assert store.zscore(keys.REVOKED, "gone")
 
 
 def test_cancelling_without_servers_is_no_error() -> None:

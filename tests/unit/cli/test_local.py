@@ -15,9 +15,9 @@ from sluice.backfill.carriers.base import Carrier
 from sluice.backfill.stop import Stop, Stopped
 from sluice.cli.backfill.local import LocalCarrier
 from sluice.config.settings import Settings, read
-from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import ModelUnavailable
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.wire.entry import Entry, fault_of, prediction_of
 from sluice.worker.model.loader import load
 from sluice.worker.model.simulated import SimulatedClassifier
 
@@ -30,8 +30,8 @@ def settings(**more: object) -> Settings:
     return read(**{"model": SIMULATED, "max_batch_size": 16, **more})
 
 
-def local(stop: Stop | None = None, *, wish: Wish = PLAIN, **more: object) -> LocalCarrier:
-    return LocalCarrier(settings(**more), stop or Stop(), wish)
+def local(stop: Stop | None = None, *, options: PredictionOptions = LABEL_ONLY, **more: object) -> LocalCarrier:
+    return LocalCarrier(settings(**more), stop or Stop(), options)
 
 
 def numbered(count: int, name: str = "text") -> list[str]:
@@ -66,8 +66,10 @@ def test_every_text_of_every_envelope_gets_what_the_model_says() -> None:
         assert carrier.version() == ("simulated", "1")
     for name, texts in envelopes.items():
         rows = classifier.forward(classifier.encode(texts))
-        assert [entry["probability"] for entry in found[name]] == [max(row) for row in rows]
-        assert [entry["label"] for entry in found[name]] == [classifier.labels[row.index(max(row))] for row in rows]
+        assert [entry["probability"] for entry in map(prediction_of, found[name])] == [max(row) for row in rows]
+        assert [entry["label"] for entry in map(prediction_of, found[name])] == [
+            classifier.labels[row.index(max(row))] for row in rows
+        ]
 
 
 def test_batches_are_cut_over_several_envelopes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +96,9 @@ def test_the_shipped_model_answers_as_it_does_alone() -> None:
     texts += numbered(200)
     classifier = load(shipped)
     rows = classifier.forward(classifier.encode(texts))
-    with LocalCarrier(shipped, Stop(), Wish(scores=True)) as carrier:
+    with LocalCarrier(shipped, Stop(), PredictionOptions(scores=True)) as carrier:
         entries = answers(carrier, {"one": texts[:150], "two": texts[150:]})
-    found = entries["one"] + entries["two"]
+    found = [prediction_of(entry) for entry in entries["one"] + entries["two"]]
     assert [entry["label"] for entry in found[:2]] == ["ham", "spam"]
     for entry, row in zip(found, rows, strict=True):
         assert list(entry["scores"]) == list(classifier.labels)
@@ -108,19 +110,19 @@ def test_a_bad_text_spoils_only_itself() -> None:
     texts = numbered(40)
     texts[11] = f"{POISON} here"
     texts[30] = "x" * 200
-    with local(max_text_chars=100, wish=Wish(scores=True)) as carrier:
+    with local(max_text_chars=100, options=PredictionOptions(scores=True)) as carrier:
         found = answers(carrier, {"one": texts})["one"]
-    assert found[11]["error"]["code"] == "model_failed"
-    assert found[30]["error"]["code"] == "invalid_input"
-    assert "100" in found[30]["error"]["message"]
+    assert fault_of(found[11])["code"] == "model_failed"
+    assert fault_of(found[30])["code"] == "invalid_input"
+    assert "100" in fault_of(found[30])["message"]
     assert all("label" in entry for index, entry in enumerate(found) if index not in (11, 30))
 
 
 def test_scores_come_on_request_only() -> None:
     with local() as carrier:
         assert "scores" not in answers(carrier, {"one": ["hello"]})["one"][0]
-    with local(wish=Wish(scores=True)) as carrier:
-        entry = answers(carrier, {"one": ["hello"]})["one"][0]
+    with local(options=PredictionOptions(scores=True)) as carrier:
+        entry = prediction_of(answers(carrier, {"one": ["hello"]})["one"][0])
     assert set(entry["scores"]) == {"ham", "spam", "phishing"}
     assert entry["scores"][entry["label"]] == entry["probability"]
 

@@ -11,7 +11,7 @@ from sluice.config.settings import read
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import TASK_NAME, describe, parse
 from sluice.tasks.errors import InvalidInput, SluiceError, from_code
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
@@ -40,10 +40,12 @@ def test_one_text_or_object_is_single_and_a_list_is_not() -> None:
 
 
 def test_scores_are_given_to_those_who_ask() -> None:
-    assert parse([["hi"]], {}, 100).wish == PLAIN
-    assert parse([["hi"]], {"scores": False, "verdict": False}, 100).wish == PLAIN
-    assert parse([["hi"]], {"scores": True}, 100).wish == Wish(scores=True)
-    assert parse([], {"messages": "hi", "scores": True, "verdict": True}, 100).wish == Wish(scores=True, verdict=True)
+    assert parse([["hi"]], {}, 100).options == LABEL_ONLY
+    assert parse([["hi"]], {"scores": False, "verdict": False}, 100).options == LABEL_ONLY
+    assert parse([["hi"]], {"scores": True}, 100).options == PredictionOptions(scores=True)
+    assert parse([], {"messages": "hi", "scores": True, "verdict": True}, 100).options == PredictionOptions(
+        scores=True, verdict=True
+    )
 
 
 @pytest.mark.parametrize("value", [1, "true", None, [True]])

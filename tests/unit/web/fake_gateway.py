@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from sluice.tasks.envelope import Entry, labelled
 from sluice.tasks.errors import NotFound, SluiceError
-from sluice.tasks.wish import PLAIN, WISHES, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, OPTION_NAMES, PredictionOptions
+from sluice.tasks.wire.entry import Entry, prediction
 from sluice.web.gateway import JobStatus, JobSubmission, Queued, ResultPage
 from sluice.web.gateway.job_store import IdempotencyRecord, Job
 
@@ -22,7 +22,7 @@ class FakeGateway:
         self.error: Exception | None = None
         self.late = False
         self.judged: Entry = {"verdict": "flag", "rule": "spam >= 0.5"}
-        self.entry: Entry = labelled("token", "spam", 0.75, "fake", "7")
+        self.entry: Entry = prediction("token", "spam", 0.75, "fake", "7")
         self.asked: list[tuple[Any, ...]] = []
         self.status = JobStatus("job-1", "done", 2, 2, 0, 1_700_000_000.0, 1_700_000_001.5)
         self.entries: list[Entry] = [{"id": "0", "label": "ham"}, {"id": "1", "label": "spam"}]
@@ -37,11 +37,13 @@ class FakeGateway:
         if self.error is not None:
             raise self.error
 
-    def classify(self, text: str, wait_s: float, *, wish: Wish = PLAIN, punctual: bool = False) -> Entry | Queued:
+    def classify(
+        self, text: str, wait_s: float, *, options: PredictionOptions = LABEL_ONLY, punctual: bool = False
+    ) -> Entry | Queued:
         self._asked("classify", text, wait_s)
         if self.late:
             return Queued("env.token")
-        return wish.only({"scores": {"ham": 0.25, "spam": 0.75}, **self.judged, **self.entry})
+        return options.trimmed({"scores": {"ham": 0.25, "spam": 0.75}, **self.judged, **self.entry})
 
     def submit_job(
         self,
@@ -50,11 +52,16 @@ class FakeGateway:
         wait_s: float = 0,
         idempotency: IdempotencyRecord | None = None,
         *,
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         owner: str = "",
     ) -> JobSubmission:
         self._asked(
-            "submit_job", messages, lane, wait_s, idempotency, *(name for name in WISHES if getattr(wish, name))
+            "submit_job",
+            messages,
+            lane,
+            wait_s,
+            idempotency,
+            *(name for name in OPTION_NAMES if getattr(options, name)),
         )
         queued = JobStatus("job-1", "queued", len(messages), 0, 0, time.time(), None)
         return JobSubmission(self.status, self.entries) if wait_s and not self.late else JobSubmission(queued)

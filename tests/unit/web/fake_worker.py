@@ -14,8 +14,9 @@ from kombu import Connection
 from sluice.config.settings import Settings
 from sluice.harness.process import wait_for
 from sluice.tasks import keys
-from sluice.tasks.envelope import QUEUES, REPLY_HEADER, Entry, failed, labelled
+from sluice.tasks.envelope import QUEUES, REPLY_HEADER
 from sluice.tasks.redis_client import connect
+from sluice.tasks.wire.entry import Entry, failure, prediction
 
 MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
 
@@ -124,7 +125,7 @@ class FakeWorker:
     def _entry(self, item: Any) -> Entry:
         identity, text = (item.get("id"), item["text"]) if isinstance(item, dict) else (None, item)
         if not text.strip():
-            return failed(identity, "invalid_input", "must not be empty or blank")
+            return failure(identity, "invalid_input", "must not be empty or blank")
         if "boom" in text:
-            return failed(identity, "model_failed", "the model failed")
-        return labelled(identity, label_of(text), 0.875, MODEL["name"], MODEL["version"])
+            return failure(identity, "model_failed", "the model failed")
+        return prediction(identity, label_of(text), 0.875, MODEL["name"], MODEL["version"])

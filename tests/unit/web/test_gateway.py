@@ -293,7 +293,7 @@ def test_a_job_that_is_published_by_half_leaves_nothing(
     monkeypatch.setattr(Publisher, "publish", half)
     with pytest.raises(BrokerUnavailable):
         gateway.submit_job(["hello"] * 600, "bulk")
-    assert set(store.scan_iter("sluice:*")) - before <= {keys.CANCELLED.encode()}
+    assert set(store.scan_iter("sluice:*")) - before <= {keys.REVOKED.encode()}
     meta = store.get(f"celery-task-meta-{sent[0]}")
     assert meta is not None
     assert b"REVOKED" in meta

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sluice.config.settings import read
-from sluice.tasks.envelope import failed
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
+from sluice.tasks.wire.entry import failure
 from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
 
@@ -176,10 +176,10 @@ def test_without_prefer_the_setting_holds(client: FlaskClient, fake: FakeGateway
 @pytest.mark.parametrize(
     ("entry", "status"),
     [
-        (failed("t", "model_failed", "the model failed"), 500),
-        (failed("t", "invalid_input", "text has no words"), 422),
-        (failed("t", "revoked", "cancelled"), 410),
-        (failed("t", "something_new", "no idea"), 500),
+        (failure("t", "model_failed", "the model failed"), 500),
+        (failure("t", "invalid_input", "text has no words"), 422),
+        (failure("t", "revoked", "cancelled"), 410),
+        (failure("t", "something_new", "no idea"), 500),
     ],
 )
 def test_the_message_s_own_error_is_the_answer(

@@ -9,7 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from sluice.config.settings import read
-from sluice.tasks.envelope import failed
 from sluice.tasks.errors import (
     BackendUnavailable,
     BrokerUnavailable,
@@ -17,6 +16,7 @@ from sluice.tasks.errors import (
     QueueFull,
     SluiceError,
 )
+from sluice.tasks.wire.entry import failure
 from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.test_predict import refusal
@@ -153,7 +153,7 @@ def test_what_is_wrong_with_the_message_stays_an_error(fake: FakeGateway) -> Non
     refusal(client.post("/predict/", data=b"{", content_type="application/json", headers=key), 400, "bad_request")
     refusal(client.post("/predict/", json={"text": ""}, headers=key), 422, "invalid_input")
     refusal(client.post("/predict/", json={"text": "x", "model": "other"}, headers=key), 422, "invalid_input")
-    fake.entry = failed(None, "model_failed", "the model failed on this message")
+    fake.entry = failure(None, "model_failed", "the model failed on this message")
     refusal(client.post("/predict/", json=ASKING, headers=key), 500, "model_failed")
     fake.error = RuntimeError("a mistake of ours")
     refusal(client.post("/predict/", json=ASKING, headers=key), 500, "internal_error")

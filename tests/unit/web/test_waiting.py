@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from sluice.tasks.envelope import Entry
 from sluice.tasks.errors import BrokerUnavailable
-from sluice.tasks.wish import PLAIN, Wish
+from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.wire.entry import Entry
 from sluice.web.gateway.dispatch_policy import DispatchPolicy
 from sluice.web.gateway.dispatcher import Dispatcher
 from sluice.web.gateway.overload_guard import OverloadGuard
@@ -119,7 +119,7 @@ class SlowPublisher:
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)
         self.sent: list[tuple[int, int]] = []
-        self.wishes: list[Wish] = []
+        self.options: list[PredictionOptions] = []
         self.error: Exception | None = None
         self.closed = False
 
@@ -130,14 +130,14 @@ class SlowPublisher:
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
-        wish: Wish = PLAIN,
+        options: PredictionOptions = LABEL_ONLY,
         counted: bool = False,
     ) -> str:
         self.gate.acquire(timeout=5)
         if self.error is not None:
             raise self.error
         self.sent.append((len(messages), more))
-        self.wishes.append(wish)
+        self.options.append(options)
         return envelope_id or ""
 
     def close(self) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from celery import Celery
 
-from sluice.tasks.server import Condition
+from sluice.tasks.server import Availability
 from sluice.worker.consumer.patches import connectivity, control, gossip, privacy, unpacking
 
 
-def install(app: Celery) -> Condition:
-    """Make every change, before the worker connects; returns the broker's condition, to be told when it is back."""
+def install(app: Celery) -> Availability:
+    """Make every change, before the worker connects; returns the broker's availability, to be told when it is back."""
     privacy.install()
     control.install()
     gossip.install()

@@ -13,23 +13,23 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker.consumer import connection, consumer, mingle
 
 from sluice.tasks.app import settings_of
-from sluice.tasks.server import Condition, Server
+from sluice.tasks.server import Availability, Server
 
 log = logging.getLogger(__name__)
 
 
 class ConnectionFilter(logging.Filter):
-    """Takes Celery's records of a lost connection for the condition, and drops what a try that failed has said."""
+    """Takes Celery's records of a lost connection for the availability, and drops what a try that failed has said."""
 
-    def __init__(self, condition: Condition) -> None:
+    def __init__(self, availability: Availability) -> None:
         super().__init__()
-        self._condition = condition
+        self._availability = availability
 
     def filter(self, record: logging.LogRecord) -> bool:
         if (error := lost_by(record)) is not None:
-            self._condition.lost(error)
+            self._availability.lost(error)
             return False
-        return not (self._condition.lasts and record.levelno < logging.WARNING)
+        return not (self._availability.lasts and record.levelno < logging.WARNING)
 
 
 def lost_by(record: logging.LogRecord) -> BaseException | None:
@@ -45,10 +45,10 @@ def lost_by(record: logging.LogRecord) -> BaseException | None:
     return error if isinstance(error, BaseException) else None
 
 
-def install(app: Celery) -> Condition:
-    """Put the filter on Celery's loggers; returns the condition, to be told when messages are consumed again."""
-    condition = Condition(Server.broker(settings_of(app)), log, "trying again every few seconds")
+def install(app: Celery) -> Availability:
+    """Put the filter on Celery's loggers; returns the availability, to be told when messages are consumed again."""
+    availability = Availability(Server.broker(settings_of(app)), log, "trying again every few seconds")
     for module in (consumer, connection, mingle):
-        module.logger.addFilter(ConnectionFilter(condition))
+        module.logger.addFilter(ConnectionFilter(availability))
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-    return condition
+    return availability

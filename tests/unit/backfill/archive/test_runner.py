@@ -19,7 +19,7 @@ from sluice.backfill.report.names import ReportNames
 from sluice.backfill.stop import Stopped
 from sluice.backfill.tally import Tally
 from sluice.config.settings import read
-from sluice.tasks.envelope import labelled
+from sluice.tasks.wire.entry import prediction
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_progress_is_noted_for_others(folder: Folder) -> None:
     display.note("no worker is ready")
     assert (folder.progress().state, folder.progress().note) == ("queued", "NO WORKER IS READY")
     tally = Tally()
-    tally.add([labelled(None, "ham", 0.9, "m", "1"), {"error": {"code": "invalid_input", "message": "blank"}}])
+    tally.add([prediction(None, "ham", 0.9, "m", "1"), {"error": {"code": "invalid_input", "message": "blank"}}])
     FolderDisplay(folder, str).update(0.25, tally)
     progress = folder.progress()
     assert (progress.state, progress.done, progress.failed, progress.share) == ("running", 2, 1, 0.25)
@@ -116,7 +116,7 @@ def test_a_stop_is_said_once_whoever_asked_for_it(folder: Folder) -> None:
 def test_an_ending_is_found_by_the_next_runner(folder: Folder) -> None:
     assert ending.load(folder) is None
     tally = Tally()
-    tally.add([labelled(None, "ham", 0.9, "m", "1")])
+    tally.add([prediction(None, "ham", 0.9, "m", "1")])
     names = ReportNames("text", None, None, "label", "probability", "error")
     ending.save(folder, Outcome(tally, names))
     found = ending.load(folder)
@@ -140,7 +140,7 @@ def test_an_archive_that_is_deleted_while_its_report_is_made_just_goes(
 ) -> None:
     folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
     tally = Tally()
-    tally.add([labelled(None, "ham", 0.9, "m", "1")])
+    tally.add([prediction(None, "ham", 0.9, "m", "1")])
     ending.save(folder, Outcome(tally, ReportNames("text", None, None, "label", "probability", "error")))
     monkeypatch.setattr(runner, "_report", watched(runner._report, folder.remove))
     run(folder, read(_env_file=None), FolderStop(folder))
@@ -157,7 +157,7 @@ def test_without_its_report_an_archive_is_done_too(
 ) -> None:
     folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
     tally = Tally()
-    tally.add([labelled(None, "ham", 0.9, "m", "1")])
+    tally.add([prediction(None, "ham", 0.9, "m", "1")])
     ending.save(folder, Outcome(tally, ReportNames("text", None, None, "label", "probability", "error")))
     if result is not None:
         folder.result("csv").write_text(result)

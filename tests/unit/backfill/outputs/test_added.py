@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from sluice.backfill.columns import Column
 from sluice.backfill.outputs.added import added
-from sluice.tasks.envelope import failed, labelled
+from sluice.tasks.wire.entry import failure, prediction
 
-SPAM = labelled(None, "spam", 0.98765432, "sms-mini", "1")
+SPAM = prediction(None, "spam", 0.98765432, "sms-mini", "1")
 SCORES = {"ham": 0.01234567, "spam": 0.98765432}
-BAD = failed(None, "invalid_input", "the text is empty or blank")
+BAD = failure(None, "invalid_input", "the text is empty or blank")
 
 
 def names(*columns: str) -> list[Column]:
@@ -81,6 +81,6 @@ def test_the_verdict_and_its_rule_stand_before_the_model() -> None:
     plain = added(names("text"), None, verdict=True)
     assert plain.cells(judged) == ["spam", 0.987654, "block", "spam >= 0.9", "sms-mini", "1", None]
     assert plain.cells(SPAM)[2:4] == [None, None]
-    wrong = plain.cells(failed(None, "model_failed", "no"))
+    wrong = plain.cells(failure(None, "model_failed", "no"))
     assert wrong == [None] * 6 + ["model_failed: no"]
     assert len(wrong) == len(plain.columns)

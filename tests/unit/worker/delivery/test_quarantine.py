@@ -9,7 +9,7 @@ import pytest
 
 from sluice.tasks.envelope import Message
 from sluice.worker.delivery.forwarding import Interrupted
-from sluice.worker.delivery.quarantine import MOST_ENDS, PIECE, Ends, Piece, Trials, plan
+from sluice.worker.delivery.quarantine import MOST_ENDS, PIECE, Ends, Piece, Quarantine, plan
 from sluice.worker.engine.mail import Alone, Begin, InFlightEnvelope, Outcome, Trial
 
 
@@ -39,7 +39,7 @@ class Rig:
         self.store = store or Store()
         self.batcher: list[Any] = []
         self.generation = 1
-        self.trials = Trials(self.store, self.patiently, self.batcher.append, lambda: self.generation)
+        self.quarantine = Quarantine(self.store, self.patiently, self.batcher.append, lambda: self.generation)
 
     def patiently(self, action: Callable[[], Any]) -> Any:
         if self.store.away:
@@ -52,7 +52,7 @@ class Rig:
             return None
         trial = self.batcher.pop()
         assert isinstance(trial, Trial)
-        self.trials.alone(Alone(trial))
+        self.quarantine.alone(Alone(trial))
         assert self.batcher.pop() == Begin(trial)
         return trial
 
@@ -67,55 +67,55 @@ def given_up(outcomes: list[Outcome]) -> list[int]:
 
 def test_suspects_run_one_at_a_time_those_with_the_fewest_ends_first() -> None:
     rig, guilty, first, second = Rig(), envelope(), envelope(), envelope()
-    rig.trials.suspect(guilty, {(0, 1): 1})
-    rig.trials.suspect(first, {})
-    rig.trials.suspect(second, {})
+    rig.quarantine.suspect(guilty, {(0, 1): 1})
+    rig.quarantine.suspect(first, {})
+    rig.quarantine.suspect(second, {})
     for expected in (first, second, guilty):
-        assert rig.trials.go_on() == []
+        assert rig.quarantine.go_on() == []
         trial = rig.begun()
         assert trial is not None
         assert trial.envelope is expected
-        rig.trials.end(envelope())  # not the one on trial
-        assert rig.trials.go_on() == []
+        rig.quarantine.end(envelope())  # not the one on trial
+        assert rig.quarantine.go_on() == []
         assert not rig.batcher
         answer(trial)
-        rig.trials.end(expected)
-    assert rig.trials.go_on() == []
+        rig.quarantine.end(expected)
+    assert rig.quarantine.go_on() == []
     assert not rig.batcher
 
 
 def test_what_is_answered_is_held_against_nobody() -> None:
     rig, one = Rig(), envelope(PIECE + 1)
-    rig.trials.suspect(one, {})
-    rig.trials.go_on()
+    rig.quarantine.suspect(one, {})
+    rig.quarantine.go_on()
     trial = rig.begun()
     assert trial == Trial(one, 0, PIECE)
     assert rig.store.ends == {(0, PIECE): 1}
     answer(trial)
-    rig.trials.go_on()
+    rig.quarantine.go_on()
     assert rig.store.ends == {(0, PIECE): 0}
     assert rig.begun() == Trial(one, PIECE, PIECE + 1)
 
 
 def test_a_new_connection_ends_all_trials_of_the_old_one() -> None:
     rig, old, waiting, new = Rig(), envelope(), envelope(), envelope(generation=2)
-    rig.trials.suspect(old, {})
-    rig.trials.go_on()
+    rig.quarantine.suspect(old, {})
+    rig.quarantine.go_on()
     assert rig.begun() == Trial(old, 0, 1)
-    rig.trials.suspect(waiting, {})
-    rig.trials.suspect(new, {(0, 1): 1})
+    rig.quarantine.suspect(waiting, {})
+    rig.quarantine.suspect(new, {(0, 1): 1})
     rig.generation = 2
-    rig.trials.go_on()
+    rig.quarantine.go_on()
     assert rig.begun() == Trial(new, 0, 1)
 
 
 def test_nothing_runs_whose_note_cannot_be_written() -> None:
     rig = Rig()
-    rig.trials.suspect(envelope(), {})
-    rig.trials.go_on()
+    rig.quarantine.suspect(envelope(), {})
+    rig.quarantine.go_on()
     rig.store.away = True
     with pytest.raises(Interrupted):
-        rig.trials.alone(Alone(rig.batcher.pop()))
+        rig.quarantine.alone(Alone(rig.batcher.pop()))
     assert not rig.batcher
 
 
@@ -125,10 +125,10 @@ def test_workers_that_die_find_the_guilty_messages(messages: int, guilty: set[in
     store = Store()
     for _ in range(12 * len(guilty) + 1):
         rig, one = Rig(store), envelope(messages)
-        rig.trials.suspect(one, dict(store.ends))
+        rig.quarantine.suspect(one, dict(store.ends))
         found: set[int] = set()
         while None in one.answers:
-            for index in given_up(rig.trials.go_on()):
+            for index in given_up(rig.quarantine.go_on()):
                 found.add(index)
                 one.answers[index] = {"error": {}}
             trial = rig.begun()

@@ -17,7 +17,7 @@ from hypothesis import given, strategies as st
 from sluice.harness.process import free_port
 from sluice.harness.servers import RedisServer
 from sluice.tasks.redis_client import connect
-from sluice.tasks.server import Condition, Server
+from sluice.tasks.server import Availability, Server
 from sluice.worker.delivery.result_cache import PREFIX, ResultCache
 from sluice.worker.engine.cache_reader import CacheReader
 from sluice.worker.engine.mail import EncodedText, LookedUp
@@ -62,9 +62,9 @@ class Rig:
         self.notes: SimpleQueue[LookedUp] = SimpleQueue()
         self.deaths: list[str] = []
         client = connect(url, socket_timeout=0.5)
-        condition = Condition(Server.at(url), logging.getLogger(__name__))
+        availability = Availability(Server.at(url), logging.getLogger(__name__))
         self.thread = CacheReader(
-            self.cache, client, to_batcher=self.notes.put, on_death=self.deaths.append, condition=condition
+            self.cache, client, to_batcher=self.notes.put, on_death=self.deaths.append, availability=availability
         )
         self.thread.start()
 

@@ -1,4 +1,4 @@
-"""The deliver thread and the statistics, on a real Redis: who gets which answer, what is kept, what is counted."""
+"""The result writer and the statistics, on a real Redis: who gets which answer, what is kept, what is counted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sluice.tasks import keys
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import Message
 from sluice.tasks.errors import InvalidInput, ModelFailed
-from sluice.tasks.wish import Wish
+from sluice.tasks.prediction_options import PredictionOptions
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.delivery.result_store import ResultStore
-from sluice.worker.delivery.result_writer import Deliver
+from sluice.worker.delivery.result_writer import ResultWriter
 from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.entries import Entries
@@ -41,7 +41,7 @@ class Rig:
         self.main: SimpleQueue[Finished] = SimpleQueue()
         self.deaths: list[str] = []
         model = SimulatedClassifier()
-        self.deliver = Deliver(
+        self.writer = ResultWriter(
             self.app,
             ResultStore(self.app, self.client, "w@test", 100),
             Entries(model, Judge(model.labels, model.info, settings)),
@@ -54,14 +54,14 @@ class Rig:
             weeks=WeekWriter(self.client, SimulatedClassifier().info, clock=lambda: FRIDAY),
             on_death=self.deaths.append,
         )
-        self.deliver.start()
+        self.writer.start()
 
     def finished(self, *notes: Any) -> list[Finished]:
         """Put notes and the end; returns what main was told."""
         for note in (*notes, None):
-            self.deliver.inbox.put(note)
-        self.deliver.join(10)
-        assert not self.deliver.is_alive()
+            self.writer.inbox.put(note)
+        self.writer.join(10)
+        assert not self.writer.is_alive()
         assert not self.deaths
         return [self.main.get_nowait() for _ in range(self.main.qsize())]
 
@@ -93,7 +93,7 @@ def test_all_who_share_an_answer_get_it_under_their_own_ids(rig: Rig) -> None:
 
 def test_scores_go_to_those_of_a_shared_answer_who_asked_for_them(rig: Rig) -> None:
     plain, full = envelope_of("plain", None, None), envelope_of("full", "m1", None)
-    full.wish = Wish(scores=True)
+    full.options = PredictionOptions(scores=True)
     shared = [[(plain, 0), (full, 0)], [(full, 1), (plain, 1)]]
     rig.finished(Outcome(shared, [SPAM, ModelFailed("no")], "model", 0.01, 9))
     without = {"label": "spam", "probability": 0.75, "model": "simulated", "version": "1"}

@@ -82,7 +82,7 @@ def run_batches(
     thread.start()
     thread.join(10)
     outcomes = [out.get_nowait() for _ in range(out.qsize())]
-    assert deaths or outcomes.pop() is None, "the deliver thread is not told of the end"
+    assert deaths or outcomes.pop() is None, "the result writer is not told of the end"
     return outcomes, [free.get_nowait() for _ in range(free.qsize())], deaths, made
 
 

@@ -1,4 +1,4 @@
-"""Cancels envelopes that are with the broker already, for live workers and for those that start later."""
+"""Revokes envelopes that are with the broker already, for live workers and for those that start later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 BROKER_TIMEOUT_S = 2.0
 
 
-def cancel(app: Celery, client: redis.Redis, envelope_ids: Sequence[str], ttl_s: int) -> None:
+def revoke(app: Celery, client: redis.Redis, envelope_ids: Sequence[str], ttl_s: int) -> None:
     """Let no worker begin these envelopes; one that has begun finishes.
 
     Args:
@@ -41,8 +41,8 @@ def cancel(app: Celery, client: redis.Redis, envelope_ids: Sequence[str], ttl_s:
 def _record(server: Server, client: redis.Redis, envelope_ids: Sequence[str], ttl_s: int) -> None:
     now = time.time()
     pipe = client.pipeline(transaction=False)
-    pipe.zadd(keys.CANCELLED, dict.fromkeys(envelope_ids, now))
-    pipe.zremrangebyscore(keys.CANCELLED, "-inf", now - ttl_s)
+    pipe.zadd(keys.REVOKED, dict.fromkeys(envelope_ids, now))
+    pipe.zremrangebyscore(keys.REVOKED, "-inf", now - ttl_s)
     server.ask(pipe.execute)
 
 
