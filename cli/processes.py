@@ -18,7 +18,7 @@ def sluice(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "sluice.cli", *arguments]
 
 
-def environment(base: Mapping[str, str] | None = None, **changes: str) -> dict[str, str]:
+def environment(base: Mapping[str, str] | None = None, /, **changes: str) -> dict[str, str]:
     """``base``, or this process's environment, for a child of ours: it finds our packages and prints at once."""
     env = dict(os.environ if base is None else base)
     return env | {"PYTHONPATH": python_path(env), "PYTHONUNBUFFERED": "1"} | changes

@@ -11,9 +11,11 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sluice.tasks.parent import ends_with_parent
 
+Found = TypeVar("Found")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -31,7 +33,7 @@ def free_port() -> int:
             return port
 
 
-def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 30.0, every_s: float = 0.02) -> object:
+def wait_for(condition: Callable[[], Found | None], what: str, timeout_s: float = 30.0, every_s: float = 0.02) -> Found:
     """Poll until ``condition()`` is truthy and return it; raises TimeoutError naming ``what``."""
     ends = time.monotonic() + timeout_s
     while True:
@@ -41,6 +43,12 @@ def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 30.0
         if time.monotonic() > ends:
             raise TimeoutError(f"{what}: not within {timeout_s:g} s")
         time.sleep(every_s)
+
+
+def rises(count: Callable[[], int], by: int = 0) -> Callable[[], bool]:
+    """A condition to wait for: ``count()`` is more than ``by`` above what it is now."""
+    before = count()
+    return lambda: count() > before + by
 
 
 class Child:

@@ -406,7 +406,7 @@ def test_an_archive_waits_for_a_worker_and_goes_after_its_time(redis_server: Red
     env = environment(redis_server.url, redis_server.url, archive_dir=folder / "archives")
     flush(redis_server.url)
     front = Web(folder, env)
-    worker = None
+    worker: Worker | None = None
     try:
         wait_for(lambda: answers(front), "the web server")
         reply = upload(front, as_csv(rows(70)), scores="true")
@@ -420,7 +420,7 @@ def test_an_archive_waits_for_a_worker_and_goes_after_its_time(redis_server: Red
         wait_for(lambda: not list((folder / "archives").glob("archive-*")), "the folder's end", 20)
     finally:
         front.stop()
-        if worker:
+        if worker is not None:
             worker.stop()
 
 

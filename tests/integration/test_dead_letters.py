@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_what_an_operators_policy_gives_up_is_answered(
         channel = connection.channel()
         for queue in QUEUES.values():
             for _ in range(2):
-                message = wait_for(lambda name=queue: channel.basic_get(name), "the envelope")
+                message = wait_for(partial(channel.basic_get, queue), "the envelope")
                 channel.basic_reject(message.delivery_tag, requeue=True)
     wait_for(lambda: dead_letters(rabbit_server.url) == 2, "the dead letters")
     worker = start_worker(env).ready()
@@ -104,7 +105,7 @@ def test_a_worn_message_of_an_earlier_queue_is_moved_before_it_is_dropped(
         channel = connection.channel()
         for queue in QUEUES.values():
             for _ in range(MOST_DELIVERIES):
-                message = wait_for(lambda name=queue: channel.basic_get(name), "the envelope")
+                message = wait_for(partial(channel.basic_get, queue), "the envelope")
                 channel.basic_reject(message.delivery_tag, requeue=True)
     worker = start_worker(env).ready()
     check_answers(results)

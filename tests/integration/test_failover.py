@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sluice.harness.failover import Pair
 from sluice.harness.load import Load
-from sluice.harness.process import wait_for
+from sluice.harness.process import rises, wait_for
 from sluice.harness.servers import Missing
 from sluice.harness.web import Web
 from sluice.harness.worker import Worker, environment
@@ -29,8 +29,7 @@ def test_a_failover_under_load_loses_nothing(folder: Path, start_worker: Callabl
             web.ready()
             with Load(web) as load:
                 for _ in range(2):
-                    answered = load.counts.at_once
-                    wait_for(lambda answered=answered: load.counts.at_once > answered + 20, "work", 60)
+                    wait_for(rises(lambda: load.counts.at_once, 20), "work", 60)
                     pair.change_places(lambda: time.sleep(0.5))
             counts = load.settle()
             assert (counts.lost, counts.odd) == ([], [])

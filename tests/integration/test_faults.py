@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from celery.result import AsyncResult
 from kombu import Connection
 
 from sluice.harness.broker import held, sweep, waiting
-from sluice.harness.process import ROOT, wait_for
+from sluice.harness.process import ROOT, rises, wait_for
 from sluice.harness.servers import Missing, RabbitServer, RedisServer
 from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import QUEUES, TASK_NAME
@@ -114,6 +115,11 @@ def test_a_dead_thread_stops_the_process_with_its_reason(brokers: Brokers, start
     assert second.stop() == 0
 
 
+def over(worker: Worker, result: AsyncResult) -> bool:
+    """Whether the worker has ended, or the result is there."""
+    return worker.returncode is not None or result.ready()
+
+
 def test_an_envelope_that_kills_its_workers_is_given_up_and_no_other(
     brokers: Brokers, start_worker: StartWorker
 ) -> None:
@@ -129,7 +135,7 @@ def test_an_envelope_that_kills_its_workers_is_given_up_and_no_other(
         starts += 1
         assert starts < 10
         worker = start_worker(brokers.env(model="simulated:?fatal=FATAL")).ready()
-        wait_for(lambda ended=worker: ended.returncode is not None or deadly.ready(), "an end")
+        wait_for(partial(over, worker, deadly), "an end")
     check_answers(others)
     assert worker.stop() == 0
     codes = [entry["error"]["code"] if "error" in entry else "" for entry in deadly.result]
@@ -147,7 +153,7 @@ def test_envelopes_whose_workers_are_killed_from_outside_are_not_given_up(
     worker = start_worker(holder).ready()
     results = [app.tasks[TASK_NAME].delay([f"{HOLD} {i}", "beside it", "and it"]) for i in range(4)]
     for _ in range(MOST_ENDS + 2):
-        wait_for(lambda one=worker: in_the_model(app, one), "a batch in the model", WAIT_S)
+        wait_for(partial(in_the_model, app, worker), "a batch in the model", WAIT_S)
         worker.kill()
         worker = start_worker(holder).ready()
     worker.kill()
@@ -232,11 +238,9 @@ def test_a_worker_survives_restarts_of_its_broker(
     stream = Stream(app)
     stream.start()
     for end in (own_broker.stop, own_broker.kill):
-        before = len(stream.sent)
-        wait_for(lambda start=before: len(stream.sent) > start + 50, "a stream")
+        wait_for(rises(lambda: len(stream.sent), 50), "a stream")
         end()
-        refused = stream.refused
-        wait_for(lambda start=refused: stream.refused > start, "a refusal")
+        wait_for(rises(lambda: stream.refused), "a refusal")
         own_broker.start()
     before = len(stream.sent)
     wait_for(lambda: len(stream.sent) > before + 50, "a stream")

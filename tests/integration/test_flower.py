@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_flower_lists_the_envelopes_without_their_texts(brokers: Brokers, folder
         browser.save_screenshot(str(folder / "flower-tasks.png"))
         for task_id, *texts in [(done.id, "SUCCESS", "classify(37 messages)"), (bad.id, "FAILURE")]:
             page = flower.url(f"/task/{task_id}")
-            wait_for(lambda page=page, texts=texts: shows(browser, page, *texts), f"{texts} of a task", 30)
+            wait_for(partial(shows, browser, page, *texts), f"{texts} of a task", 30)
             pages.append(browser.page_source)
         assert not [page for page in pages if MARKER in page]
     finally:

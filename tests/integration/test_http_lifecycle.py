@@ -48,7 +48,7 @@ def test_a_shutdown_answers_the_callers_that_wait(brokers: Brokers, folder: Path
 def test_without_a_worker_messages_queue_and_are_answered_later(brokers: Brokers, folder: Path) -> None:
     env = brokers.env(sync_wait_s=0.5)
     front = Web(folder, env)
-    worker = None
+    worker: Worker | None = None
     try:
         wait_for(lambda: answers(front), "the web server")
         assert front.ask("GET", "/readyz").status == 503
@@ -60,14 +60,14 @@ def test_without_a_worker_messages_queue_and_are_answered_later(brokers: Brokers
         assert "label" in front.ask("GET", f"{location}/results").body.decode()
     finally:
         front.stop()
-        if worker:
+        if worker is not None:
             worker.stop()
 
 
 def test_a_job_cancelled_while_no_worker_lives_never_runs(brokers: Brokers, folder: Path) -> None:
     env = brokers.env()
     front = Web(folder, env)
-    worker = None
+    worker: Worker | None = None
     try:
         wait_for(lambda: answers(front), "the web server")
         location = front.ask("POST", "/jobs", {"texts": ["one", "two", "three"]}).headers["location"]
@@ -78,7 +78,7 @@ def test_a_job_cancelled_while_no_worker_lives_never_runs(brokers: Brokers, fold
         assert front.ask("GET", location).json["state"] == "cancelled"
     finally:
         front.stop()
-        if worker:
+        if worker is not None:
             worker.stop()
     assert "drained: 1 messages" in worker.output()
 

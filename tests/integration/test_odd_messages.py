@@ -35,7 +35,18 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 ANSWERED_S = 15.0
 QUEUE = QUEUES["interactive"]
 
-HEADERS = ("task", "id", "root_id", "parent_id", "group", "group_index", "shadow", "eta", "expires", "retries")
+HEADERS: tuple[str, ...] = (
+    "task",
+    "id",
+    "root_id",
+    "parent_id",
+    "group",
+    "group_index",
+    "shadow",
+    "eta",
+    "expires",
+    "retries",
+)
 HEADERS += (
     "timelimit",
     "argsrepr",
@@ -48,7 +59,7 @@ HEADERS += (
 )
 HEADERS += ("sluice_reply", "sluice_more", "replaced_task_nesting", "lang", "update", "get", "")
 EMBED = ("callbacks", "errbacks", "chain", "chord", "else")
-PROPERTIES = (
+PROPERTIES: tuple[str, ...] = (
     "delivery_tag",
     "delivery_info",
     "body_encoding",
@@ -57,7 +68,17 @@ PROPERTIES = (
     "reply_to",
     "delivery_mode",
 )
-TEMPTING = ("", "0", TASK_NAME, "no.such", "zlib", "zstd", "gzip", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00")
+TEMPTING: tuple[str, ...] = (
+    "",
+    "0",
+    TASK_NAME,
+    "no.such",
+    "zlib",
+    "zstd",
+    "gzip",
+    "9999-12-31T23:59:59-23:59",
+    "0001-01-01T00:00:00",
+)
 TEMPTING += (
     "2020-01-01",
     "application/json",
@@ -238,7 +259,7 @@ def test_a_compressed_body_that_cannot_be_read_says_why(
 ) -> None:
     name = str(uuid4())
     packed = b"none of it" if body is None else compress(body, kind)[0]
-    message = {
+    message: dict[str, Any] = {
         "headers": {"id": name, "compression": kind},
         "without": set(),
         "body": packed,
@@ -254,7 +275,7 @@ def test_a_compressed_body_that_cannot_be_read_says_why(
 
 
 #: What lies on a broker beyond what a library would write: raw values of the queue's list.
-RAW = (
+RAW: tuple[bytes, ...] = (
     b"",
     b"null",
     b"5",

@@ -158,8 +158,8 @@ def test_the_page_of_the_package_needs_no_files_beside_it(wheel: Path) -> None:
     told_of = {match.rstrip(".,") for match in re.findall(r"`(sluice/[\w./-]+)`", page)}
     assert told_of
     assert told_of <= names(wheel)
-    assert {"client", "service"} - set(told.get_all("Provides-Extra")) == {"client"}
-    assert all(url.partition(", ")[2].startswith("https://") for url in told.get_all("Project-URL"))
+    assert {"client", "service"} - set(told.get_all("Provides-Extra", [])) == {"client"}
+    assert all(url.partition(", ")[2].startswith("https://") for url in told.get_all("Project-URL", []))
 
 
 def test_a_client_gets_nothing_heavy(client: Venv, place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,11 +124,16 @@ def test_the_web_process_says_so_and_carries_on(
             assert reply.status == 503
             assert reply.json["detail"]["error"] in ("broker_unavailable", "backend_unavailable")
             for part in ("broker", "backend") if kind == "redis" else ("backend",):
-                wait_for(lambda part=part: word in (reason(web, part) or ""), f"the {part} is not ready")
+                wait_for(partial(says, web, part, word), f"the {part} is not ready")
         wait_for(lambda: web.ask("POST", "/predict/", {"text": "see you at nine"}).status == 200, "an answer")
         assert (web.returncode, worker.returncode) == (None, None)
     finally:
         web.stop()
+
+
+def says(web: Web, part: str, word: str) -> bool:
+    """Whether ``/readyz`` has the word in why this part is not ready."""
+    return word in (reason(web, part) or "")
 
 
 def reason(web: Web, part: str) -> str | None:

@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_it_is_there_later_too(web: Web, known: dict[str, tuple[str, str]]) -> N
     for wanted in (True, False):
         body = {"text": TEXTS[3], "verdict": wanted}
         location = web.ask("POST", "/predict/", body, prefer="respond-async").headers["location"]
-        entry = wait_for(lambda at=location: first_result(web, at), BEHIND, WAIT_S)  # type: ignore[misc]
+        entry = wait_for(partial(first_result, web, location), BEHIND, WAIT_S)
         assert ("verdict" in entry) is wanted
         assert not wanted or judged(entry) == known[TEXTS[3]]
 

@@ -145,12 +145,14 @@ def test_a_package_imports_nothing_that_its_extra_lacks(package: str) -> None:
 def _distributions(*groups: str) -> set[str]:
     """Modules of what pyproject.toml asks for in these groups, those that they are made of included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found = set()
+    found: set[str] = set()
     for group in groups:
         for line in (
             project["dependencies"] if group == "dependencies" else project["optional-dependencies"].get(group, ())
         ):
-            name, _, parts = re.match(r"([\w-]+)(\[([\w,]+)\])?", line).groups()
+            match = re.match(r"([\w-]+)(\[([\w,]+)\])?", line)
+            assert match is not None, line
+            name, _, parts = match.groups()
             found |= (
                 _distributions(*parts.split(",")) if name == "sluice" else {OTHERWISE.get(name, name.replace("-", "_"))}
             )

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -38,7 +38,7 @@ def numbered(count: int, name: str = "text") -> list[str]:
     return [f"{name} {number} for somebody" for number in range(count)]
 
 
-def answers(carrier: Carrier, envelopes: dict[str, Sequence[str]]) -> dict[str, list[Entry]]:
+def answers(carrier: Carrier, envelopes: Mapping[str, Sequence[str]]) -> dict[str, list[Entry]]:
     """Send all envelopes; the entries of each in order of its texts. Fails if one comes twice or none comes."""
     for name, texts in envelopes.items():
         carrier.send(name, texts)

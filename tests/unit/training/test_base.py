@@ -98,7 +98,7 @@ def test_the_cut_vocabulary_reads_texts_of_kept_pieces_alike(base: Path, tmp_pat
             )
         assert torch.equal(before, after)
     assert "▁rare8" not in smaller.get_vocab()
-    assert smaller.encode("rare8").ids.count(smaller.token_to_id("<unk>")) > 0
+    assert smaller.token_to_id("<unk>") in smaller.encode("rare8").ids
     assert cut.mask_id == smaller.token_to_id("<mask>")
     cut.save_tokenizer(tmp_path)
     saved = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
@@ -138,6 +138,7 @@ def test_the_mean_head_is_the_librarys_arithmetic_over_real_tokens(base: Path, t
         logits = model(input_ids=ids, attention_mask=mask).logits
         for row, count in enumerate((5, 3)):
             states = model.bert(ids[row : row + 1, :count]).last_hidden_state[0]
+            assert model.bert.pooler is not None
             wanted = model.classifier(torch.tanh(model.bert.pooler.dense(states.mean(0))))
             assert torch.allclose(logits[row], wanted, atol=1e-6)
     model.save_pretrained(str(tmp_path))

@@ -23,6 +23,7 @@ class Fixed(Classifier):
         self.info = ModelInfo("fixed", "1", "none", "us", "never")
         self.labels = tuple(labels)
         self.device, self.precision, self.padded = "cpu", "float32", False
+        self.unknown_id = None
         self.answer = list(answer)
         self.asked: list[str] = []
 
@@ -32,6 +33,15 @@ class Fixed(Classifier):
 
     def forward(self, batch: Sequence[list[int]]) -> list[list[float]]:
         return [self.answer for _ in batch]
+
+    def warm_up(self, max_batch: int) -> None:
+        """Nothing to do."""
+
+    def is_out_of_memory(self, exc: BaseException) -> bool:
+        return False
+
+    def is_fatal(self, exc: BaseException) -> bool:
+        return False
 
 
 def test_answers_are_averaged_in_the_order_of_the_labels_and_asked_once() -> None:

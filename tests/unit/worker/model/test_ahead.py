@@ -39,8 +39,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, of_queries: Tensor, of_key
     )
     for begin, end, first, last in pairs:
         if last > first:
-            rows = [part.transpose(0, 1) for part in (query[begin:end], key[first:last], value[first:last])]
-            out[begin:end] = functional.scaled_dot_product_attention(*rows).transpose(0, 1)
+            asked, keys, values = (
+                part.transpose(0, 1) for part in (query[begin:end], key[first:last], value[first:last])
+            )
+            out[begin:end] = functional.scaled_dot_product_attention(asked, keys, values).transpose(0, 1)
     return out
 
 

@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from sluice.training.tokenizer import train_tokenizer
 from sluice.worker.model.encoder import TextEncoder, clean
@@ -74,7 +74,7 @@ def test_a_text_that_the_tokenizer_panics_on_spoils_only_itself(tokenizer: Token
         def __getattr__(self, name: str) -> object:
             return getattr(self.real, name)
 
-        def encode_batch_fast(self, texts: list[str]) -> list[object]:
+        def encode_batch_fast(self, texts: list[str]) -> list[Encoding]:
             if any("BOOM" in text for text in texts):
                 raise Panic("index out of bounds")
             return self.real.encode_batch_fast(texts)

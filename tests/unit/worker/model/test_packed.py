@@ -128,8 +128,8 @@ def electra_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_hidden_layers=1,
         num_attention_heads=1,
         intermediate_size=16,
-        num_labels=2,
     )
+    config.num_labels = 2
     ElectraForSequenceClassification(config).save_pretrained(str(folder))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(
         str(folder)
