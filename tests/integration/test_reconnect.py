@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from celery.result import AsyncResult
 from kombu.exceptions import OperationalError
 
 from sluice.harness.broker import waiting
-from sluice.harness.process import wait_for
+from sluice.harness.process import rises, wait_for
 from sluice.harness.servers import RabbitServer
 from sluice.harness.worker import Worker, client_app
 from sluice.tasks.envelope import QUEUES, TASK_NAME
@@ -132,10 +133,9 @@ def test_workers_take_as_much_as_before_when_their_connections_were_cut(
     load = Load(app)
     load.start()
     for number in range(1, CUTS + 1):
-        so_far = len(load.results)
-        wait_for(lambda so_far=so_far: len(load.results) > so_far + 50, "load")
+        wait_for(rises(lambda: len(load.results), 50), "load")
         cut(brokers)
-        wait_for(lambda number=number: all(back(worker) >= number for worker in workers), f"both back {number}", WAIT_S)
+        wait_for(partial(all_back, workers, number), f"both back {number}", WAIT_S)
     results = load.stop() + later
     wait_for(lambda: all(one.ready() for one in results), "all answers", WAIT_S)
     assert {one.state for one in results} == {"SUCCESS"}
@@ -143,6 +143,10 @@ def test_workers_take_as_much_as_before_when_their_connections_were_cut(
     for queue in QUEUES.values():
         both_take(app, workers, queue)
     assert windows(app, brokers, workers) == whole
+
+
+def all_back(workers: Sequence[Worker], times: int) -> bool:
+    return all(back(worker) >= times for worker in workers)
 
 
 def back(worker: Worker) -> int:
