@@ -159,7 +159,8 @@ def modes(out: Path | None, **options: Any) -> None:
 @common
 @click.option("--connections", type=click.IntRange(1), default=64, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.5), default=4, show_default=True, help="Of each load.")
-@click.option("--tasks", type=click.IntRange(0), default=6000, show_default=True, help="In the queue; 0: leave it out.")
+@click.option("--tasks", type=click.IntRange(1), default=6000, show_default=True, help="In the queue.")
+@click.option("--over", type=click.Choice(["http", "queue", "both"]), default="both", show_default=True)
 def mechanisms(out: Path | None, **options: Any) -> None:
     """What each mechanism buys: the service with one of them switched off at a time."""
     module = _module("mechanisms", "bench")

@@ -98,10 +98,16 @@ def run(
     seconds: float = 4.0,
     runs: int = 3,
     tasks: int = 6000,
+    over: str = "both",
     trials: Sequence[Trial] = TRIALS,
 ) -> list[Row]:
-    """One row per run, load and contender: messages/s and latencies of a closed loop; then ``tasks`` in a queue."""
-    return _over_http(connections, seconds, runs, trials) + (_queued(tasks, runs) if tasks else [])
+    """One row per run, load and contender: messages/s and latencies of a closed loop; then ``tasks`` in a queue.
+
+    Args:
+        over: ``http``, ``queue`` or ``both``.
+    """
+    rows = [] if over == "queue" else _over_http(connections, seconds, runs, trials)
+    return rows if over == "http" else rows + _queued(tasks, runs)
 
 
 def _queued(tasks: int, runs: int) -> list[Row]:
