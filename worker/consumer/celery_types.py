@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sluice.tasks.errors import SluiceError
     from sluice.tasks.server import Availability
+    from sluice.worker.consumer.postponed import Room
     from sluice.worker.consumer.window import Window
     from sluice.worker.pipeline import Pipeline
 
@@ -150,6 +151,7 @@ class Consumer(Protocol):
     bulk_consumer: MessageConsumer | None
     dead_letter_consumer: MessageConsumer | None
     windows: dict[bool, Window]
+    rooms: dict[bool, Room]
 
 
 class Controller(Protocol):

@@ -21,6 +21,7 @@ from sluice.worker.consumer import cancelled
 from sluice.worker.consumer.acks import give_back_abandoned, renew
 from sluice.worker.consumer.celery_types import Channel, Consumer, ControlState, Entry, Table, pipeline_of
 from sluice.worker.consumer.handler import consume, direct
+from sluice.worker.consumer.postponed import NewWindow, WiderWindow
 from sluice.worker.consumer.rejects import Rejects
 from sluice.worker.consumer.rescue import rescuing
 from sluice.worker.consumer.window import Window
@@ -41,7 +42,7 @@ class Lanes(bootsteps.StartStopStep):
     def __init__(self, c: Consumer, **options: object) -> None:
         super().__init__(c, **options)
         c.bulk_consumer = None
-        c.windows = {}  # by lane: bulk or not
+        c.windows, c.rooms = {}, {}  # by lane: bulk or not
         self._bulk_qos: QoS | None = None
         self._renewing: Entry | None = None
         c.create_task_handler = rescuing(c, Rejects(c).guarding(direct(c, c.create_task_handler)))
@@ -121,7 +122,11 @@ class Lanes(bootsteps.StartStopStep):
         if settings.uses_amqp:
             c.qos.decrement_eventually(max(0, most - capacity.window_messages))
             c.qos.update()
+        if settings.uses_amqp and counts_by_consumer(c):
+            c.rooms[False] = NewWindow(lambda: c.task_consumer, c.qos.value, c.call_soon)
         else:
+            c.rooms[False] = WiderWindow(c.qos)
+        if not settings.uses_amqp:
             c.windows[False] = Window(c.qos, capacity.window_messages, most, capacity.first_mean)
 
     def _set_bulk_window(self, c: Consumer, channel: Channel) -> None:
@@ -130,7 +135,9 @@ class Lanes(bootsteps.StartStopStep):
         self._bulk_qos = QoS(lambda prefetch_count: channel.basic_qos(0, prefetch_count, False), most)
         if settings.uses_amqp:
             self._bulk_qos.update()
+            c.rooms[True] = NewWindow(lambda: c.bulk_consumer, most, c.call_soon)
         else:
+            c.rooms[True] = WiderWindow(self._bulk_qos)
             c.windows[True] = Window(self._bulk_qos, capacity.window_messages, most, ENVELOPE_MESSAGES)
 
     def _renew(self, c: Consumer) -> None:
@@ -139,6 +146,12 @@ class Lanes(bootsteps.StartStopStep):
         if c.task_consumer:
             renew(c.task_consumer.channel)
             give_back_abandoned(c.task_consumer.channel)
+
+
+def counts_by_consumer(c: Consumer) -> bool:
+    """RabbitMQ: whether the interactive lane's window is its consumer's, and stays as it was when that began."""
+    assert c.connection is not None
+    return settings_of(c.app).queue_type == "quorum" or bool(c.connection.qos_semantics_matches_spec)
 
 
 def broker_info(connection: Connection) -> Table:

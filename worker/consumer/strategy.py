@@ -159,7 +159,7 @@ class Receiver:
         return due
 
     def postpone(self, envelope: InFlightEnvelope, accept: Callable[[InFlightEnvelope], None]) -> None:
-        """Hold an envelope with an ETA until its time, without counting it against the prefetch window."""
+        """Hold an envelope with an ETA until its time, without counting it against its lane's window."""
         request, consumer, due = request_of(envelope), self._consumer, envelope.due
         assert due is not None
 
@@ -167,9 +167,13 @@ class Receiver:
             task_reserved(request)
             envelope.arrived = time.monotonic()
             accept(envelope)
-            consumer.qos.decrement_eventually()
+            if room is not None:
+                room.less()
 
-        consumer.qos.increment_eventually()
+        # A dead letter waits alone: its consumer takes one at a time.
+        room = None if envelope.dead else consumer.rooms.get(envelope.bulk)
+        if room is not None:
+            room.more()
         # `inspect scheduled` reads the argument.
         request.waits(consumer.timer.call_at(due, now_due, (request,), priority=6))
 
