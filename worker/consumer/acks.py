@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from celery.utils.log import get_logger
 from kombu.transport.redis import Channel as RedisChannel
 
-from sluice.worker.consumer.celery_types import Channel, Errors, Message
+from sluice.worker.consumer.transport.kombu_types import Channel, Errors, Message
 
 log = get_logger(__name__)
 

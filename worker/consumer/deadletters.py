@@ -14,9 +14,10 @@ from kombu.common import ignore_errors
 
 from sluice.tasks.app import settings_of
 from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
-from sluice.worker.consumer.celery_types import Consumer, DeadLetter, Handler
+from sluice.worker.consumer.celery_types import Consumer
 from sluice.worker.consumer.handler import consume
 from sluice.worker.consumer.lanes import Lanes
+from sluice.worker.consumer.transport.kombu_types import DeadLetter, Handler
 
 log = get_logger(__name__)
 

@@ -10,7 +10,8 @@ from kombu import Consumer as KombuConsumer, Queue
 from kombu.exceptions import ContentDisallowed, DecodeError
 
 from sluice.tasks.envelope import TASK_NAME
-from sluice.worker.consumer.celery_types import Channel, Consumer, Handler, MakeHandler, Message, MessageConsumer
+from sluice.worker.consumer.celery_types import Consumer, MakeHandler
+from sluice.worker.consumer.transport.kombu_types import Channel, Handler, Message, MessageConsumer
 
 
 def consume(c: Consumer, channel: Channel, queue: Queue, handle: Handler) -> MessageConsumer:

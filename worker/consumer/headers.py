@@ -15,7 +15,7 @@ from celery.exceptions import InvalidTaskError
 from sluice.tasks.envelope import MORE_HEADER, REPLY_HEADER, VERDICT_HEADER
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.ledger import COUNTED_HEADER
-from sluice.worker.consumer.celery_types import Headers, Table
+from sluice.worker.consumer.transport.kombu_types import Headers, Table
 
 #: Those that the worker, Celery's request or a follow-up looks at. Others could shadow what Celery's context offers.
 TEXTS = ("root_id", "parent_id", "shadow", REPLY_HEADER, "origin", "lang", "argsrepr", "kwargsrepr")

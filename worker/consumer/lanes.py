@@ -19,11 +19,12 @@ from sluice.tasks.app import prefetch_envelopes, settings_of
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
 from sluice.worker.consumer import cancelled
 from sluice.worker.consumer.acks import give_back_abandoned, renew
-from sluice.worker.consumer.celery_types import Channel, Consumer, ControlState, Entry, Table, pipeline_of
+from sluice.worker.consumer.celery_types import Consumer, ControlState, pipeline_of
 from sluice.worker.consumer.handler import consume, direct
 from sluice.worker.consumer.postponed import NewWindow, WiderWindow
 from sluice.worker.consumer.rejects import Rejects
 from sluice.worker.consumer.rescue import rescuing
+from sluice.worker.consumer.transport.kombu_types import Channel, Entry, Table
 from sluice.worker.consumer.window import Window
 
 log = get_logger(__name__)

@@ -7,21 +7,10 @@ full window of them the worker would take nothing until the first is due. Main t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from kombu.common import QoS
 
-from sluice.worker.consumer.celery_types import MessageConsumer
-
-
-class Room(Protocol):
-    """A lane's place for what waits."""
-
-    def more(self) -> None:
-        """An envelope begins to wait."""
-
-    def less(self) -> None:
-        """It is due."""
+from sluice.worker.consumer.transport.kombu_types import MessageConsumer
 
 
 class WiderWindow:

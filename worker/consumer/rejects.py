@@ -15,7 +15,8 @@ from kombu.exceptions import ContentDisallowed
 from sluice.tasks.envelope import TASK_NAME, log_safe
 from sluice.tasks.errors import InvalidInput, SluiceError, UnknownTask
 from sluice.tasks.outage import is_outage
-from sluice.worker.consumer.celery_types import Consumer, Handler, Headers, MakeHandler, Message
+from sluice.worker.consumer.celery_types import Consumer, MakeHandler
+from sluice.worker.consumer.transport.kombu_types import Handler, Headers, Message
 
 log = get_logger(__name__)
 

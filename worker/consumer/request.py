@@ -12,7 +12,8 @@ from celery.worker.request import Request
 from celery.worker.state import task_accepted
 
 from sluice.tasks.envelope import describe
-from sluice.worker.consumer.celery_types import Dispatcher, Entry, Errors, Message, Settle, Table
+from sluice.worker.consumer.celery_types import Dispatcher, Settle
+from sluice.worker.consumer.transport.kombu_types import Entry, Errors, Message, Table
 from sluice.worker.engine.mail import InFlightEnvelope
 
 log = get_logger(__name__)

@@ -12,7 +12,8 @@ from kombu.exceptions import OperationalError
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import DEAD_LETTERS
 from sluice.tasks.lanequeue import has_dead_letters
-from sluice.worker.consumer.celery_types import Consumer, Handler, MakeHandler, Message
+from sluice.worker.consumer.celery_types import Consumer, MakeHandler
+from sluice.worker.consumer.transport.kombu_types import Handler, Message
 
 log = get_logger(__name__)
 

@@ -22,13 +22,14 @@ from sluice.tasks.lanequeue import dead_letter_queue, has_dead_letters
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server, connection_errors, require_usable
 from sluice.worker.consumer import patches
-from sluice.worker.consumer.celery_types import Controller, Table
+from sluice.worker.consumer.celery_types import Controller
 from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
 from sluice.worker.consumer.restarts import Restarts
 from sluice.worker.consumer.strays import StrayWatch
 from sluice.worker.consumer.transport import WorkerConnection
+from sluice.worker.consumer.transport.kombu_types import Table
 from sluice.worker.consumer.waker import Waker
 from sluice.worker.engine.capacity import load_classifier, warm_up
 from sluice.worker.pipeline import Pipeline as ThreadPipeline

@@ -29,9 +29,10 @@ from sluice.tasks.envelope import (
 from sluice.tasks.errors import InvalidInput, SluiceError
 from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.prediction_options import PredictionOptions
-from sluice.worker.consumer.celery_types import Consumer, Headers, Message, Settle, Table, pipeline_of
+from sluice.worker.consumer.celery_types import Consumer, Settle, pipeline_of
 from sluice.worker.consumer.headers import readable, without_times
 from sluice.worker.consumer.request import EnvelopeRequest, request_of
+from sluice.worker.consumer.transport.kombu_types import Headers, Message, Table
 from sluice.worker.engine.mail import InFlightEnvelope
 from sluice.worker.pipeline import revoked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sluice.worker.consumer.celery_types import Hub
+from sluice.worker.consumer.transport.kombu_types import Hub
 
 
 class Waker:

@@ -9,7 +9,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer.gossip import Gossip
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from sluice.worker.consumer.celery_types import Message
+from sluice.worker.consumer.transport.kombu_types import Message
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from kombu.message import Message as KombuMessage
 from kombu.transport import pyamqp
 from kombu.transport.virtual import base as virtual
 
-from sluice.worker.consumer.celery_types import Channel, Table
+from sluice.worker.consumer.transport.kombu_types import Channel, Table
 
 EXCHANGE, KEY = "exchange", "routing_key"
 JSON, UTF8 = "application/json", "utf-8"

@@ -14,7 +14,7 @@ from uuid import uuid4
 from amqp.exceptions import UnexpectedFrame
 from kombu.transport import pyamqp
 
-from sluice.worker.consumer.celery_types import Handler, Hub, Table
+from sluice.worker.consumer.transport.kombu_types import Handler, Hub, Table
 from sluice.worker.consumer.transport.message import FramedMessage, RabbitMessage
 from sluice.worker.consumer.transport.tables import read_deliver, read_properties
 

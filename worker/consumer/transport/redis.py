@@ -23,7 +23,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError, ResponseEr
 
 from sluice.tasks.redis_client import require_writes
 from sluice.tasks.transport import RedisChannel
-from sluice.worker.consumer.celery_types import Handler, Message, Table
+from sluice.worker.consumer.transport.kombu_types import Handler, Message, Table
 from sluice.worker.consumer.transport.message import RedisMessage
 
 log = get_logger(__name__)

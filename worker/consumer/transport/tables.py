@@ -11,7 +11,7 @@ from typing import Any
 
 from amqp.serialization import _read_item, decode_properties_basic
 
-from sluice.worker.consumer.celery_types import Table
+from sluice.worker.consumer.transport.kombu_types import Table
 
 LONG = Struct(">I").unpack_from
 SIGNED = Struct(">i").unpack_from
