@@ -116,7 +116,7 @@ def _within(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(f"{root}.") or root.startswith(f"{name}.") for root in roots)
 
 
-@pytest.mark.parametrize("package", [*sorted(ALLOWED), "tests", "samples", "deploy"])
+@pytest.mark.parametrize("package", [*sorted(ALLOWED), "tests", "samples", "deploy", "examples"])
 def test_every_part_goes_by_its_installed_name(package: str) -> None:
     """A module imported by the name of its folder would be there twice, and any project's ``tasks.py`` shadows it."""
     wrong = [
