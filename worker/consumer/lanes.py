@@ -138,7 +138,7 @@ class Lanes(bootsteps.StartStopStep):
             self._bulk_qos.update()
             c.rooms[True] = NewWindow(lambda: c.bulk_consumer, most, c.call_soon)
         else:
-            c.rooms[True] = WiderWindow(self._bulk_qos)
+            c.rooms[True] = WiderWindow(self._bulk_qos, self._bulk_qos.update)  # a number in this process
             c.windows[True] = Window(self._bulk_qos, capacity.window_messages, most, ENVELOPE_MESSAGES)
 
     def _renew(self, c: Consumer) -> None:

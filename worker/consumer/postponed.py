@@ -16,18 +16,23 @@ from sluice.worker.consumer.transport.kombu_types import MessageConsumer
 class WiderWindow:
     """Widens the window by one for each, where a window can change while a consumer runs: Redis, and RabbitMQ up to
     3.x for classic queues.
+
+    Args:
+        qos: the lane's.
+        told: tells the broker. Celery's loop does so for the interactive lane, between deliveries: within one,
+            RabbitMQ's answer would be waited for.
     """
 
-    def __init__(self, qos: QoS) -> None:
-        self._qos = qos
+    def __init__(self, qos: QoS, told: Callable[[], object] = lambda: None) -> None:
+        self._qos, self._told = qos, told
 
     def more(self) -> None:
         self._qos.increment_eventually()
-        self._qos.update()
+        self._told()
 
     def less(self) -> None:
         self._qos.decrement_eventually()
-        self._qos.update()
+        self._told()
 
 
 class NewWindow:
