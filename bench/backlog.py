@@ -11,13 +11,12 @@ so start-up counts for nothing and receiving, tokenising, storing and acknowledg
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import redis
@@ -36,6 +35,7 @@ from sluice.harness.process import wait_for
 from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks import keys as names
 from sluice.tasks.publisher import Publisher
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.loader import load
 
@@ -139,12 +139,14 @@ def queue(
 def _model_seconds_a_token(client: redis.Redis, worker: Worker, messages: int) -> float:
     """How long the worker's model took, as the worker reports it once a second."""
 
-    def found() -> dict[str, Any] | None:
-        status: dict[str, Any] = json.loads(client.get(names.worker(worker.hostname)) or b"{}")
-        return status if status and status["counters"]["messages"] >= messages else None
+    def found() -> WorkerStatus | None:
+        packed = client.get(names.worker(worker.hostname))
+        status = WorkerStatus.from_wire(cast(bytes, packed)) if packed else None
+        return status if status is not None and status.counters.messages >= messages else None
 
-    status: Any = wait_for(found, "the worker's counts", 10)
-    return float(status["busy_s"] / status["counters"]["tokens"])
+    status = wait_for(found, "the worker's counts", 10)
+    assert isinstance(status, WorkerStatus)
+    return status.busy_s / status.counters.tokens
 
 
 def _stored(client: redis.Redis, keys: Sequence[Any], count: int, worker: Worker) -> tuple[float, int]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from collections import Counter, deque
 from collections.abc import Sequence
-from typing import Any
 
 from sluice.cli.celery import run
 from sluice.config.settings import current
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker import pipeline
+from sluice.worker.consumer import steps
 from sluice.worker.delivery.stats import RECENT, Stats
+from sluice.worker.pipeline import Pipeline
 
 
 class Recent(deque[tuple[int, float]]):
@@ -33,10 +35,20 @@ class CountedStats(Stats):
         super().__init__(labels)
         self._recent: Recent = Recent()
 
-    def snapshot(self) -> dict[str, Any]:
-        return {**super().snapshot(), "sizes": {str(size): count for size, count in self._recent.sizes.items()}}
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Batches by their number of messages."""
+        return dict(self._recent.sizes)
+
+
+class CountedPipeline(Pipeline):
+    stats: CountedStats
+
+    def status(self) -> WorkerStatus:
+        return super().status().model_copy(update={"sizes": self.stats.sizes})
 
 
 if __name__ == "__main__":
     pipeline.Stats = CountedStats  # type: ignore[misc]
+    steps.ThreadPipeline = CountedPipeline  # type: ignore[misc]
     sys.exit(run("--quiet", "worker", "--loglevel", current().log_level, *sys.argv[1:]))

@@ -142,7 +142,7 @@ def measure(stage: Stage, load: str, seconds: float, rate: float, seed: int = 1)
             time.sleep(seconds)
         for lane, feeder in feeders.items():
             figures[f"{lane}_per_s"] = before[lane].rate_until(feeder.read())
-        return {**figures, "batch_ms": client.workers()[0]["batch"]["mean_ms"]}
+        return {**figures, "batch_ms": client.workers()[0].batch.mean_ms}
 
 
 def _settle(feeders: dict[str, Feeder]) -> None:

@@ -16,8 +16,9 @@ from celery import Celery
 from celery.app.amqp import AMQP, task_message
 
 from sluice.tasks.envelope import TASK_NAME, describe, lane_of, message_count
-from sluice.tasks.ledger import COUNTED_HEADER, Count, Ledger
+from sluice.tasks.ledger import Count, Ledger
 from sluice.tasks.transport import ServiceConnection
+from sluice.tasks.wire.headers import COUNTED_MARK, is_counted
 
 #: AMQP's code for a message that no queue takes.
 NO_ROUTE = 312
@@ -47,7 +48,7 @@ class PrivateAMQP(AMQP):
 
         def send_task_message(producer: Any, name: str, message: task_message, *rest: Any, **options: Any) -> Any:
             # One with an ETA is in no queue for as long as it is not due; one with the mark was counted by its sender.
-            marked = COUNTED_HEADER in (options.get("headers") or ()) or COUNTED_HEADER in message.headers
+            marked = is_counted(options.get("headers") or {}) or is_counted(message.headers)
             if name != TASK_NAME or message.headers.get("eta") or marked:
                 return send(producer, name, message, *rest, **options)
             queue = options.get("queue")
@@ -55,7 +56,7 @@ class PrivateAMQP(AMQP):
             count = Count(1, message_count(*message.body[:2]))
             if not ledger.add(lane, count):
                 return send(producer, name, message, *rest, **options)
-            message.headers[COUNTED_HEADER] = True
+            message.headers.update(COUNTED_MARK)
             try:
                 return send(producer, name, message, *rest, **options)
             except BaseException:

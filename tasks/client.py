@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import redis
 from celery import Celery
@@ -21,10 +21,12 @@ from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.redis_client import connect
-from sluice.tasks.replies import Answers, ReplyListener
+from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader, StoredResult
 from sluice.tasks.revocation import revoke
 from sluice.tasks.server import Availability, Server, connection_errors
+from sluice.tasks.wire.reply import IndexedEntry
+from sluice.tasks.wire.status import WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,8 @@ REDIS_TIMEOUT_S = 5.0
 #: Seconds that a command waits for a connection to the broker.
 BROKER_TIMEOUT_S = 5.0
 
-Reply = tuple[str, Answers]
+Reply = tuple[str, list[IndexedEntry]]
+"""An envelope id, and entries of that envelope."""
 
 
 class Client:
@@ -106,7 +109,7 @@ class Client:
         except redis.RedisError:
             return
 
-    def workers(self) -> list[dict[str, Any]]:
+    def workers(self) -> list[WorkerStatus]:
         """Statuses of the workers that have a model loaded.
 
         Raises:

@@ -51,13 +51,6 @@ PROBABILITY_DECIMALS = 6
 #: What is wrong with a text such as ``"\ud83d"``.
 HALF_PAIR = "holds half a surrogate pair, which is no character"
 
-#: Header: the Redis list on which a waiting process wants the answers.
-REPLY_HEADER = "sluice_reply"
-#: Header: how many messages the sender already holds back for its next envelope.
-MORE_HEADER = "sluice_more"
-#: Header: the entries shall hold verdicts. Workers of earlier releases refuse an argument that they do not know.
-VERDICT_HEADER = "sluice_verdict"
-
 
 @dataclass(frozen=True, slots=True)
 class Message:

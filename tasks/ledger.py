@@ -1,8 +1,9 @@
 """How many messages are in the system, per lane: published less answered, counted in the result store.
 
 A broker counts envelopes, and not those that a worker holds. So whoever publishes an envelope adds its messages to the
-ledger before, and marks the envelope with ``COUNTED_HEADER``; the worker takes them off together with storing the
-result. What others publish has no mark; of these, workers note how many messages they had, for estimates.
+ledger before, and marks the envelope in its headers (``sluice.tasks.wire.headers``); the worker takes them off together
+with storing the result. What others publish has no mark; of these, workers note how many messages they had, for
+estimates.
 
 One Redis hash with four numbers a lane, ``LANE:NAME``: ``envelopes`` and ``messages`` are out; ``other_envelopes`` and
 ``other_messages`` came without a mark, since ever. The numbers drift when a queue is purged or a process dies at the
@@ -24,9 +25,6 @@ from sluice.tasks.envelope import LANES
 from sluice.tasks.redis_client import connect
 
 log = logging.getLogger(__name__)
-
-#: Header of an envelope whose messages are in the ledger.
-COUNTED_HEADER = "sluice_counted"
 
 #: Seconds for an answer, and seconds without another try after one that failed: a client shall not wait for counting.
 TIMEOUT_S = 1.0

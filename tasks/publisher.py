@@ -11,10 +11,10 @@ from celery import Celery
 from kombu.pools import producers
 
 from sluice.tasks.app import settings_of
-from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME, VERDICT_HEADER
-from sluice.tasks.ledger import COUNTED_HEADER
+from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.server import Server, connection_errors
+from sluice.tasks.wire.headers import EnvelopeHeaders
 
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0.05, "interval_step": 0.2, "interval_max": 0.5}
 #: Seconds RabbitMQ may take to confirm an envelope; it holds confirmations back while its disk or memory is full.
@@ -66,12 +66,7 @@ class Publisher:
                 broke while RabbitMQ was confirming.
         """
         envelope_id = envelope_id or str(uuid4())
-        headers = {
-            REPLY_HEADER: reply_to,
-            MORE_HEADER: more,
-            COUNTED_HEADER: counted,
-            VERDICT_HEADER: options.verdict,
-        }
+        headers = EnvelopeHeaders(reply_to, more, options.verdict, counted)
         amqp = self._app.amqp
         message = amqp.as_task_v2(
             envelope_id,
@@ -89,7 +84,7 @@ class Publisher:
                     TASK_NAME,
                     message,
                     queue=QUEUES[lane],
-                    headers={name: value for name, value in headers.items() if value},
+                    headers=headers.to_wire(),
                     retry=True,
                     retry_policy=self._retry_policy,
                     confirm_timeout=CONFIRM_TIMEOUT_S,

@@ -10,8 +10,8 @@ from kombu import Connection
 from kombu.exceptions import ChannelError
 
 from sluice.tasks.envelope import message_count
-from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.redis_client import require_writes
+from sluice.tasks.wire.headers import is_counted
 
 NOT_FOUND = 404
 #: Envelopes looked into at each end of a queue.
@@ -66,7 +66,7 @@ def _uncounted_messages(raw: bytes) -> int | None:
     """Messages in an envelope as kombu's Redis transport keeps it; None if they are counted or cannot be read."""
     try:
         message = orjson.loads(raw)
-        if message["headers"].get(COUNTED_HEADER):
+        if is_counted(message["headers"]):
             return None
         args, kwargs, *_ = orjson.loads(base64.b64decode(message["body"]))
         return message_count(args, kwargs)

@@ -11,13 +11,12 @@ import threading
 from collections.abc import Callable
 from uuid import uuid4
 
-import orjson
 import redis
 
 from sluice.tasks import keys
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Availability, Server
-from sluice.tasks.wire.entry import Entry
+from sluice.tasks.wire.reply import IndexedEntry, unpack_reply
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +24,6 @@ log = logging.getLogger(__name__)
 REPLY_TTL_S = 120
 POP_TIMEOUT_S = 1
 RECONNECT_WAIT_S = 0.5
-
-Answers = list[tuple[int, Entry]]
 
 
 class ReplyListener:
@@ -39,7 +36,10 @@ class ReplyListener:
     """
 
     def __init__(
-        self, backend_url: str, on_answers: Callable[[str, Answers], None], availability: Availability | None = None
+        self,
+        backend_url: str,
+        on_answers: Callable[[str, list[IndexedEntry]], None],
+        availability: Availability | None = None,
     ) -> None:
         self._availability = availability or Availability(Server.at(backend_url), log)
         self.address = uuid4().hex
@@ -72,12 +72,12 @@ class ReplyListener:
 
     def _dispatch(self, payload: bytes | str) -> None:
         try:
-            replies = orjson.loads(payload).items()
+            reply = unpack_reply(payload)
         except Exception as exc:  # a thread that ends would leave every later caller without an answer
             log.error("a reply could not be read (%s)", type(exc).__name__)
             return
-        for envelope_id, answers in replies:
+        for envelope_id, entries in reply.items():
             try:
-                self._on_answers(envelope_id, answers)
+                self._on_answers(envelope_id, entries)
             except Exception as exc:  # the message may hold a text
                 log.error("the answers of an envelope could not be delivered (%s)", type(exc).__name__)

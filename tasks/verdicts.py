@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sluice.tasks.errors import InvalidInput, ModelUnavailable, SluiceError
+from sluice.tasks.wire.status import WorkerStatus
 
 RETRY_AFTER_S = 5
 
 
-def objection(workers: Sequence[Mapping[str, Any]]) -> SluiceError | None:
+def objection(workers: Sequence[WorkerStatus]) -> SluiceError | None:
     """Why none of these workers gives verdicts; None if one does, or if there are none to ask."""
-    if not workers or any(worker.get("verdicts") for worker in workers):
+    if not workers or any(worker.verdicts is not None for worker in workers):
         return None
-    if all("verdicts" in worker for worker in workers):
-        return no_thresholds("{name} {version}".format_map(workers[0]["model"]))
+    if all(worker.knows_verdicts for worker in workers):
+        return no_thresholds(" ".join(workers[0].model.key))
     return earlier_release()
 
 

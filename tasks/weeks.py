@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import redis
 
@@ -18,6 +18,25 @@ MOST = 200
 LABEL, CONFIDENCE, UNIT = "label:", "confidence", 1_000_000
 
 
+class Means(TypedDict):
+    """Counts and what they come to: the mean probability of the labels given, and the share of unknown pieces."""
+
+    messages: int
+    labels: dict[str, int]
+    mean_confidence: float | None
+    pieces: int
+    unknown_pieces: int
+    unknown_share: float | None
+
+
+class WeekFigures(Means):
+    """What one version of a model answered in one ISO week."""
+
+    week: str
+    model: str
+    version: str
+
+
 def week_of(seconds: float) -> tuple[str, int]:
     """The ISO week of a time since 1970, such as ``2026-W49``, and its Monday in seconds since 1970."""
     day = datetime.fromtimestamp(seconds, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -25,7 +44,7 @@ def week_of(seconds: float) -> tuple[str, int]:
     return f"{year}-W{week:02}", int((day - timedelta(days=weekday - 1)).timestamp())
 
 
-def read(client: redis.Redis, ask: Callable[..., Any]) -> list[dict[str, Any]]:
+def read(client: redis.Redis, ask: Callable[..., Any]) -> list[WeekFigures]:
     """The figures of all weeks that are kept, the latest first.
 
     Args:
@@ -40,7 +59,7 @@ def read(client: redis.Redis, ask: Callable[..., Any]) -> list[dict[str, Any]]:
     return [_figures(found) for found in ask(pipe.execute) if found]
 
 
-def _figures(found: dict[bytes, bytes]) -> dict[str, Any]:
+def _figures(found: dict[bytes, bytes]) -> WeekFigures:
     fields = {name.decode(): value.decode() for name, value in found.items()}
     counts = {name: int(fields.get(name, 0)) for name in ("messages", CONFIDENCE, "pieces", "unknown_pieces")}
     labels = {name.removeprefix(LABEL): int(count) for name, count in fields.items() if name.startswith(LABEL)}
@@ -52,8 +71,8 @@ def _figures(found: dict[bytes, bytes]) -> dict[str, Any]:
     }
 
 
-def means(messages: int, labels: dict[str, int], confidence: float, pieces: int, unknown: int) -> dict[str, Any]:
-    """Counts and what they come to: the mean probability of the labels given, and the share of unknown pieces."""
+def means(messages: int, labels: dict[str, int], confidence: float, pieces: int, unknown: int) -> Means:
+    """What these counts come to."""
     return {
         "messages": messages,
         "labels": dict(sorted(labels.items())),

@@ -15,6 +15,7 @@ from celery.worker import state as worker_state
 from sluice.tasks.errors import Revoked
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Availability, Server
+from sluice.tasks.wire.status import CascadeCounts, Cost, FullBatch, Held, ServedModel, Verdicts, WorkerStatus
 from sluice.worker.consumer.waker import Waker
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.delivery.result_store import ResultStore
@@ -162,38 +163,42 @@ class Pipeline:
             self._writer.hurry()
             self._writer.join(6.0)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> WorkerStatus:
         """What other processes may know of this worker."""
-        info, capacity = self.classifier.info, self.capacity
-        return {
-            "hostname": self.hostname,
-            "pid": os.getpid(),
-            "state": "ready" if self._consuming else "waiting",
-            "model": {
-                "name": info.name,
-                "version": info.version,
-                "architecture": info.architecture,
-                "author": info.author,
-                "last_training": info.last_training,
-            },
-            "labels": list(self.classifier.labels),
-            "verdicts": self.judge.as_json(),
-            "device": self.classifier.device,
-            "precision": self.classifier.precision,
-            "batching": self.settings.batching_mode,
-            "cost": {"batch_ms": round(capacity.cost.a_s * 1e3, 4), "token_us": round(capacity.cost.b_s * 1e6, 4)},
-            "batch_tokens": capacity.batch_tokens,
-            "full_batch": {"messages": capacity.batch_messages, "seconds": round(capacity.batch_s, 6)},
-            "queue": {"buffered": self._batcher.buffered, "held": len(worker_state.reserved_requests)},
-            "at": time.time(),
-            **self._cascade(),
-            **self.stats.snapshot(),
-        }
+        capacity, stats = self.capacity, self.stats
+        return WorkerStatus(
+            hostname=self.hostname,
+            pid=os.getpid(),
+            state="ready" if self._consuming else "waiting",
+            model=ServedModel.model_validate(self.classifier.info, from_attributes=True),
+            labels=list(self.classifier.labels),
+            verdicts=self._verdicts(),
+            device=self.classifier.device,
+            precision=self.classifier.precision,
+            batching=self.settings.batching_mode,
+            cost=Cost(batch_ms=round(capacity.cost.a_s * 1e3, 4), token_us=round(capacity.cost.b_s * 1e6, 4)),
+            batch_tokens=capacity.batch_tokens,
+            full_batch=FullBatch(messages=capacity.batch_messages, seconds=round(capacity.batch_s, 6)),
+            queue=Held(buffered=self._batcher.buffered, held=len(worker_state.reserved_requests)),
+            at=time.time(),
+            cascade=self._cascade(),
+            counters=stats.counters,
+            answers=stats.answers,
+            batch=stats.batches,
+            rate=stats.rate,
+            busy_s=stats.busy_s,
+            since=stats.since,
+        )
 
-    def _cascade(self) -> dict[str, Any]:
+    def _verdicts(self) -> Verdicts | None:
+        """What is in force; None where there are no thresholds."""
+        stated = self.judge.as_json()
+        return None if stated is None else Verdicts.model_validate(stated)
+
+    def _cascade(self) -> CascadeCounts | None:
         """Messages that the model answered, and those of them that needed a cascade's second one."""
         one = self.classifier
-        return {"cascade": {"answered": one.answered, "sent_on": one.sent_on}} if isinstance(one, Cascade) else {}
+        return CascadeCounts(answered=one.answered, sent_on=one.sent_on) if isinstance(one, Cascade) else None
 
     def _to_batcher(self, note: Any) -> None:
         self._batcher.inbox.put(note)

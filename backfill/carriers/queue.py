@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sluice.backfill.carriers.base import Answers, Shape
 from sluice.backfill.stop import Stop
@@ -17,6 +17,7 @@ from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.shape import envelope_messages
 from sluice.tasks.verdicts import objection
+from sluice.tasks.wire.status import WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class QueueCarrier:
         self._order = self._answered_order = 0
         self._takes_s = 0.0
         self._published = False
-        self._workers: list[dict[str, Any]] = []
+        self._workers: list[WorkerStatus] = []
         self._shape = Shape()
         self._looked = self._asked = float("-inf")
         self._answered_at = time.monotonic()
@@ -96,14 +97,14 @@ class QueueCarrier:
             BackendUnavailable: there is no result backend.
             Stopped: a stop was asked for.
         """
-        return list(self._some_workers()[0]["labels"])
+        return list(self._some_workers()[0].labels)
 
     def require_verdicts(self) -> None:
         for worker in self._some_workers():
             if error := objection([worker]):
                 raise error
 
-    def _some_workers(self) -> list[dict[str, Any]]:
+    def _some_workers(self) -> list[WorkerStatus]:
         while not (workers := self._client.workers()):
             self._note("no worker is ready; waiting for one (`sluice worker` starts one)")
             self._stop.sleep(ASK_EVERY_S)
@@ -111,7 +112,7 @@ class QueueCarrier:
 
     def version(self) -> tuple[str, str] | None:
         self._look()
-        serving = {(worker["model"]["name"], worker["model"]["version"]) for worker in self._workers}
+        serving = {worker.model.key for worker in self._workers}
         return serving.pop() if len(serving) == 1 else None
 
     def shape(self) -> Shape:
@@ -227,7 +228,7 @@ class QueueCarrier:
         except BrokerUnavailable as exc:
             self._note(f"{exc.message}; waiting for it")
             return
-        held = queued or any(worker["queue"]["buffered"] for worker in self._workers)
+        held = queued or any(worker.queue.buffered for worker in self._workers)
         lost = [one for one in missing if not held or self._sent[one].order < self._answered_order]
         if not lost and time.monotonic() - self._answered_at > OVERDUE_S:
             self._note(
@@ -242,12 +243,11 @@ class QueueCarrier:
             self._publish(identity, sent.texts)
 
 
-def shape_for(workers: Sequence[Mapping[str, Any]]) -> Shape:
+def shape_for(workers: Sequence[WorkerStatus]) -> Shape:
     """What keeps workers with these statuses busy."""
     messages = envelope_messages(workers)
     held = 0.0
     for worker in workers:
-        if "full_batch" in worker:
-            batch, seconds = int(worker["full_batch"]["messages"]), float(worker["full_batch"]["seconds"])
-            held += max(BUSY_BATCHES * batch, BUSY_S * batch / max(seconds, 1e-6))
+        if (batch := worker.full_batch) is not None:
+            held += max(BUSY_BATCHES * batch.messages, BUSY_S * batch.messages / max(batch.seconds, 1e-6))
     return Shape(messages, max(int(held), messages) + messages)

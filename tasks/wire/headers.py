@@ -14,6 +14,9 @@ VERDICT = "sluice_verdict"
 COUNTED = "sluice_counted"
 NUMBER = "sluice_wire"
 
+#: What is added to the headers of an envelope when its messages have been counted.
+COUNTED_MARK = {COUNTED: True}
+
 #: Far more than any sender holds back.
 MOST = 2**31
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NotRequired, Self, TypedDict
 
 import orjson
 
-from sluice.tasks.wire.entry import Entry
-from sluice.tasks.wire.release import WIRE
+from sluice.tasks.errors import code_of
+from sluice.tasks.wire.entry import Entry, failure
+from sluice.tasks.wire.release import FIRST, WIRE, wire_of
+
+#: Celery's states that are final, and its word for what it knows nothing of.
+FINAL = ("SUCCESS", "FAILURE", "REVOKED")
+PENDING = "PENDING"
 
 
 class StoredError(TypedDict, total=False):
@@ -61,3 +68,58 @@ def pack_meta(
     if parent_id:
         meta["parent_id"] = parent_id
     return orjson.dumps(meta)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """What the backend holds of one envelope.
+
+    Attributes:
+        state: Celery's; PENDING when nothing is stored.
+        result: entries, one entry, or an exception as Celery stores it: whatever a client has put there, too.
+        finished_at: ISO 8601.
+        wire: number of the forms in ``result``.
+    """
+
+    state: str
+    result: Any = None
+    finished_at: str | None = None
+    wire: int = FIRST
+
+    @classmethod
+    def from_wire(cls, packed: bytes | None) -> Self:
+        """Read the value of a result's key; None: there is none.
+
+        Raises:
+            ValueError, LookupError, TypeError: something else is there.
+        """
+        if packed is None:
+            return cls(PENDING)
+        meta = orjson.loads(packed)
+        return cls(meta["status"], meta.get("result"), meta.get("date_done"), wire_of(meta.get("wire")))
+
+    @property
+    def ready(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def begun(self) -> bool:
+        """Whether a worker has begun with it, or is through."""
+        return self.state != PENDING
+
+    def entries(self, count: int) -> list[Entry]:
+        """The envelope's entries in order; a failed or revoked envelope gives ``count`` equal failures."""
+        if self.state == "SUCCESS":
+            return self.result if isinstance(self.result, list) else [self.result]
+        if self.state == "REVOKED":
+            return [failure(None, "revoked", "cancelled or expired before the model saw it")] * count
+        error: Mapping[str, Any] = self.result if isinstance(self.result, dict) else {}
+        return [failure(None, code_of(error.get("exc_type")), _sentence(error))] * count
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """The message inside an exception as Celery stores it."""
+    message = error.get("exc_message")
+    if isinstance(message, (list, tuple)):
+        message = message[0] if message else None
+    return str(message or "the message could not be classified")

@@ -110,7 +110,9 @@ class RecentBatches(Part):
 
 
 class WorkerStatus(Part):
-    """One worker."""
+    """One worker. What a later release says besides is kept, and shown as it stands."""
+
+    model_config = ConfigDict(extra="allow")
 
     hostname: str = ""
     pid: int = 0

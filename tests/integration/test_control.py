@@ -44,7 +44,7 @@ def workers(brokers: Brokers, folder: Path) -> Iterator[list[Child]]:
 def names(brokers: Brokers) -> set[str]:
     settings = read(broker_url=brokers.broker.url, result_backend=brokers.backend.url)
     with Client(settings) as client:
-        return {one["hostname"] for one in client.workers()}
+        return {one.hostname for one in client.workers()}
 
 
 def test_workers_of_one_host_are_told_apart(brokers: Brokers, workers: list[Child], folder: Path) -> None:

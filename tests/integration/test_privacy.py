@@ -29,7 +29,8 @@ from sluice.harness.servers import Missing, RabbitServer, RedisServer
 from sluice.harness.web import Reply, Web, exchange
 from sluice.harness.worker import Worker, client_app
 from sluice.tasks.app import EXCHANGE_NAME
-from sluice.tasks.envelope import MORE_HEADER, QUEUES, REPLY_HEADER, TASK_NAME
+from sluice.tasks.envelope import QUEUES, TASK_NAME
+from sluice.tasks.wire.headers import MORE as MORE_HEADER, REPLY as REPLY_HEADER
 from tests.conftest import Brokers, missing
 from tests.integration.test_shutdown import HOLD, in_the_model
 

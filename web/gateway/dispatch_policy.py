@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, WHOLE_BATCH_S
 from sluice.tasks.shape import envelope_messages, fastest_batch
+from sluice.tasks.wire.status import WorkerStatus
 
 #: Share of a slow batch's time for which a message waits for others, so that its envelope is a full batch.
 LINGER_SHARE = 0.02
@@ -21,9 +21,9 @@ class DispatchPolicy:
     linger_s: float = 0.0
 
 
-def dispatch_policy_for(workers: Sequence[Mapping[str, Any]]) -> DispatchPolicy:
+def dispatch_policy_for(workers: Sequence[WorkerStatus]) -> DispatchPolicy:
     """The shape for workers with these statuses; the fastest of them counts."""
     batch = fastest_batch(workers)
-    if batch is None or batch[1] < WHOLE_BATCH_S:
+    if batch is None or batch.seconds < WHOLE_BATCH_S:
         return DispatchPolicy()
-    return DispatchPolicy(envelope_messages(workers), LINGER_SHARE * batch[1])
+    return DispatchPolicy(envelope_messages(workers), LINGER_SHARE * batch.seconds)

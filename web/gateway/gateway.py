@@ -21,7 +21,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from celery import Celery
 
@@ -37,7 +36,9 @@ from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader
 from sluice.tasks.revocation import revoke
 from sluice.tasks.server import Availability, Server
+from sluice.tasks.weeks import WeekFigures
 from sluice.tasks.wire.entry import Entry
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.dispatcher import Dispatcher
 from sluice.web.gateway.job_service import JobService, JobSubmission, ResultPage
@@ -152,11 +153,11 @@ class Gateway:
         """Cancel what has not run."""
         return self._running().jobs.cancel(job_id)
 
-    def workers(self) -> list[dict[str, Any]]:
+    def workers(self) -> list[WorkerStatus]:
         """Statuses of the live workers, at most about two seconds old."""
         return self._running().monitor.workers()
 
-    def weeks(self) -> list[dict[str, Any]]:
+    def weeks(self) -> list[WeekFigures]:
         """What versions of the model answered week by week, the latest first; at most half a minute old."""
         return self._running().monitor.weeks()
 

@@ -16,8 +16,9 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from sluice.tasks.ledger import Count
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
-from sluice.tasks.results import ResultReader, StoredResult
+from sluice.tasks.results import ResultReader
 from sluice.tasks.wire.entry import Entry, id_of, named
+from sluice.tasks.wire.resultmeta import StoredError, StoredResult, pack_meta
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.job_status import JobStatus, finished, job_status, placed, queued, single_entry, single_status
 from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
@@ -35,6 +36,12 @@ PUBLISHING_TAKES_S = 60.0
 AGAIN_WAIT_S = 2.0
 #: Seconds between looks at a job that another request submitted.
 POLL_S = 0.05
+#: What Celery stores of a revoked task.
+CANCELLED: StoredError = {
+    "exc_type": "TaskRevokedError",
+    "exc_message": ["cancelled"],
+    "exc_module": "celery.exceptions",
+}
 #: Envelopes whose results are read in one round trip.
 READ_ENVELOPES = 8
 
@@ -274,16 +281,8 @@ class JobService:
         )
 
     def _revoked_meta(self, job: Job, envelope_id: str) -> bytes:
-        meta = self._backend._get_result_meta(
-            result={"exc_type": "TaskRevokedError", "exc_message": ["cancelled"], "exc_module": "celery.exceptions"},
-            state=states.REVOKED,
-            traceback=None,
-            request=None,
-        )
-        meta["task_id"] = envelope_id
-        meta["group_id"] = job.id
-        packed = self._backend.encode(meta)
-        return packed.encode() if isinstance(packed, str) else packed
+        finished_at = self._backend.app.now().isoformat()
+        return pack_meta(envelope_id, states.REVOKED, CANCELLED, finished_at, group_id=job.id)
 
     def _group(self, job: Job) -> tuple[str, str]:
         """Key and value under which Celery's ``GroupResult.restore`` finds the job.

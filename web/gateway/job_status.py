@@ -10,9 +10,10 @@ from celery import states
 
 from sluice.tasks.envelope import said_of
 from sluice.tasks.errors import InvalidInput
-from sluice.tasks.results import StoredResult
 from sluice.tasks.wire.entry import Entry, failure, fault_of, id_of, is_prediction
-from sluice.web.gateway.job_store import Job, Progress
+from sluice.tasks.wire.progress import JobProgress
+from sluice.tasks.wire.resultmeta import StoredResult
+from sluice.web.gateway.job_store import Job
 
 REVOKED_ENTRY_MESSAGE = "cancelled before the model saw it"
 
@@ -71,7 +72,7 @@ def single_status(job: Job, stored: StoredResult) -> JobStatus:
     return JobStatus(job.id, state, 1, done, bad, job.created_at, finished_at)
 
 
-def job_status(job: Job, progress: Progress, unfinished: bool, started: bool) -> JobStatus:
+def job_status(job: Job, progress: JobProgress, unfinished: bool, started: bool) -> JobStatus:
     if job.cancelled:
         state = "cancelled"
     elif unfinished:

@@ -16,7 +16,7 @@ that every envelope went out, and ``cancelled``.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -28,6 +28,7 @@ from sluice.tasks.errors import Conflict, NotFound
 from sluice.tasks.ledger import Count
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.server import Server
+from sluice.tasks.wire.progress import EnvelopeProgress, JobProgress
 
 #: Writes a new job, unless its idempotency key is taken: then it returns what the key holds.
 #: KEYS: idempotency, job, group, ids, list. ARGV: ttl, record, description, group, ids, position in the list, most that
@@ -116,16 +117,6 @@ class Job:
 
 def position(job_id: str, created_at: float) -> str:
     return f"{int(created_at * 1e6):016d}:{job_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is: finished envelopes, and messages counted over them."""
-
-    envelopes: frozenset[str] = frozenset()
-    labelled: int = 0
-    failed: int = 0
-    last_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,16 +237,16 @@ class JobStore:
         packed = self._ask(self._client.get, keys.message_ids(job_id))
         return orjson.loads(packed) if packed else None
 
-    def progress(self, job_id: str) -> Progress:
+    def progress(self, job_id: str) -> JobProgress:
         """How far the workers are."""
         return self.progress_of([job_id])[0]
 
-    def progress_of(self, job_ids: Sequence[str]) -> list[Progress]:
+    def progress_of(self, job_ids: Sequence[str]) -> list[JobProgress]:
         """The same of several jobs, in one round trip."""
         pipe = self._client.pipeline(transaction=False)
         for job_id in job_ids:
             pipe.hgetall(keys.progress(job_id))
-        return [_progress(fields) for fields in self._ask(pipe.execute)]
+        return [JobProgress.from_wire(fields) for fields in self._ask(pipe.execute)]
 
     def keep(self, job: Job, group_key: str) -> None:
         """Start the time to live of an unfinished job anew."""
@@ -285,7 +276,7 @@ class JobStore:
         now = time.time()
         for (envelope_id, _, _, count), done in zip(envelopes, written, strict=True):
             if done:
-                pipe.hsetnx(keys.progress(job_id), envelope_id, f"0 {count} {now}")
+                pipe.hsetnx(keys.progress(job_id), envelope_id, EnvelopeProgress(0, count, now).to_wire())
         pipe.expire(keys.progress(job_id), self._ttl_s)
         self._ask(pipe.execute)
 
@@ -295,18 +286,9 @@ def _job(job_id: str, values: Sequence[bytes | None]) -> Job | None:
     packed, *marks = values
     if packed is None:
         return None
-    fields = orjson.loads(packed)
+    known = Job.__dataclass_fields__  # a later release may say more
+    fields = {name: value for name, value in orjson.loads(packed).items() if name in known}
     fields["envelopes"] = [(one, count) for one, count in fields["envelopes"]]
     fields |= {name: mark is not None for name, mark in zip(MARKS, marks, strict=True)}
     cancelled_at = float(marks[MARKS.index("cancelled")] or 0)
     return Job(id=job_id, cancelled_at=cancelled_at or None, **fields)
-
-
-def _progress(fields: Mapping[bytes, bytes]) -> Progress:
-    labelled, failed, last_at = 0, 0, 0.0
-    for value in fields.values():
-        good, bad, at = value.split()
-        labelled += int(good)
-        failed += int(bad)
-        last_at = max(last_at, float(at))
-    return Progress(frozenset(name.decode() for name in fields), labelled, failed, last_at)

@@ -16,6 +16,8 @@ from sluice.tasks.errors import BackendUnavailable
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.results import ResultReader
 from sluice.tasks.server import Availability, Server
+from sluice.tasks.weeks import WeekFigures
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.dispatch_policy import DispatchPolicy, dispatch_policy_for
 
@@ -63,8 +65,8 @@ class ServiceMonitor:
         self._counter: QueueCounter | None = None
         self._means: dict[str, float] = {}
         self._sample_due = 0.0
-        self._workers: list[dict[str, Any]] = []
-        self._weeks: list[dict[str, Any]] = []
+        self._workers: list[WorkerStatus] = []
+        self._weeks: list[WeekFigures] = []
         self._weeks_due = 0.0
         self._shape = DispatchPolicy()
         self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
@@ -80,12 +82,12 @@ class ServiceMonitor:
         self._stopping.set()
         self._thread.join(timeout=2)
 
-    def workers(self) -> list[dict[str, Any]]:
+    def workers(self) -> list[WorkerStatus]:
         """Statuses of the live workers, at most about two seconds old."""
         self._first_look.wait(FIRST_LOOK_S)
         return self._workers
 
-    def weeks(self) -> list[dict[str, Any]]:
+    def weeks(self) -> list[WeekFigures]:
         """What versions of the model answered week by week, the latest first; at most half a minute old."""
         self._first_look.wait(FIRST_LOOK_S)
         return self._weeks
@@ -96,7 +98,7 @@ class ServiceMonitor:
 
     def retry_after_s(self, messages: int) -> int:
         """Seconds in which the workers, at their measured rate, get through ``messages``."""
-        rate = sum(float(worker.get("rate") or 0) for worker in self._workers)
+        rate = sum(worker.rate for worker in self._workers)
         if rate <= 0:
             return UNKNOWN_RATE_RETRY_S
         return max(1, min(MAX_RETRY_S, math.ceil(messages / rate)))
@@ -147,7 +149,7 @@ class ServiceMonitor:
                 self._sample(counter, waiting)
             held = counter.held()
             if held is None:
-                held = sum(int((worker.get("queue") or {}).get("held") or 0) for worker in self._workers)
+                held = sum(worker.queue.held for worker in self._workers)
             self._backlog.compare(waiting, held, self._means)
             self._note("broker", None)
         except Exception as exc:  # kombu passes on what each transport raises

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
-from sluice.tasks.replies import Answers
 from sluice.tasks.wire.entry import Entry
+from sluice.tasks.wire.reply import IndexedEntry
 
 
 class Waiter:
@@ -100,7 +100,7 @@ class Waiter:
 class Receiver(Protocol):
     """Takes the answers of an envelope it was registered for."""
 
-    def receive(self, envelope_id: str, answers: Answers) -> bool:
+    def receive(self, envelope_id: str, answers: list[IndexedEntry]) -> bool:
         """Take answers; True when nothing more is expected of this envelope."""
 
 
@@ -112,7 +112,7 @@ class SharedEnvelope:
     def __init__(self, waiters: list[Waiter]) -> None:
         self._waiters = dict(enumerate(waiters))
 
-    def receive(self, envelope_id: str, answers: Answers) -> bool:
+    def receive(self, envelope_id: str, answers: list[IndexedEntry]) -> bool:
         for index, entry in answers:
             # ``pop`` is atomic: the answer and a waiter that gives up meet here, and one of them gets it.
             waiter = self._waiters.pop(index, None)
@@ -140,7 +140,7 @@ class JobCollector:
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def receive(self, envelope_id: str, answers: Answers) -> bool:
+    def receive(self, envelope_id: str, answers: list[IndexedEntry]) -> bool:
         slots = self._entries[envelope_id]
         for index, entry in answers:
             if 0 <= index < len(slots) and slots[index] is None:
@@ -198,7 +198,7 @@ class Registry:
         if isinstance(receiver, SharedEnvelope) and receiver.abandon(waiter.index):
             self.forget(waiter.envelope_id)
 
-    def deliver(self, envelope_id: str, answers: Answers) -> None:
+    def deliver(self, envelope_id: str, answers: list[IndexedEntry]) -> None:
         """Called by the reply listener."""
         receiver = self._receivers.get(envelope_id)
         if receiver is not None and receiver.receive(envelope_id, answers):

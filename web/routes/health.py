@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response
 
-from sluice.tasks.weeks import means
+from sluice.tasks.weeks import Means, means
+from sluice.tasks.wire.status import AnswerCounts, WorkerStatus
 from sluice.web.gateway import Gateway
 from sluice.web.http.auth import Guard
 from sluice.web.http.body import JSON
 from sluice.web.http.errors import timestamp
 from sluice.web.routes.degraded import Fallback
-from sluice.web.routes.served_models import ServedModels, model_info
+from sluice.web.routes.served_models import ServedModels
 
 
 def api_version() -> str:
@@ -34,14 +35,14 @@ def blueprint(gateway: Gateway, guard: Guard, served: ServedModels, fallback: Fa
     def health() -> Response:
         models = served.models()
         able = models and not any(gateway.reasons().values())
-        shown = {name: models[0][name] for name in ("name", "version", "architecture")} if models else None
+        shown = models[0].model_dump(include={"name", "version", "architecture"}) if models else None
         return _json(
             {
                 "status": "healthy" if able else "degraded",
                 "api_version": release,
                 "version": release,
                 "model": shown,
-                "models_loaded": {model["name"]: True for model in models},
+                "models_loaded": {model.name: True for model in models},
                 "timestamp": timestamp(),
             }
         )
@@ -66,18 +67,16 @@ def blueprint(gateway: Gateway, guard: Guard, served: ServedModels, fallback: Fa
     return routes
 
 
-def totals(workers: list[dict[str, Any]], gateway: Gateway) -> dict[str, Any]:
+def totals(workers: list[WorkerStatus], gateway: Gateway) -> dict[str, Any]:
     """The workers' statistics added up; means are weighted by batches."""
     counters: Counter[str] = Counter()
-    buffered = 0
     for worker in workers:
-        counters.update({name: value for name, value in (worker.get("counters") or {}).items() if value})
-        buffered += int((worker.get("queue") or {}).get("buffered") or 0)
+        counters.update({name: value for name, value in worker.counters if value})
     batches = counters["batches"]
     computed = counters["messages"] - counters["duplicates"] - counters["cached"]
     return {
-        "workers": [{**worker, "model": model_info(worker)} for worker in workers],
-        "rate": sum(float(worker.get("rate") or 0) for worker in workers),
+        "workers": [worker.to_json() for worker in workers],
+        "rate": sum(worker.rate for worker in workers),
         "counters": dict(counters),
         "answers": _answers(workers),
         "weeks": gateway.weeks(),
@@ -85,40 +84,35 @@ def totals(workers: list[dict[str, Any]], gateway: Gateway) -> dict[str, Any]:
         "queue": {
             "interactive": gateway.depth("interactive"),
             "bulk": gateway.depth("bulk"),
-            "buffered": buffered,
+            "buffered": sum(worker.queue.buffered for worker in workers),
         },
     }
 
 
-def _answers(workers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _answers(workers: list[WorkerStatus]) -> list[dict[str, Any]]:
     """What the live workers have answered since their starts, by version of the model."""
-    sums: dict[tuple[str, str], Counter[str]] = {}
-    labels: dict[tuple[str, str], Counter[str]] = {}
+    by_model: dict[tuple[str, str], list[AnswerCounts]] = {}
     for worker in workers:
-        found = worker.get("answers")
-        if not found:
-            continue
-        model = worker["model"]["name"], worker["model"]["version"]
-        labels.setdefault(model, Counter()).update(found["labels"])
-        sums.setdefault(model, Counter()).update({name: value for name, value in found.items() if name != "labels"})
-    return [
-        {
-            "model": name,
-            "version": number,
-            **means(
-                all_["messages"],
-                dict(labels[name, number]),
-                all_["confidence"],
-                all_["pieces"],
-                all_["unknown_pieces"],
-            ),
-        }
-        for (name, number), all_ in sorted(sums.items())
-    ]
+        if worker.answers is not None:
+            by_model.setdefault(worker.model.key, []).append(worker.answers)
+    return [{"model": name, "version": number, **_means(counts)} for (name, number), counts in sorted(by_model.items())]
 
 
-def _worker_reason(workers: list[dict[str, Any]]) -> str | None:
-    if any(worker.get("state") == "ready" for worker in workers):
+def _means(counts: list[AnswerCounts]) -> Means:
+    labels: Counter[str] = Counter()
+    for one in counts:
+        labels.update(one.labels)
+    return means(
+        sum(one.messages for one in counts),
+        dict(labels),
+        sum(one.confidence for one in counts),
+        sum(one.pieces for one in counts),
+        sum(one.unknown_pieces for one in counts),
+    )
+
+
+def _worker_reason(workers: list[WorkerStatus]) -> str | None:
+    if any(worker.ready for worker in workers):
         return None
     return "no worker has a model loaded" if workers else "no worker is alive"
 

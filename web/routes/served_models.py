@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from sluice.tasks.errors import InvalidInput, ModelUnavailable
+from sluice.tasks.wire.status import ServedModel, WorkerStatus
 from sluice.web.http.errors import problem
 
 #: Accepted for whichever model is served, so that OpenTextShield's clients need no change.
 ALIAS = "ots-mbert"
-INFO_FIELDS = ("name", "version", "architecture", "author", "last_training")
 RETRY_AFTER_S = 5
 
 
 class HasWorkers(Protocol):
-    def workers(self) -> list[dict[str, Any]]: ...
+    def workers(self) -> list[WorkerStatus]: ...
 
 
 class ServedModels:
@@ -24,10 +24,9 @@ class ServedModels:
         self._gateway = gateway
         self._infos: dict[tuple[str, str], dict[str, str]] = {}
 
-    def models(self) -> list[dict[str, str]]:
+    def models(self) -> list[ServedModel]:
         """The models being served now, each once."""
-        infos = [model_info(worker) for worker in self._gateway.workers()]
-        return list({(info["name"], info["version"]): info for info in infos}.values())
+        return list({worker.model.key: worker.model for worker in self._gateway.workers()}.values())
 
     def check(self, name: str) -> None:
         """Refuse a model that nobody serves.
@@ -38,7 +37,7 @@ class ServedModels:
         """
         if name == ALIAS:
             return
-        available = sorted({info["name"] for info in self.models()})
+        available = sorted({model.name for model in self.models()})
         if name in available:
             return
         if not available:
@@ -56,12 +55,6 @@ class ServedModels:
         """OpenTextShield's ``model_info`` of the model that gave an answer."""
         found = self._infos.get((name, version))
         if found is None:
-            self._infos.update({(one["name"], one["version"]): one for one in self.models()})
+            self._infos.update({model.key: model.model_dump() for model in self.models()})
             found = self._infos.get((name, version))
-        return found or dict.fromkeys(INFO_FIELDS, "") | {"name": name, "version": version}
-
-
-def model_info(worker: dict[str, Any]) -> dict[str, str]:
-    """The model of a worker's status, every field a string."""
-    model = worker.get("model") or {}
-    return {field: str(model.get(field) or "") for field in INFO_FIELDS}
+        return found or ServedModel(name=name, version=version).model_dump()

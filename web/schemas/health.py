@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from sluice.tasks.wire.status import WorkerStatus
+
 
 class ServedModel(BaseModel):
     name: str
@@ -37,7 +39,7 @@ class ReadyResponse(BaseModel):
 class StatsResponse(BaseModel):
     """Batching statistics of the live workers, added up."""
 
-    workers: list[dict[str, Any]] = Field(description="each live worker's status")
+    workers: list[WorkerStatus] = Field(description="each live worker's status")
     rate: float = Field(description="messages per second, lately")
     counters: dict[str, float] = Field(description="sums since each worker's start")
     batch: dict[str, float] = Field(description="mean_size: messages per batch, over all workers")

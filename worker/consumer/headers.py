@@ -12,14 +12,12 @@ from typing import TypeGuard
 
 from celery.exceptions import InvalidTaskError
 
-from sluice.tasks.envelope import MORE_HEADER, REPLY_HEADER, VERDICT_HEADER
 from sluice.tasks.errors import InvalidInput
-from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.worker.consumer.transport.kombu_types import Headers, Table
 
 #: Those that the worker, Celery's request or a follow-up looks at. Others could shadow what Celery's context offers.
-TEXTS = ("root_id", "parent_id", "shadow", REPLY_HEADER, "origin", "lang", "argsrepr", "kwargsrepr")
-NUMBERS = ("retries", "group_index", "replaced_task_nesting", MORE_HEADER)
+TEXTS = ("root_id", "parent_id", "shadow", "origin", "lang", "argsrepr", "kwargsrepr")
+NUMBERS = ("retries", "group_index", "replaced_task_nesting")
 TIMES = ("eta", "expires")
 #: Longest name for which events and ``inspect`` have room.
 MOST_NAME_CHARS = 255
@@ -37,8 +35,6 @@ def readable(headers: Headers) -> tuple[Table, InvalidInput | None]:
         "id": _task_id(get("id")),
         "task": get("task"),
         "ignore_result": get("ignore_result") is True,
-        COUNTED_HEADER: get(COUNTED_HEADER) is True,
-        VERDICT_HEADER: get(VERDICT_HEADER) is True,
     }
     # Every message passes here, and most have few of these.
     for name in TEXTS:

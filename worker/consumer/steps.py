@@ -94,7 +94,7 @@ class Pipeline(bootsteps.StartStopStep):
                 self._restarts.forget()
         # Here and not through the hub: what the hub runs at its close cannot schedule anything more.
         self._completions.take()
-        counters = w.sluice.stats.snapshot()["counters"]
+        counters = w.sluice.stats.counters.model_dump()
         log.info("drained: %(messages)d messages in %(batches)d batches, %(envelopes)d envelopes done", counters)
         if w.consumer and w.consumer.event_dispatcher:
             w.consumer.event_dispatcher.flush()
@@ -105,7 +105,7 @@ class Pipeline(bootsteps.StartStopStep):
             self._completions.take()
 
     def info(self, w: Controller) -> Table:
-        return {"sluice": w.sluice.status() if w.sluice else None}
+        return {"sluice": w.sluice.status().to_json() if w.sluice else None}
 
     def _check(self, w: Controller) -> None:
         if w.hub is None:

@@ -18,17 +18,14 @@ from kombu.utils.imports import symbol_by_name
 
 from sluice.tasks.envelope import (
     DEAD_LETTERS,
-    MORE_HEADER,
     QUEUES,
-    REPLY_HEADER,
-    VERDICT_HEADER,
     Call,
     message_count,
     parse,
 )
 from sluice.tasks.errors import InvalidInput, SluiceError
-from sluice.tasks.ledger import COUNTED_HEADER
 from sluice.tasks.prediction_options import PredictionOptions
+from sluice.tasks.wire.headers import EnvelopeHeaders
 from sluice.worker.consumer.celery_types import Consumer, Settle, pipeline_of
 from sluice.worker.consumer.headers import readable, without_times
 from sluice.worker.consumer.request import EnvelopeRequest, request_of
@@ -120,7 +117,7 @@ class Receiver:
             return None
         signals.task_received.send(sender=self._consumer, request=request)
         self._announce(request)
-        envelope = self._make_envelope(request)
+        envelope = self._make_envelope(request, EnvelopeHeaders.from_wire(headers))
         envelope.due = due
         envelope.refused = revoked(envelope) or refused or envelope.refused
         return envelope
@@ -142,7 +139,7 @@ class Receiver:
         ack, reject = partial(later, message.ack_log_error), partial(later, message.reject_log_error)
         request = self._make_request(message, ack, reject, None, without_times(clean), False, True)
         self._announce(request)
-        envelope = self._make_envelope(request)
+        envelope = self._make_envelope(request, EnvelopeHeaders.from_wire(headers))
         envelope.refused, envelope.told = error, True
         return envelope
 
@@ -204,8 +201,7 @@ class Receiver:
             return hybrid_to_proto2(message, message.payload)
         return message.body, message.headers, False, self._utc
 
-    def _make_envelope(self, request: EnvelopeRequest) -> InFlightEnvelope:
-        headers = request.request_dict
+    def _make_envelope(self, request: EnvelopeRequest, headers: EnvelopeHeaders) -> InFlightEnvelope:
         refused = None
         try:
             call = parse(request.args, request.kwargs, self._max_text_chars)
@@ -214,7 +210,7 @@ class Receiver:
         if call.options.verdict and self._no_verdict is not None:
             call, refused = UNREADABLE, self._no_verdict
         options = call.options
-        if headers.get(VERDICT_HEADER) or self._always_verdict:
+        if headers.verdict or self._always_verdict:
             options = PredictionOptions(options.scores, verdict=True)
         dead = request.delivery_info.get("exchange") == DEAD_LETTERS
         return InFlightEnvelope(
@@ -232,14 +228,14 @@ class Receiver:
             bulk=request.delivery_info.get("routing_key") == QUEUES["bulk"],
             arrived=time.monotonic(),
             generation=self._generation,
-            reply_to=headers.get(REPLY_HEADER),
-            more=headers.get(MORE_HEADER, 0),
+            reply_to=headers.reply_to,
+            more=headers.more,
             redelivered=dead or bool(request.delivery_info.get("redelivered")),
             dead=dead,
             refused=refused,
             options=options,
             # As its sender counted: of one that makes no sense, no messages are read.
-            counted=message_count(request.args, request.kwargs) if headers.get(COUNTED_HEADER) is True else 0,
+            counted=message_count(request.args, request.kwargs) if headers.counted else 0,
         )
 
     def _announce(self, request: EnvelopeRequest) -> None:

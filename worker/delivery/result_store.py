@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import redis
 from celery import Celery
 from celery.utils.log import get_logger
@@ -25,7 +24,11 @@ from sluice.tasks.errors import SluiceError
 from sluice.tasks.outage import is_outage
 from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
-from sluice.tasks.wire.entry import Entry
+from sluice.tasks.wire.entry import Entry, is_prediction, kind_of
+from sluice.tasks.wire.progress import EnvelopeProgress
+from sluice.tasks.wire.reply import IndexedEntry, pack_reply
+from sluice.tasks.wire.resultmeta import StoredResult, pack_meta
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.delivery.quarantine import Piece
 from sluice.worker.engine.mail import InFlightEnvelope
 
@@ -69,7 +72,7 @@ class EnvelopeResult:
         if self.state != "SUCCESS":
             return 0, messages
         entries = self.result if isinstance(self.result, list) else [self.result]
-        wrong = sum("error" in entry for entry in entries)
+        wrong = sum(not is_prediction(entry) for entry in entries)
         return messages - wrong, wrong
 
     def summary(self) -> str:
@@ -77,17 +80,16 @@ class EnvelopeResult:
         if self.state != "SUCCESS":
             return self.error.code if self.error else self.state.lower()
         if not isinstance(self.result, list):
-            return f"1 {self.result.get('label', 'error')}"
-        entries = self.result
-        counts = Counter(entry.get("label", "error") for entry in entries)
+            return f"1 {kind_of(self.result)}"
+        counts = Counter(map(kind_of, self.result))
         return ", ".join(f"{count} {label}" for label, count in counts.most_common())
 
 
 @dataclass(slots=True)
 class PendingReplies:
-    """Answers for waiting processes: address → envelope id → ``[(index, entry), …]``."""
+    """Replies for waiting processes, by address."""
 
-    replies: dict[str, dict[str, list[tuple[int, Entry]]]] = field(default_factory=dict)
+    replies: dict[str, dict[str, list[IndexedEntry]]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.replies)
@@ -145,9 +147,9 @@ class ResultStore:
             if group := stored.envelope.group:
                 names += [self._add_progress(pipe, group, stored)] * 2
         names += [keys.LEDGER] * ledger.take_off(pipe, map(_counted, done))
-        for address, answers in answered.replies.items():
+        for address, reply in answered.replies.items():
             names += [keys.reply(address)] * 2
-            pipe.rpush(keys.reply(address), orjson.dumps(answers))
+            pipe.rpush(keys.reply(address), pack_reply(reply))
             pipe.expire(keys.reply(address), REPLY_TTL_S)
         outcomes = pipe.execute(raise_on_error=False)
         if self._scripts and any(map(_no_script, outcomes[:others])):
@@ -200,11 +202,11 @@ class ResultStore:
         """It has its result."""
         self._client.unlink(keys.trials(envelope.id))
 
-    def report(self, status: dict[str, Any]) -> None:
+    def report(self, status: WorkerStatus) -> None:
         """Publish this worker's status; it vanishes by itself some seconds after the last report."""
         pipe = self._client.pipeline(transaction=False)
         now = time.time()
-        pipe.set(keys.worker(self._hostname), orjson.dumps(status), ex=WORKER_TTL_S)
+        pipe.set(keys.worker(self._hostname), status.to_wire(), ex=WORKER_TTL_S)
         pipe.zadd(keys.WORKERS, {self._hostname: now})
         pipe.zremrangebyscore(keys.WORKERS, "-inf", now - WORKER_TTL_S)
         pipe.execute()
@@ -240,7 +242,7 @@ class ResultStore:
     def _add_progress(self, pipe: Any, group: str, stored: EnvelopeResult) -> str:
         """Two commands; returns the key they write."""
         name, (good, bad) = keys.progress(group), stored.counts()
-        pipe.hset(name, stored.envelope.id, f"{good} {bad} {time.time():.3f}")
+        pipe.hset(name, stored.envelope.id, EnvelopeProgress(good, bad, time.time()).to_wire())
         pipe.expire(name, self._ttl_s)
         return name
 
@@ -251,19 +253,7 @@ class ResultStore:
 
     def _meta(self, envelope: InFlightEnvelope, state: str, result: Any, finished_at: str | None) -> bytes:
         """The value under Celery's result key, as ``AsyncResult`` of any Celery client reads it."""
-        meta = {
-            "status": state,
-            "result": result,
-            "traceback": None,
-            "children": [],
-            "date_done": finished_at,
-            "task_id": envelope.id,
-        }
-        if envelope.group:
-            meta["group_id"] = envelope.group
-        if envelope.parent_id:
-            meta["parent_id"] = envelope.parent_id
-        return orjson.dumps(meta)
+        return pack_meta(envelope.id, state, result, finished_at, group_id=envelope.group, parent_id=envelope.parent_id)
 
 
 def _no_script(outcome: Any) -> bool:
@@ -293,12 +283,11 @@ def _counted(stored: EnvelopeResult) -> tuple[str, int, bool]:
 def _stored_before(envelope: InFlightEnvelope, value: Any) -> EnvelopeResult | None:
     """The final state under Celery's key, or None; what is no result of Celery's is none."""
     try:
-        meta = orjson.loads(value)
-        state, result = meta["status"], meta["result"]
+        found = StoredResult.from_wire(value)
     except (ValueError, TypeError, LookupError):
         return None
-    if state == "SUCCESS":
-        return EnvelopeResult(envelope, state, result)
-    if state in ("FAILURE", "REVOKED"):
-        return EnvelopeResult(envelope, state, error=SluiceError("failed before"))
+    if found.state == "SUCCESS":
+        return EnvelopeResult(envelope, found.state, found.result)
+    if found.ready:
+        return EnvelopeResult(envelope, found.state, error=SluiceError("failed before"))
     return None

@@ -17,7 +17,8 @@ from sluice.tasks.app import settings_of
 from sluice.tasks.errors import Revoked, SluiceError, from_code
 from sluice.tasks.outage import is_outage
 from sluice.tasks.server import Availability, Server
-from sluice.tasks.wire.entry import failure
+from sluice.tasks.wire.entry import failure, fault_of, is_prediction
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.delivery.followups import FollowUps
 from sluice.worker.delivery.forwarding import Interrupted
 from sluice.worker.delivery.quarantine import Quarantine
@@ -63,7 +64,7 @@ class ResultWriter(GuardedThread):
         *,
         to_main: Callable[[Any], None],
         to_batcher: Callable[[Any], None],
-        status: Callable[[], dict[str, Any]],
+        status: Callable[[], WorkerStatus],
         generation: Callable[[], int],
         answered: Callable[[], None] = lambda: None,
         cache: ResultCache | None = None,
@@ -218,7 +219,7 @@ class ResultWriter(GuardedThread):
         self._status_due = time.monotonic() + STATUS_INTERVAL_S
         try:
             self._store.report(self._status())
-            self._weeks.add(self._stats.answers())
+            self._weeks.add(self._stats.answers)
         except redis.RedisError as exc:
             self._backend.lost(exc)
         else:
@@ -254,7 +255,7 @@ def _stored(envelope: InFlightEnvelope) -> EnvelopeResult:
     answers = [answer for answer in envelope.answers if answer is not None]
     if not envelope.single:
         return EnvelopeResult(envelope, "SUCCESS", answers)
-    if "error" in answers[0]:
-        error = answers[0]["error"]
-        return EnvelopeResult(envelope, "FAILURE", error=from_code(error["code"], error["message"]))
-    return EnvelopeResult(envelope, "SUCCESS", answers[0])
+    if is_prediction(answers[0]):
+        return EnvelopeResult(envelope, "SUCCESS", answers[0])
+    fault = fault_of(answers[0])
+    return EnvelopeResult(envelope, "FAILURE", error=from_code(fault["code"], fault["message"]))

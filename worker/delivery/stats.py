@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
 
 from sluice.tasks.errors import SluiceError
+from sluice.tasks.wire.status import AnswerCounts, Counters, RecentBatches
 from sluice.worker.delivery.result_store import EnvelopeResult
 from sluice.worker.engine.mail import Outcome
 
@@ -24,25 +24,12 @@ class Stats:
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self._since = time.time()
+        self.since = time.time()
         self._labels = tuple(labels)
         self._by_label = [0] * len(self._labels)
         self._confidence = 0.0
         self._pieces = self._unknown = 0
-        self._counters = dict.fromkeys(
-            (
-                "messages",
-                "duplicates",
-                "cached",
-                "batches",
-                "envelopes",
-                "errors",
-                "revoked",
-                "failed_envelopes",
-                "tokens",
-            ),
-            0,
-        )
+        self._counters = dict.fromkeys(Counters.model_fields, 0)
         self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
         self._busy_s = 0.0
 
@@ -83,33 +70,44 @@ class Stats:
         self._counters["revoked"] += stored.state == "REVOKED"
         self._counters["failed_envelopes"] += stored.state == "FAILURE"
 
-    def answers(self) -> dict[str, Any]:
-        """What the model answered: ``messages`` with a label, ``labels`` by name, the sum of the probabilities of these
-        labels as ``confidence``; of the texts that it computed ``pieces`` and ``unknown_pieces``.
-        """
-        return {
-            "messages": sum(self._by_label),
-            "labels": dict(zip(self._labels, self._by_label, strict=True)),
-            "confidence": round(self._confidence, 6),
-            "pieces": self._pieces,
-            "unknown_pieces": self._unknown,
-        }
+    @property
+    def answers(self) -> AnswerCounts:
+        """What the model answered."""
+        return AnswerCounts(
+            messages=sum(self._by_label),
+            labels=dict(zip(self._labels, self._by_label, strict=True)),
+            confidence=round(self._confidence, 6),
+            pieces=self._pieces,
+            unknown_pieces=self._unknown,
+        )
 
-    def snapshot(self) -> dict[str, Any]:
-        """Counters, recent batch sizes, and ``rate``: messages/s the model reached lately while it was busy."""
+    @property
+    def counters(self) -> Counters:
+        """Sums since the start."""
+        return Counters(**self._counters)
+
+    @property
+    def batches(self) -> RecentBatches:
+        """Sizes and times of the last batches."""
         recent = list(self._recent)
         sizes = [size for size, _ in recent]
+        if not recent:
+            return RecentBatches()
+        return RecentBatches(
+            mean_size=round(sum(sizes) / len(sizes), 2),
+            p50_size=median(sizes),
+            max_size=max(sizes),
+            mean_ms=round(1000 * sum(spent for _, spent in recent) / len(recent), 3),
+        )
+
+    @property
+    def rate(self) -> float:
+        """Messages/s that the model reached lately while it was busy."""
+        recent = list(self._recent)
         seconds = sum(spent for _, spent in recent)
-        return {
-            "counters": dict(self._counters),
-            "answers": self.answers(),
-            "batch": {
-                "mean_size": round(sum(sizes) / len(sizes), 2) if sizes else 0,
-                "p50_size": median(sizes) if sizes else 0,
-                "max_size": max(sizes, default=0),
-                "mean_ms": round(1000 * seconds / len(recent), 3) if recent else 0,
-            },
-            "rate": round(sum(sizes) / seconds, 1) if seconds else 0.0,
-            "busy_s": round(self._busy_s, 3),
-            "since": self._since,
-        }
+        return round(sum(size for size, _ in recent) / seconds, 1) if seconds else 0.0
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds in the model since the start."""
+        return round(self._busy_s, 3)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import redis
 
 from sluice.tasks import keys
 from sluice.tasks.weeks import CONFIDENCE, KEPT_WEEKS, LABEL, MOST, UNIT, week_of
+from sluice.tasks.wire.status import AnswerCounts
 from sluice.worker.model.base import ModelInfo
 
 WEEK_S = 7 * 86_400
@@ -32,7 +32,7 @@ class WeekWriter:
         self._clock = clock
         self._written: dict[str, int] = {}
 
-    def add(self, answers: dict[str, Any]) -> None:
+    def add(self, answers: AnswerCounts) -> None:
         """Write what ``Stats.answers`` has more than at the last call; nothing, if that is nothing.
 
         Raises:
@@ -57,8 +57,12 @@ class WeekWriter:
         self._written = total
 
 
-def _fields(answers: dict[str, Any]) -> dict[str, int]:
+def _fields(answers: AnswerCounts) -> dict[str, int]:
     """The statistics as whole numbers by field of the hash."""
-    fields = {name: answers[name] for name in ("messages", "pieces", "unknown_pieces")}
-    fields[CONFIDENCE] = round(answers["confidence"] * UNIT)
-    return fields | {f"{LABEL}{label}": count for label, count in answers["labels"].items()}
+    return {
+        "messages": answers.messages,
+        "pieces": answers.pieces,
+        "unknown_pieces": answers.unknown_pieces,
+        CONFIDENCE: round(answers.confidence * UNIT),
+        **{f"{LABEL}{label}": count for label, count in answers.labels.items()},
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -19,15 +18,17 @@ from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.prediction_options import PredictionOptions
 from sluice.tasks.results import StoredResult
 from sluice.tasks.wire.entry import Entry, prediction
+from sluice.tasks.wire.status import WorkerStatus
 
 
-def status(version: str, messages: int, seconds: float, buffered: int = 0) -> dict[str, Any]:
-    return {
+def status(version: str, messages: int, seconds: float, buffered: int = 0) -> WorkerStatus:
+    status = {
         "labels": ["ham"],
         "model": {"name": "m", "version": version},
         "full_batch": {"messages": messages, "seconds": seconds},
         "queue": {"buffered": buffered},
     }
+    return WorkerStatus.from_json(status)
 
 
 FAST, SLOW = status("1", 64, 0.004), status("2", 16, 0.5)
@@ -42,7 +43,7 @@ class FakeClient:
         self.stored: dict[str, StoredResult] = {}
         self.broker_errors = 0
         self.backend_error = False
-        self.serving: list[dict[str, Any]] = [FAST]
+        self.serving: list[WorkerStatus] = [FAST]
         self.queued = 0
         self.forgotten: list[str] = []
         self.revoked: list[str] = []
@@ -61,7 +62,7 @@ class FakeClient:
             raise BackendUnavailable("the result backend cannot be reached (ConnectionError)")
         return [self.stored.get(one, StoredResult("PENDING")) for one in envelope_ids]
 
-    def workers(self) -> list[dict[str, Any]]:
+    def workers(self) -> list[WorkerStatus]:
         if self.backend_error:
             raise BackendUnavailable("the result backend cannot be reached (ConnectionError)")
         return self.serving
@@ -322,5 +323,5 @@ def test_one_version_serves_or_none_is_named(carrier: QueueCarrier, client: Fake
         ([SLOW, SLOW], Shape(16, 2 * 4 * 16 + 16)),
     ],
 )
-def test_the_shape_keeps_every_worker_busy(workers: list[dict[str, Any]], shape: Shape) -> None:
+def test_the_shape_keeps_every_worker_busy(workers: list[WorkerStatus], shape: Shape) -> None:
     assert shape_for(workers) == shape

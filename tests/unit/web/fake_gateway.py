@@ -9,6 +9,7 @@ from typing import Any
 from sluice.tasks.errors import NotFound, SluiceError
 from sluice.tasks.prediction_options import LABEL_ONLY, OPTION_NAMES, PredictionOptions
 from sluice.tasks.wire.entry import Entry, prediction
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.web.gateway import JobStatus, JobSubmission, Queued, ResultPage
 from sluice.web.gateway.job_store import IdempotencyRecord, Job
 
@@ -88,8 +89,8 @@ class FakeGateway:
     def cancel(self, job_id: str) -> JobStatus:
         return self.job(job_id)
 
-    def workers(self) -> list[dict[str, Any]]:
-        return self.alive
+    def workers(self) -> list[WorkerStatus]:
+        return [WorkerStatus.from_json(one) for one in self.alive]
 
     def weeks(self) -> list[dict[str, Any]]:
         return [{"week": "2026-W01"}]

@@ -14,9 +14,11 @@ from kombu import Connection
 from sluice.config.settings import Settings
 from sluice.harness.process import wait_for
 from sluice.tasks import keys
-from sluice.tasks.envelope import QUEUES, REPLY_HEADER
+from sluice.tasks.envelope import QUEUES
 from sluice.tasks.redis_client import connect
 from sluice.tasks.wire.entry import Entry, failure, prediction
+from sluice.tasks.wire.headers import EnvelopeHeaders
+from sluice.tasks.wire.reply import pack_reply
 
 MODEL = {"name": "fake", "version": "7", "architecture": "none", "author": "tests", "last_training": "2026-01-01"}
 
@@ -108,9 +110,9 @@ class FakeWorker:
         self.headers.append(dict(headers))
         if self.storing:
             self._store(headers, entries)
-        if self.replying and headers.get(REPLY_HEADER):
-            reply = orjson.dumps({headers["id"]: list(enumerate(entries))})
-            self._client.rpush(keys.reply(headers[REPLY_HEADER]), reply)
+        address = EnvelopeHeaders.from_wire(headers).reply_to
+        if self.replying and address:
+            self._client.rpush(keys.reply(address), pack_reply({headers["id"]: list(enumerate(entries))}))
         message.ack()
 
     def _store(self, headers: dict[str, Any], entries: list[Entry]) -> None:

@@ -342,7 +342,7 @@ def test_a_missing_server_is_said_at_once() -> None:
 
 
 def test_workers_are_known(gateway: Gateway, worker: FakeWorker) -> None:
-    assert [one["hostname"] for one in gateway.workers()] == ["fake@host"]
+    assert [one.hostname for one in gateway.workers()] == ["fake@host"]
 
 
 def test_the_same_key_with_the_same_body_is_the_same_job(gateway: Gateway, worker: FakeWorker) -> None:

@@ -11,15 +11,16 @@ import redis
 from sluice.config.settings import Settings
 from sluice.harness.process import wait_for
 from sluice.tasks import keys
-from sluice.tasks.replies import Answers, ReplyListener
+from sluice.tasks.replies import ReplyListener
+from sluice.tasks.wire.reply import IndexedEntry
 
 SECRET = "the text of a message"
 
 
 def test_no_reply_ends_the_listener(settings: Settings, store: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
-    taken: dict[str, Answers] = {}
+    taken: dict[str, list[IndexedEntry]] = {}
 
-    def take(envelope_id: str, answers: Answers) -> None:
+    def take(envelope_id: str, answers: list[IndexedEntry]) -> None:
         if envelope_id == "bad":
             raise ValueError(SECRET)
         taken[envelope_id] = answers

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sluice.tasks.envelope import ENVELOPE_MESSAGES
+from sluice.tasks.wire.status import FullBatch, WorkerStatus
 from sluice.web.gateway.dispatch_policy import LINGER_SHARE, DispatchPolicy, dispatch_policy_for
 
 
-def worker(messages: int, seconds: float) -> dict[str, Any]:
-    return {"hostname": "w", "full_batch": {"messages": messages, "seconds": seconds}}
+def worker(messages: int, seconds: float) -> WorkerStatus:
+    return WorkerStatus(hostname="w", full_batch=FullBatch(messages=messages, seconds=seconds))
 
 
 @pytest.mark.parametrize(
-    "workers", [[], [{"hostname": "old"}], [worker(64, 0.004)], [worker(5, 0.5), worker(64, 0.004)]]
+    "workers", [[], [WorkerStatus(hostname="old")], [worker(64, 0.004)], [worker(5, 0.5), worker(64, 0.004)]]
 )
-def test_fast_or_unknown_workers_get_large_envelopes_at_once(workers: list[dict[str, Any]]) -> None:
+def test_fast_or_unknown_workers_get_large_envelopes_at_once(workers: list[WorkerStatus]) -> None:
     assert dispatch_policy_for(workers) == DispatchPolicy(ENVELOPE_MESSAGES, 0.0)
 
 

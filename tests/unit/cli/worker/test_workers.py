@@ -117,4 +117,4 @@ def test_two_processes_share_a_queue_and_stop_together(state_dir: Path) -> None:
 def working(client: Client) -> set[str]:
     """The workers that have classified something; sends one more message."""
     client.publish(["see you at the station"], lane="bulk", envelope_id=uuid4().hex)
-    return {one["hostname"].partition("@")[0] for one in client.workers() if one["counters"]["batches"]}
+    return {one.hostname.partition("@")[0] for one in client.workers() if one.counters.batches}

@@ -24,10 +24,16 @@ def test_only_a_cascade_says_how_many_it_sent_on() -> None:
     }
 
 
-def test_what_is_missing_has_a_default_and_what_is_unknown_is_overlooked() -> None:
-    found = WorkerStatus.from_wire(b'{"hostname": "w", "later": {"a": 1}, "model": {"name": "m", "size": 3}}')
+def test_what_is_missing_has_a_default() -> None:
+    found = WorkerStatus.from_wire(b'{"hostname": "w", "model": {"name": "m"}}')
     assert found == WorkerStatus(hostname="w", model=ServedModel(name="m"), wire=FIRST)
     assert (found.ready, found.full_batch, found.queue.held) == (False, None, 0)
+
+
+def test_what_a_later_release_says_is_shown_as_it_stands() -> None:
+    found = WorkerStatus.from_wire(b'{"hostname": "w", "later": {"a": 1}, "model": {"name": "m", "size": 3}}')
+    assert found.model == ServedModel(name="m")
+    assert found.to_json()["later"] == {"a": 1}
 
 
 def test_a_state_of_a_later_release_is_none_in_which_it_takes_messages() -> None:

@@ -17,6 +17,7 @@ from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import Message
 from sluice.tasks.errors import InvalidInput, ModelFailed
 from sluice.tasks.prediction_options import PredictionOptions
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.delivery.result_store import ResultStore
 from sluice.worker.delivery.result_writer import ResultWriter
@@ -48,7 +49,7 @@ class Rig:
             self.stats,
             to_main=self.main.put,
             to_batcher=lambda note: None,
-            status=dict,
+            status=WorkerStatus,
             generation=lambda: 0,
             cache=self.cache,
             weeks=WeekWriter(self.client, SimulatedClassifier().info, clock=lambda: FRIDAY),
@@ -129,8 +130,7 @@ def test_what_is_counted(rig: Rig) -> None:
         Outcome([[(b, 1)]], [InvalidInput("blank")], "refused"),
         Dropped(envelope_of("c", None), InvalidInput("unreadable")),
     )
-    snapshot = rig.stats.snapshot()
-    assert snapshot["counters"] == {
+    assert rig.stats.counters.model_dump() == {
         "messages": 5,
         "duplicates": 2,
         "cached": 1,
@@ -141,8 +141,8 @@ def test_what_is_counted(rig: Rig) -> None:
         "failed_envelopes": 1,
         "tokens": 20,
     }
-    assert (snapshot["batch"]["mean_size"], snapshot["rate"]) == (2, 4.0)
-    assert snapshot["answers"] == {
+    assert (rig.stats.batches.mean_size, rig.stats.rate) == (2, 4.0)
+    assert rig.stats.answers.model_dump() == {
         "messages": 4,
         "labels": {"ham": 1, "spam": 3, "phishing": 0},
         "confidence": 3.0,

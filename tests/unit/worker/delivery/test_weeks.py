@@ -12,6 +12,7 @@ import redis
 
 from sluice.harness.servers import RedisServer
 from sluice.tasks import keys, weeks
+from sluice.tasks.wire.status import AnswerCounts
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.model.base import ModelInfo
 
@@ -35,13 +36,14 @@ class Clock:
         return self.now
 
 
-def answers(ham: int, spam: int, *, confidence: float = 0.0, pieces: int = 0, unknown: int = 0) -> dict[str, Any]:
+def answers(ham: int, spam: int, *, confidence: float = 0.0, pieces: int = 0, unknown: int = 0) -> AnswerCounts:
     labels = {"ham": ham, "spam": spam}
-    counts = {"messages": ham + spam, "confidence": confidence, "pieces": pieces, "unknown_pieces": unknown}
-    return {"labels": labels, **counts}
+    return AnswerCounts(
+        messages=ham + spam, labels=labels, confidence=confidence, pieces=pieces, unknown_pieces=unknown
+    )
 
 
-def read(client: redis.Redis) -> list[dict[str, Any]]:
+def read(client: redis.Redis) -> list[weeks.WeekFigures]:
     return weeks.read(client, lambda call, *arguments: call(*arguments))
 
 

@@ -247,5 +247,5 @@ def test_the_workers_status_counts_what_was_sent_on(cascade: Cascade) -> None:
     waker = Waker(None, lambda: None)  # type: ignore[arg-type]  # nobody wakes
     pipeline = Pipeline(make_celery(settings), capacity, "w", waker=waker, answered=lambda: None, on_death=print)
     cascade.forward(cascade.encode(texts(30)))
-    assert pipeline.status()["cascade"] == {"answered": cascade.answered, "sent_on": cascade.sent_on}
+    assert pipeline.status().to_json()["cascade"] == {"answered": cascade.answered, "sent_on": cascade.sent_on}
     assert 0 < cascade.sent_on < cascade.answered
