@@ -18,11 +18,11 @@ from typing import Any
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from sluice.harness import texts
+from sluice.worker.model.labels import LABELS
 
 #: Rows of bert-base-multilingual-cased's embedding table.
 MBERT_ROWS = 119_547
 MAX_POSITIONS = 512
-LABELS = ("ham", "spam", "phishing")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 #: Pieces of the vocabulary made here: so many that the sample archive has about as many tokens as with mBERT's own.
 PIECES = 4000

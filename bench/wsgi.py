@@ -23,9 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.harness.process import free_port
+from sluice.harness.process import ROOT, free_port
 
-ROOT = Path(__file__).resolve().parents[1]
 CONNECTIONS = (1, 64, 256)
 MODEL = "simulated:?batch_ms=3&message_us=20"
 BODY = r"{\"text\":\"Your parcel is held at customs, pay the fee at http://post.example/a1\"}"

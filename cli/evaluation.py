@@ -17,6 +17,7 @@ from sluice.cli.output import screen
 from sluice.training.data import Columns, DataError
 from sluice.training.intervals import LEVEL, SAMPLES, SEED, Estimate, share
 from sluice.training.measures import BY_LABEL, BY_VERDICT, ECE_BINS
+from sluice.training.obfuscate import DISGUISE_SEED
 from sluice.training.pools import Pool, named_files, read_pools
 from sluice.training.predictions import BAD, Predictions, joined, predictions
 from sluice.training.record import sha256
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
     from sluice.training.gate import Rule
     from sluice.worker.model.base import Classifier
-
-DISGUISE_SEED = 5
-"""So that the same messages always get the same copies."""
 
 
 @dataclass(frozen=True)

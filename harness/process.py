@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from sluice.config.paths import ROOT
 from sluice.tasks.parent import ends_with_parent
 
 Found = TypeVar("Found")
-ROOT = Path(__file__).resolve().parents[1]
 
 
 #: Below the range that Linux takes the ports of outgoing connections from (32768 and up): of that, a connection of

@@ -16,8 +16,9 @@ from sklearn.isotonic import IsotonicRegression
 
 from sluice.training.measures import Tally
 from sluice.training.pools import Pool
-from sluice.training.predictions import BAD, GOOD, Predictions
+from sluice.training.predictions import BAD, Predictions
 from sluice.worker.model.card import CARD_FILE
+from sluice.worker.model.labels import HAM
 from sluice.worker.model.thresholds import Threshold, Thresholds
 
 MAX_HAM_BLOCKED = 0.005
@@ -155,7 +156,7 @@ def _ece(predictions: Predictions) -> float:
 def _thresholds(predictions: Predictions, max_ham_blocked: float, notes: list[str]) -> Thresholds:
     """By label, for spam and phishing as far as the model has them; `notes` gets what could not be decided."""
     labels = [label for label in BAD if label in predictions.labels]
-    if GOOD not in predictions.labels or not labels:
+    if HAM not in predictions.labels or not labels:
         return {}
     if not predictions.good.any():
         notes.append("There are no thresholds: the messages hold no ham.")

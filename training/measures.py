@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sluice.training.predictions import BAD, GOOD, PHISHING, Predictions
+from sluice.training.predictions import BAD, PHISHING, Predictions
+from sluice.worker.model.labels import HAM
 
 ECE_BINS = 10
 """Of equal width, over the probability of the most likely label."""
@@ -47,7 +48,7 @@ BY_VERDICT = ("verdict_ham_flagged", "verdict_ham_blocked", "verdict_bad_flagged
 def applicable(predictions: Predictions) -> tuple[str, ...]:
     """The measures that mean something for these messages and these labels."""
     there = {
-        "ham_blocked": GOOD in predictions.labels
+        "ham_blocked": HAM in predictions.labels
         and bool(set(BAD) & set(predictions.labels))
         and bool(predictions.good.any()),
         "bad_blocked": bool(predictions.bad.any()),

@@ -212,6 +212,8 @@ STYLES: dict[str, Trick] = {
 """What the worker undoes before the tokenizer."""
 TRICKS: dict[str, Trick] = {**STYLES, "leet": leet, "accented": accented, "joined": joined}
 """The styles, and what a model has to read by itself."""
+DISGUISE_SEED = 5
+"""Of the copies that models are judged by: the same messages always get the same copies."""
 WEIGHTS = {
     "look_alikes": 3,
     "zero_width": 2,

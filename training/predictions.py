@@ -10,9 +10,9 @@ import numpy as np
 
 from sluice.training.data import Example
 from sluice.worker.model.judge import BLOCK, FLAG, deciding, limits_of
+from sluice.worker.model.labels import HAM
 from sluice.worker.model.thresholds import Thresholds
 
-GOOD = "ham"
 BAD = ("spam", "phishing")
 """Labels that a gateway acts on, where a model has them."""
 PHISHING = "phishing"
@@ -48,7 +48,7 @@ class Predictions:
     @cached_property
     def good(self) -> np.ndarray:
         """Whether each message is ham."""
-        return np.isin(self.truth, self._numbers((GOOD,)))
+        return np.isin(self.truth, self._numbers((HAM,)))
 
     @cached_property
     def bad(self) -> np.ndarray:

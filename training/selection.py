@@ -8,13 +8,12 @@ from typing import Any
 from sluice.training.augment import disguised
 from sluice.training.data import Example
 from sluice.training.fit import FitOptions, Swapped, predict
+from sluice.training.obfuscate import DISGUISE_SEED
 from sluice.training.parts import Weights
 from sluice.training.record import Record
 from sluice.training.scores import Scores, score
 from sluice.training.start import Start
 from sluice.training.watcher import Watcher
-
-DISGUISE_SEED = 5
 
 
 class Selection:

@@ -18,12 +18,12 @@ from sluice.cli.demo.service import DemoFailed, Service
 from sluice.cli.output import LABEL_COLOURS
 from sluice.cli.processes import sluice
 from sluice.config.paths import ROOT
+from sluice.worker.model.labels import LABELS
 
 ARCHIVE = ROOT / "samples" / "archive.csv"
 JOB_MESSAGES = 200
 JOB_TIMEOUT_S = 60.0
 BACKFILL_TIMEOUT_S = 300.0
-LABELS = ("ham", "spam", "phishing")
 
 TEXTS = (
     ("English", "Dinner at eight? I'll bring the dessert"),

@@ -7,12 +7,11 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sluice.tasks.envelope import MAX_ID_CHARS
 from sluice.web.schemas.archives import ArchiveState
 from sluice.web.schemas.body import Body
 from sluice.web.schemas.error import Failure
 from sluice.web.schemas.verdict import RULE, VERDICT, Verdict
-
-MAX_ID_CHARS = 200
 
 
 class JobMessage(Body):

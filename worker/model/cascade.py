@@ -13,10 +13,10 @@ from typing import Any
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import Classifier, ModelInfo
 from sluice.worker.model.card import CARD_FILE, model_info, read_card
+from sluice.worker.model.labels import HAM
 
 log = logging.getLogger(__name__)
 
-HAM = "ham"
 LEAST_SURE = 0.5
 BITS = 31
 """Of each model's part in an id; with two of them it is still a number of 64 bits."""

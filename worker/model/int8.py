@@ -8,7 +8,7 @@ from torch import Tensor, nn
 ZERO = 128
 """The unsigned byte that stands for 0. Unsigned inputs are what every x86 generation multiplies fastest."""
 STEPS = 127
-"""Steps either side of 0."""
+"""Either side of 0."""
 STEPS_WITHOUT_VNNI = 63
 """Older processors add two products in 16 bits, which full-range weights would overflow."""
 

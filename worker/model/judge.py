@@ -10,13 +10,12 @@ from sluice.tasks.envelope import PROBABILITY_DECIMALS
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.verdicts import no_thresholds
 from sluice.worker.model.base import ModelInfo
-from sluice.worker.model.labels import LABELS
+from sluice.worker.model.labels import HAM, LABELS
 from sluice.worker.model.thresholds import Threshold, Thresholds
 
 Verdict = Literal["allow", "flag", "block"]
 FLAG, BLOCK = 1, 2
 """How severe verdicts are; to allow is 0."""
-HAM = "ham"
 MODEL, NEVER_BLOCK = "model", "never_block"
 """Policies: the thresholds decide; or the model alone never blocks, and what it would block is flagged."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from sluice.tasks.errors import ModelUnavailable
 
-LABELS = ("ham", "spam", "phishing")
+HAM = "ham"
+LABELS = (HAM, "spam", "phishing")
 """OpenTextShield's classes, in the order of its models' outputs."""
 
 SYNONYMS = {
@@ -24,7 +25,7 @@ SYNONYMS = {
     "junk": "spam",
 }
 
-HARMLESS = frozenset({"ham", *(name for name, label in SYNONYMS.items() if label == "ham")})
+HARMLESS = frozenset({HAM, *(name for name, label in SYNONYMS.items() if label == HAM)})
 """Labels that nobody flags or blocks, whatever a folder says."""
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sluice.tasks.errors import ModelUnavailable
+from sluice.worker.model.int8 import STEPS
 
 FILE = "model.safetensors"
 FORMAT = "sluice-int8"
@@ -22,8 +23,6 @@ NUMBERS, SCALE = ".int8", ".scale"
 Other names than the model's own, so that a program which knows nothing of this storage misses them, and does not take
 the steps for weights.
 """
-STEPS = 127
-"""Steps either side of 0, as in `int8.py`, which finds the same ones again: nothing is rounded twice."""
 LEAST_NUMBERS = 4096
 """Smaller matrices stay as they are: the head, on which every answer hangs, and what would save nothing."""
 POINTER = b"version https://git-lfs"
@@ -87,6 +86,7 @@ def _rows(name: str, value: Tensor) -> dict[str, Tensor]:
     value = _finite(name, value.float())
     if value.dim() != 2 or value.numel() < LEAST_NUMBERS:
         return {name: value}
+    # The steps of `Int8Linear`, which finds the same ones again: nothing is rounded twice.
     scale = value.abs().amax(dim=1).clamp_min(1e-12) / STEPS
     return {name + NUMBERS: torch.round(value / scale[:, None]).to(torch.int8), name + SCALE: scale}
 
