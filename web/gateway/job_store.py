@@ -206,7 +206,7 @@ class JobStore:
         Raises:
             NotFound: there is no such job, or it has expired.
         """
-        job = _job(job_id, self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS]))
+        job = read_job(job_id, self._ask(self._client.hmget, keys.job(job_id), ["job", *MARKS]))
         if job is None:
             raise NotFound("there is no such job, or its results have expired", {"field": "id"})
         return job
@@ -225,7 +225,7 @@ class JobStore:
             pipe = self._client.pipeline(transaction=False)
             for one in ids:
                 pipe.hmget(keys.job(one), ["job", *MARKS])
-            jobs = [_job(one, values) for one, values in zip(ids, self._ask(pipe.execute), strict=True)]
+            jobs = [read_job(one, values) for one, values in zip(ids, self._ask(pipe.execute), strict=True)]
             expired = [place for place, job in zip(places, jobs, strict=True) if job is None]
             if expired:
                 self._ask(self._client.zrem, name, *expired)
@@ -281,7 +281,7 @@ class JobStore:
         self._ask(pipe.execute)
 
 
-def _job(job_id: str, values: Sequence[bytes | None]) -> Job | None:
+def read_job(job_id: str, values: Sequence[bytes | None]) -> Job | None:
     """A job from its description and marks; None if there is none any more."""
     packed, *marks = values
     if packed is None:
