@@ -1,4 +1,4 @@
-"""Takes texts to a model in this process: no broker, no result store, the worker's own batcher and model thread."""
+"""Takes texts to a model in this process: no broker, no result store, but the worker's own engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from queue import Empty, Queue
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sluice.backfill.carriers.base import Answers, Shape
 from sluice.backfill.stop import SLICE_S, Stop
@@ -15,13 +15,11 @@ from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, parse
 from sluice.tasks.errors import ModelUnavailable, Revoked
 from sluice.tasks.prediction_options import PredictionOptions
-from sluice.worker.engine.batcher import Batcher
 from sluice.worker.engine.batching.former import WINDOW_BATCHES
 from sluice.worker.engine.capacity import load_classifier, warm_up
-from sluice.worker.engine.encoder import Encoder
+from sluice.worker.engine.engine import Engine
 from sluice.worker.engine.entries import Entries
-from sluice.worker.engine.mail import Abort, InFlightEnvelope, Outcome
-from sluice.worker.engine.model_thread import ModelThread
+from sluice.worker.engine.mail import EngineNote, InFlightEnvelope, Outcome
 from sluice.worker.model.judge import Judge
 from sluice.worker.model.pieces import Pieces
 
@@ -70,34 +68,12 @@ class LocalCarrier:
         judge = Judge(classifier.labels, classifier.info, self._settings)
         self._no_verdict = judge.objection
         self._entries = Entries(classifier, judge)
-        share = self._settings.deduplicate
-        self._model = ModelThread(
-            classifier, to_batcher=self._to_batcher, to_deliver=self._deliver, on_death=self._on_death
-        )
-        self._encoder = Encoder(classifier, share=share, to_batcher=self._to_batcher, on_death=self._on_death)
-        self._batcher = Batcher(
-            capacity.policy(),
-            capacity.limits(),
-            encode=self._encoder.encode,
-            to_encoder=self._encoder.inbox.put,
-            to_model=self._model.inbox.put,
-            take_back=self._model.take_back,
-            to_deliver=self._deliver,
-            to_main=_ignore,
-            revoked=self._revoked,
-            share=share,
-            encoders=capacity.encoders,
-            on_death=self._on_death,
-        )
-        for thread in (self._model, self._encoder, self._batcher):
-            thread.start()
+        self._engine = Engine(capacity, self._revoked, self._emit, self._on_death)
+        self._engine.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._batcher.inbox.put(Abort())
-        ends = time.monotonic() + CLOSE_S
-        for thread in (self._batcher, self._encoder, self._model):
-            thread.join(max(0.0, ends - time.monotonic()))
+        self._engine.abort(CLOSE_S)
 
     def labels(self) -> list[str]:
         return self._labels
@@ -131,7 +107,7 @@ class LocalCarrier:
         """
         self._check()
         call = parse([list(texts)], {}, self._settings.max_text_chars)
-        self._batcher.inbox.put(
+        self._engine.submit(
             InFlightEnvelope(
                 envelope_id,
                 call.messages,
@@ -183,10 +159,7 @@ class LocalCarrier:
 
     # called by the threads
 
-    def _to_batcher(self, note: Any) -> None:
-        self._batcher.inbox.put(note)
-
-    def _deliver(self, note: Any) -> None:
+    def _emit(self, note: EngineNote) -> None:
         if isinstance(note, Outcome):
             self._outcomes.put(note)
 
@@ -196,7 +169,3 @@ class LocalCarrier:
     def _on_death(self, reason: str) -> None:
         self._death = reason
         self._outcomes.put(None)  # whoever waits for an answer learns of it at once
-
-
-def _ignore(note: Any) -> None:
-    """Events are for Celery."""

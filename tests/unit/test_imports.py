@@ -30,11 +30,8 @@ ALLOWED = {
 #: Modules of another package that are an exception to a wider grant in ALLOWED.
 ONLY = {
     ("training", "worker"): ("worker.model",),
-    # `backfill --local` runs the worker's threads without Celery; the rest of the worker is for `celery worker` alone.
-    ("cli", "worker"): (
-        "worker.model",
-        "worker.engine",
-    ),
+    # `backfill --local` runs the worker's engine; the rest of the worker is for `celery worker` alone.
+    ("cli", "worker"): ("worker.model", "worker.engine"),
     ("cli", "web"): ("web.server",),
 }
 #: Libraries that a package never names, not even inside a function.
@@ -114,6 +111,18 @@ def _may(package: str, name: str) -> bool:
 
 def _within(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(f"{root}.") or root.startswith(f"{name}.") for root in roots)
+
+
+def test_the_engine_knows_nothing_of_the_broker() -> None:
+    """Any front end may run it: envelopes in, outcomes out."""
+    forbidden = ("celery", "kombu", "amqp", "redis", "worker.delivery", "worker.consumer", "worker.pipeline")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules("worker/engine")
+        for name, line in imported(path)
+        if any(f"{name.removeprefix('sluice.')}.".startswith(f"{one}.") for one in forbidden)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("package", [*sorted(ALLOWED), "tests", "samples", "deploy", "examples"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import assert_never
 
 from celery import signals
 from celery.utils.log import get_logger
@@ -30,10 +31,13 @@ class Completions:
         finished: list[Finished] = []
         while notes:
             note = notes.popleft()
-            if isinstance(note, Started):
-                self._announce(note.envelopes)
-            else:
-                finished.append(note)
+            match note:
+                case Started():
+                    self._announce(note.envelopes)
+                case Finished():
+                    finished.append(note)
+                case _:
+                    assert_never(note)
         if finished:
             self._acknowledge([note.envelope for note in finished])
             for note in finished:

@@ -27,6 +27,7 @@ from sluice.worker.consumer.completions import Completions
 from sluice.worker.consumer.deadletters import DeadLetters
 from sluice.worker.consumer.lanes import Lanes
 from sluice.worker.consumer.restarts import Restarts
+from sluice.worker.consumer.revocation import held, revoked
 from sluice.worker.consumer.strays import StrayWatch
 from sluice.worker.consumer.transport import WorkerConnection
 from sluice.worker.consumer.transport.kombu_types import Table
@@ -126,6 +127,8 @@ class Pipeline(bootsteps.StartStopStep):
             w.hostname,
             answered=self._restarts.answered,
             waker=Waker(w.hub, self._take),
+            revoked=revoked,
+            held=held,
             on_death=lambda why: self._die(w, why),
         )
 

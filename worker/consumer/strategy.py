@@ -29,9 +29,9 @@ from sluice.tasks.wire.headers import EnvelopeHeaders
 from sluice.worker.consumer.celery_types import Consumer, Settle, pipeline_of
 from sluice.worker.consumer.headers import readable, without_times
 from sluice.worker.consumer.request import EnvelopeRequest, request_of
+from sluice.worker.consumer.revocation import revoked
 from sluice.worker.consumer.transport.kombu_types import Headers, Message, Table
 from sluice.worker.engine.mail import InFlightEnvelope
-from sluice.worker.pipeline import revoked
 
 log = get_logger(__name__)
 

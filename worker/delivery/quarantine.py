@@ -66,7 +66,7 @@ class Quarantine:
         self,
         notes: Notes,
         patiently: Callable[[Callable[[], Any]], Any],
-        to_batcher: Callable[[Any], None],
+        to_batcher: Callable[[Trial | Begin], None],
         generation: Callable[[], int],
     ) -> None:
         self._notes = notes

@@ -6,9 +6,9 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, Full, Queue
-from typing import Any
+from typing import Any, assert_never
 
 import redis
 from celery import Celery
@@ -28,7 +28,21 @@ from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.entries import Entries
 from sluice.worker.engine.guard import GuardedThread
-from sluice.worker.engine.mail import Alone, Check, Dropped, Finished, InFlightEnvelope, NotStored, Outcome, Started
+from sluice.worker.engine.mail import (
+    Alone,
+    Begin,
+    Check,
+    Dropped,
+    Ended,
+    Finished,
+    InFlightEnvelope,
+    NotStored,
+    Outcome,
+    ReportStatus,
+    Started,
+    Trial,
+    WriterNote,
+)
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +76,8 @@ class ResultWriter(GuardedThread):
         entries: Entries,
         stats: Stats,
         *,
-        to_main: Callable[[Any], None],
-        to_batcher: Callable[[Any], None],
+        to_main: Callable[[Finished], None],
+        to_batcher: Callable[[NotStored | Trial | Begin], None],
         status: Callable[[], WorkerStatus],
         generation: Callable[[], int],
         answered: Callable[[], None] = lambda: None,
@@ -72,7 +86,7 @@ class ResultWriter(GuardedThread):
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("result-writer", on_death)
-        self.inbox: Queue[Any] = Queue(QUEUE_LIMIT)
+        self.inbox: Queue[WriterNote] = Queue(QUEUE_LIMIT)
         self._store = store
         self._follow_ups = FollowUps(app, self._patiently)
         self._entries = entries
@@ -97,7 +111,7 @@ class ResultWriter(GuardedThread):
         """Write the status now, not when it is due; from any thread, never blocks."""
         self._status_due = 0.0
         with contextlib.suppress(Full):  # then it is about to be written anyway
-            self.inbox.put_nowait(Started([]))
+            self.inbox.put_nowait(ReportStatus())
 
     def work(self) -> None:
         self._follow_ups.own_thread()
@@ -105,29 +119,29 @@ class ResultWriter(GuardedThread):
             notes = self._notes()
             if notes:
                 with contextlib.suppress(Interrupted):  # nothing of it is acknowledged, so it goes back to the broker
-                    self._deliver([note for note in notes if note is not None])
+                    self._deliver(notes)
             if time.monotonic() >= self._status_due:
                 self._report()
-            if notes and notes[-1] is None:
+            if notes and isinstance(notes[-1], Ended):
                 break
         self._report()
         with contextlib.suppress(redis.RedisError):
             self._store.forget_worker()
 
-    def _notes(self) -> list[Any]:
+    def _notes(self) -> list[WriterNote]:
         """Everything that waits, at least one note unless the status is due first."""
-        notes = []
+        notes: list[WriterNote] = []
         try:
             notes.append(self.inbox.get(timeout=max(0.01, self._status_due - time.monotonic())))
-            while notes[-1] is not None and len(notes) < QUEUE_LIMIT:
+            while not isinstance(notes[-1], Ended) and len(notes) < QUEUE_LIMIT:
                 notes.append(self.inbox.get_nowait())
         except Empty:
             pass
         return notes
 
-    def _deliver(self, notes: list[Any]) -> None:
+    def _deliver(self, notes: Sequence[WriterNote]) -> None:
         """One pipeline for all notes, then their completions."""
-        answered, done, started, cached = PendingReplies(), [], [], []
+        answered, done, started, cached, checks = PendingReplies(), [], [], [], []
         for note in notes:
             match note:
                 case Outcome():
@@ -141,11 +155,16 @@ class ResultWriter(GuardedThread):
                     started += note.envelopes
                 case Alone():
                     self._quarantine.alone(note)
+                case Check():
+                    checks.append(note.envelope)
+                case Ended() | ReportStatus():
+                    pass  # the status is due, and the end is seen to by ``work``
+                case _:
+                    assert_never(note)
         if done or answered or started or cached:
             ttl_s = self._cache.ttl_s if self._cache else 0
             self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
             self._complete([one for one in done if self._follow_up(one)])
-        checks = [note.envelope for note in notes if isinstance(note, Check)]
         if checks:
             self._check(checks)
         if given_up := self._quarantine.go_on():

@@ -1,70 +1,49 @@
 """The lookup thread: asks the result cache, so that nobody waits for it but the messages concerned.
 
-It runs only where the cache is on. A cache that is away is a cache that knows nothing: it is never waited for longer
-than a moment, and not asked again for some seconds.
+It runs only where there is a cache.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Any
+from typing import Protocol
 
-import redis
-
-from sluice.tasks.server import Availability
-from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.engine.guard import GuardedThread
 from sluice.worker.engine.mail import EncodedText, LookedUp
 
-#: Seconds that one lookup may take: longer, and computing is the better answer.
-TIMEOUT_S = 0.25
-#: Seconds without lookups after one that failed.
-PAUSE_S = 5.0
+
+class AnswerCache(Protocol):
+    """Answers for texts that come again. Used by one thread."""
+
+    def look_up(self, texts: Sequence[list[int]]) -> tuple[list[bytes], list[list[float] | None]]:
+        """For each of these texts, as token ids: where its answer belongs, and the answer if it is known.
+
+        Takes a moment at the most: what is away knows nothing.
+        """
+
+    def close(self) -> None:
+        """Nothing more is asked."""
 
 
 class CacheReader(GuardedThread):
-    """Answers each list of items with a ``LookedUp``, hits and misses in its order. One round trip for each.
+    """Answers each list of texts with a ``LookedUp``, hits and misses in its order.
 
     Args:
-        client: Redis client of the result backend, its timeouts at most ``TIMEOUT_S``; used in this thread only.
+        cache: used in this thread only.
         to_batcher: never blocks.
-        availability: told whether the cache answers.
     """
 
     def __init__(
-        self,
-        cache: ResultCache,
-        client: redis.Redis,
-        *,
-        to_batcher: Callable[[LookedUp], None],
-        on_death: Callable[[str], None],
-        availability: Availability,
+        self, cache: AnswerCache, *, to_batcher: Callable[[LookedUp], None], on_death: Callable[[str], None]
     ) -> None:
         super().__init__("lookup", on_death)
-        self._availability = availability
         self.inbox: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
         self._cache = cache
-        self._client = client
         self._to_batcher = to_batcher
-        self._asks_from = 0.0
 
     def work(self) -> None:
-        while (items := self.inbox.get()) is not None:
-            keys = [self._cache.key(item.ids) for item in items]
-            answers = [self._cache.unpack(value) for value in self._values(keys)]
-            self._to_batcher(LookedUp(items, keys, answers))
-        self._client.close()
-
-    def _values(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
-        if time.monotonic() < self._asks_from:
-            return [None] * len(keys)
-        try:
-            values: Any = self._client.mget(keys)
-            self._availability.back()
-            return list(values)
-        except redis.RedisError as exc:
-            self._asks_from = time.monotonic() + PAUSE_S
-            self._availability.lost(exc)
-            return [None] * len(keys)
+        while (texts := self.inbox.get()) is not None:
+            keys, answers = self._cache.look_up([text.ids for text in texts])
+            self._to_batcher(LookedUp(texts, keys, answers))
+        self._cache.close()

@@ -80,7 +80,8 @@ class Capacity:
 
     def policy(self) -> Policy:
         """When batches run."""
-        return Policy(self.settings.batching_mode, self.settings.batch_wait_ms / 1000, self._places())
+        settings = self.settings
+        return Policy(settings.batching_mode, settings.batch_wait_ms / 1000, self._places(), settings.deduplicate)
 
     def limits(self) -> Limits:
         """What one batch may hold."""

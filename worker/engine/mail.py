@@ -100,7 +100,7 @@ Answer = list[float] | SluiceError
 """Probabilities shaped (labels,), or why there are none."""
 
 
-# To the batcher
+# To the batcher thread
 
 
 @dataclass(slots=True)
@@ -122,9 +122,9 @@ class Encoded:
 
 @dataclass(slots=True)
 class LookedUp:
-    """What the result cache knows of these items: for each where its answer belongs, and the answer or None."""
+    """What the result cache knows of these texts: for each where its answer belongs, and the answer or None."""
 
-    items: list[EncodedText]
+    texts: list[EncodedText]
     keys: list[bytes]
     answers: list[list[float] | None]
 
@@ -169,7 +169,13 @@ class Abort:
     """End at once; nobody waits for what is not answered yet."""
 
 
-# To the result writer
+SchedulerNote = (
+    InFlightEnvelope | ModelFree | Encoded | LookedUp | NotStored | Trial | Begin | NewConnection | Drain | Abort
+)
+"""What the batcher thread is told."""
+
+
+# Out of the engine
 
 
 Origin = Literal["model", "alike", "cache", "refused"]
@@ -216,14 +222,32 @@ class Alone:
     trial: Trial
 
 
-# To the result writer and to the main thread
-
-
 @dataclass(slots=True)
 class Started:
     """The first message of each of these envelopes enters the model."""
 
     envelopes: list[InFlightEnvelope]
+
+
+@dataclass(slots=True)
+class Ended:
+    """The engine has ended, nothing more comes out of it."""
+
+
+EngineNote = Outcome | Dropped | Check | Alone | Started | Ended
+"""What comes out of the engine."""
+
+
+# To the result writer
+
+
+@dataclass(slots=True)
+class ReportStatus:
+    """Write the worker's status now, not when it is due."""
+
+
+WriterNote = EngineNote | ReportStatus
+"""What the result writer is told."""
 
 
 # To the main thread
@@ -241,3 +265,7 @@ class Finished:
     summary: str
     runtime_s: float
     error: SluiceError | None = None
+
+
+HubNote = Started | Finished
+"""What the main thread is told."""

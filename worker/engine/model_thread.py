@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from sluice.tasks.errors import ModelFailed
 from sluice.worker.engine.guard import GuardedThread
-from sluice.worker.engine.mail import Answer, EncodedText, ModelFree, Outcome
+from sluice.worker.engine.mail import Answer, EncodedText, Ended, EngineNote, ModelFree, Outcome
 from sluice.worker.model.base import Classifier
 from sluice.worker.model.pieces import Pieces
 
@@ -51,7 +51,7 @@ class ModelThread(GuardedThread):
     Args:
         classifier: loaded and warm; its ``forward`` is called in this thread only.
         to_batcher: told after each batch that the model is free.
-        to_deliver: gets each batch's outcome; blocks while the result writer is behind.
+        emit: gets each batch's ``Outcome`` and at last ``Ended``; may block, which holds the model up.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class ModelThread(GuardedThread):
         classifier: Classifier,
         *,
         to_batcher: Callable[[ModelFree], None],
-        to_deliver: Callable[[Outcome | None], None],
+        emit: Callable[[EngineNote], None],
         on_death: Callable[[str], None],
     ) -> None:
         super().__init__("model", on_death)
         self.inbox: SimpleQueue[list[EncodedText] | None] = SimpleQueue()
         self._classifier = classifier
         self._pieces = Pieces(classifier)
-        self._to_batcher, self._to_deliver = to_batcher, to_deliver
+        self._to_batcher, self._emit = to_batcher, emit
         self._limit: int | None = None
 
     def take_back(self) -> list[list[EncodedText]]:
@@ -82,7 +82,7 @@ class ModelThread(GuardedThread):
             self._work_ahead(self._classifier)
         else:
             self._work_in_turn()
-        self._to_deliver(None)
+        self._emit(Ended())
 
     def _work_in_turn(self) -> None:
         while (batch := self.inbox.get()) is not None:
@@ -133,7 +133,7 @@ class ModelThread(GuardedThread):
         tokens = sum(item.tokens for item in batch)
         cache_keys = [item.cache_key for item in batch] if batch[0].cache_key else None
         pieces, unknown = self._pieces.total([item.ids for item in batch])
-        self._to_deliver(
+        self._emit(
             Outcome([item.refs for item in batch], answers, "model", spent_s, tokens, cache_keys, pieces, unknown)
         )
 

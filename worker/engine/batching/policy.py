@@ -52,11 +52,17 @@ class Policy:
         mode: batching mode.
         wait_s: longest time the oldest message waits for others, seconds.
         places: batches that may be with the model at once.
+        share: whether messages that read alike are computed once; in ``dynamic`` only.
     """
 
     mode: Batching
     wait_s: float
     places: int = MODEL_PLACES
+    share: bool = True
+
+    @property
+    def shares(self) -> bool:
+        return self.share and self.mode == "dynamic"
 
     def runs_at(self, *, oldest: float, full: bool, at_model: int, quiet_at: float) -> float:
         """Earliest time at which the next batch may run, given what is known now.

@@ -18,6 +18,7 @@ from sluice.harness.process import free_port
 from sluice.harness.servers import RedisServer
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Availability, Server
+from sluice.worker.delivery.cached_answers import CachedAnswers
 from sluice.worker.delivery.result_cache import PREFIX, ResultCache
 from sluice.worker.engine.cache_reader import CacheReader
 from sluice.worker.engine.mail import EncodedText, LookedUp
@@ -63,16 +64,15 @@ class Rig:
         self.deaths: list[str] = []
         client = connect(url, socket_timeout=0.5)
         availability = Availability(Server.at(url), logging.getLogger(__name__))
-        self.thread = CacheReader(
-            self.cache, client, to_batcher=self.notes.put, on_death=self.deaths.append, availability=availability
-        )
+        answers = CachedAnswers(self.cache, client, availability)
+        self.thread = CacheReader(answers, to_batcher=self.notes.put, on_death=self.deaths.append)
         self.thread.start()
 
     def ask(self, *messages: list[int]) -> list[Any]:
-        items = [EncodedText(ids, [(SimpleNamespace(), 0)], bulk=False, arrived=0.0) for ids in messages]  # type: ignore[list-item]
-        self.thread.inbox.put(items)
+        texts = [EncodedText(ids, [(SimpleNamespace(), 0)], bulk=False, arrived=0.0) for ids in messages]  # type: ignore[list-item]
+        self.thread.inbox.put(texts)
         note = self.notes.get(timeout=10)
-        assert note.items is items
+        assert note.texts is texts
         assert note.keys == [self.cache.key(ids) for ids in messages]
         return note.answers
 

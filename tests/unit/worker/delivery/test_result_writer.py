@@ -24,7 +24,7 @@ from sluice.worker.delivery.result_writer import ResultWriter
 from sluice.worker.delivery.stats import Stats
 from sluice.worker.delivery.weeks import WeekWriter
 from sluice.worker.engine.entries import Entries
-from sluice.worker.engine.mail import Dropped, Finished, InFlightEnvelope, Outcome
+from sluice.worker.engine.mail import Dropped, Ended, Finished, InFlightEnvelope, Outcome
 from sluice.worker.model.judge import Judge
 from sluice.worker.model.simulated import SimulatedClassifier
 
@@ -59,7 +59,7 @@ class Rig:
 
     def finished(self, *notes: Any) -> list[Finished]:
         """Put notes and the end; returns what main was told."""
-        for note in (*notes, None):
+        for note in (*notes, Ended()):
             self.writer.inbox.put(note)
         self.writer.join(10)
         assert not self.writer.is_alive()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sluice.tasks.errors import ModelFailed
-from sluice.worker.engine.mail import EncodedText, ModelFree, Outcome
+from sluice.worker.engine.mail import EncodedText, Ended, ModelFree, Outcome
 from sluice.worker.engine.model_thread import ModelThread
 
 BAD, FATAL = 13, 99
@@ -75,14 +75,14 @@ def run_batches(
     free: SimpleQueue[Any] = SimpleQueue()
     out: SimpleQueue[Any] = SimpleQueue()
     deaths: list[str] = []
-    thread = ModelThread(classifier, to_batcher=free.put, to_deliver=out.put, on_death=deaths.append)  # type: ignore[arg-type]
+    thread = ModelThread(classifier, to_batcher=free.put, emit=out.put, on_death=deaths.append)  # type: ignore[arg-type]
     made = [list(map(item, numbers)) for numbers in batches]
     for batch in (*made, None):
         thread.inbox.put(batch)
     thread.start()
     thread.join(10)
     outcomes = [out.get_nowait() for _ in range(out.qsize())]
-    assert deaths or outcomes.pop() is None, "the result writer is not told of the end"
+    assert deaths or outcomes.pop() == Ended(), "nobody is told of the end"
     return outcomes, [free.get_nowait() for _ in range(free.qsize())], deaths, made
 
 
@@ -140,7 +140,7 @@ def test_the_batcher_and_the_deliver_thread_get_the_batch_with_its_answers() -> 
 
 
 def test_batches_that_have_not_begun_can_be_taken_back() -> None:
-    thread = ModelThread(Classifier(), to_batcher=print, to_deliver=print, on_death=print)  # type: ignore[arg-type]
+    thread = ModelThread(Classifier(), to_batcher=print, emit=print, on_death=print)  # type: ignore[arg-type]
     batches = [[item(1)], [item(2), item(3)]]
     for batch in batches:
         thread.inbox.put(batch)
@@ -168,7 +168,7 @@ class TestAhead:
     def test_a_lone_batch_is_collected_at_once(self) -> None:
         classifier = DeviceClassifier()
         free: SimpleQueue[Any] = SimpleQueue()
-        thread = ModelThread(classifier, to_batcher=free.put, to_deliver=lambda note: None, on_death=print)  # type: ignore[arg-type]
+        thread = ModelThread(classifier, to_batcher=free.put, emit=lambda note: None, on_death=print)  # type: ignore[arg-type]
         thread.start()
         for number in (1, 2):
             thread.inbox.put([item(number)])

@@ -244,8 +244,16 @@ def test_the_workers_status_counts_what_was_sent_on(cascade: Cascade) -> None:
 
     settings = read(broker_url="redis://127.0.0.1:1/0")
     capacity = Capacity(settings, cascade, Cost(0.001, 0.0001), 1, 0, 64, 0.1)
-    waker = Waker(None, lambda: None)  # type: ignore[arg-type]  # nobody wakes
-    pipeline = Pipeline(make_celery(settings), capacity, "w", waker=waker, answered=lambda: None, on_death=print)
+    pipeline = Pipeline(
+        make_celery(settings),
+        capacity,
+        "w",
+        waker=Waker(None, lambda: None),  # type: ignore[arg-type]  # nobody wakes
+        revoked=lambda envelope: None,
+        held=lambda: 0,
+        answered=lambda: None,
+        on_death=print,
+    )
     cascade.forward(cascade.encode(texts(30)))
     assert pipeline.status().to_json()["cascade"] == {"answered": cascade.answered, "sent_on": cascade.sent_on}
     assert 0 < cascade.sent_on < cascade.answered
