@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sluice.bench import noted, plots
+from sluice.bench import forward_log, plots
 from sluice.bench.environment import without_own_settings
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, print_table
@@ -60,6 +60,7 @@ class Case:
         ways: ``redis``, ``rabbitmq``, ``local``, ``celery-batches``.
         peer_rows: so many of the first rows are enough for celery-batches.
         settings: of the model and the worker, by field name.
+        options: more of them for ``sluice backfill``.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Case:
     ways: Sequence[str]
     peer_rows: int = 2_000
     settings: dict[str, Any] = field(default_factory=lambda: {"model": SIMULATED})
+    options: Sequence[str] = ()
 
 
 def cases(
@@ -139,7 +141,7 @@ def measure(servers: Servers, case: Case) -> Iterator[Row]:
     alone.take()
     rows = []
     for number, way in enumerate(case.ways):
-        row = _way(servers, case, way, texts)
+        row = through(servers, case, way, texts)
         alone.take()
         rows.append({**row, "share": row["rows_per_s"] / alone.rate(number, number + 2)})
     yield {
@@ -214,7 +216,12 @@ def _run_all(model: Classifier, batches: Sequence[Sequence[list[int]]]) -> None:
         model.collect(handle)
 
 
-def _way(servers: Servers, case: Case, way: str, texts: Sequence[str]) -> Row:
+def through(servers: Servers, case: Case, way: str, texts: Sequence[str]) -> Row:
+    """An archive, whose texts these are, one ``way`` to its output: how fast, and how busy the model was.
+
+    Raises:
+        RuntimeError: a process failed, or the output lacks rows or holds errors.
+    """
     servers.empty()
     with tempfile.TemporaryDirectory(prefix="way-", dir=servers.folder) as name:
         folder = Path(name)
@@ -225,32 +232,35 @@ def _way(servers: Servers, case: Case, way: str, texts: Sequence[str]) -> Row:
         if way not in BROKER_NAMES:
             broker = "redis"
         env = environment(servers.urls[broker], servers.urls["redis"], **case.settings)
-        env |= {noted.FILE: str(folder / "notes"), noted.FIRST: noted.digest(texts[0])}
+        env |= {forward_log.FILE: str(folder / "forwards.log"), forward_log.FIRST: forward_log.digest(texts[0])}
         target = folder / "out.csv"
         if way == "local":
-            wall, ended = _command(folder, _noted("sluice", "backfill", "--local", source, "-o", target), env, target)
+            command = _logged("sluice", "backfill", "--local", source, "-o", target, *case.options)
+            wall, ended = _command(folder, command, env, target)
         else:
-            client = [sys.executable, "-m", *_client(way), str(source), *(() if way == PEER else ("-o",)), str(target)]
+            client = [sys.executable, "-m", *_client(way), str(source)]
+            client += [str(target)] if way == PEER else ["-o", str(target), *case.options]
             with _worker(folder, way, env):
                 wall, ended = _command(folder, client, env, target)
         check(target, len(texts))
-        return {"way": way, "rows": len(texts), **figures(noted.read(folder / "notes"), len(texts), wall, ended)}
+        log = forward_log.read(folder / "forwards.log")
+        return {"way": way, "rows": len(texts), **figures(log, len(texts), wall, ended)}
 
 
-def figures(notes: noted.Notes, rows: int, wall_s: float, ended: float) -> Row:
-    """What the notes of a model's process say of ``rows`` rows whose output was there at ``ended``.
+def figures(log: forward_log.ForwardLog, rows: int, wall_s: float, ended: float) -> Row:
+    """What the log of a model's process says of ``rows`` rows whose output was there at ``ended``.
 
     Raises:
         RuntimeError: the process never saw the first text.
     """
-    if notes.first is None:
+    if log.first is None:
         raise RuntimeError("the model's process never saw the archive's first text")
-    seconds, sizes = ended - notes.first, notes.sizes()
+    seconds, sizes = ended - log.first, log.sizes()
     return {
         "rows_per_s": rows / seconds,
         "seconds": seconds,
         "wall_s": wall_s,
-        "model_busy": notes.busy_s(ended) / seconds,
+        "model_busy": log.busy_s(ended) / seconds,
         "mean_batch": sum(sizes) / max(1, len(sizes)),
     }
 
@@ -259,8 +269,8 @@ def _client(way: str) -> tuple[str, ...]:
     return ("sluice.bench.peers.row_client",) if way == PEER else ("sluice.cli", "backfill")
 
 
-def _noted(*command: object) -> list[str]:
-    return [sys.executable, "-m", "sluice.bench.noted", *map(str, command)]
+def _logged(*command: object) -> list[str]:
+    return [sys.executable, "-m", "sluice.bench.forward_log", *map(str, command)]
 
 
 @contextmanager
@@ -271,7 +281,7 @@ def _worker(folder: Path, way: str, env: dict[str, str]) -> Iterator[None]:
     if way != PEER:
         arguments = ["sluice", "worker"]
     with ExitStack() as stack:
-        child = Child(_noted(*arguments, "--hostname", name), folder / "worker.log", env)
+        child = Child(_logged(*arguments, "--hostname", name), folder / "worker.log", env)
         stack.callback(child.stop)
         child.wait_for_output(f"{name} ready.", READY_S)
         yield
@@ -300,12 +310,7 @@ def _command(folder: Path, command: Sequence[str], env: dict[str, str], target: 
 
 def shortened(archive: Path, rows: int, file: Path) -> Path:
     """The first rows of a generated archive."""
-    texts = archives.read(archive)[:rows]
-    with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["id", archives.COLUMN])
-        writer.writerows((number, text) for number, text in enumerate(texts))
-    return file
+    return archives.save(file, archives.read(archive)[:rows])
 
 
 def check(target: Path, rows: int) -> None:

@@ -197,7 +197,8 @@ def peers(out: Path | None, contenders: str | None, model: str | None, **options
         options["contenders"] = tuple(key.strip() for key in contenders.split(",") if key.strip())
     from sluice.bench.service import SIMULATED
 
-    _measure("peers", out, extra="bench,peers", model=model or SIMULATED, **options)
+    modules = ("peers.measurement", "peers.comparison")
+    _measure("peers", out, modules=modules, extra="bench,peers", model=model or SIMULATED, **options)
 
 
 @click.command()
@@ -303,11 +304,13 @@ def _measure(
     model: str | None,
     texts_path: Path | None,
     given: tuple[str, ...],
+    modules: tuple[str, ...] = (),
     extra: str = "bench",
     **options: Any,
 ) -> None:
-    """Run a measurement over HTTP and report it."""
-    module = _module(name, extra)
+    """Run a measurement over HTTP and report it; ``modules`` that do so, if it is not the one of this name."""
+    module, *others = [_module(one, extra) for one in modules or (name,)]
+    reports = others[0] if others else module
     from sluice.harness.texts import load
 
     settings = {**getattr(module, "DEFAULTS", {}), **_settings(given, model)}
@@ -317,7 +320,7 @@ def _measure(
         raise click.UsageError(str(exc)) from None
     texts_from = texts_path.name if texts_path else "samples/archive.csv"
     results = _results(name, out, settings, texts=texts_from, options=options)
-    module.report(module.run(texts, **options, **settings), results)
+    reports.report(module.run(texts, **options, **settings), results)
     _tell(results)
 
 
@@ -355,4 +358,6 @@ def _module(name: str, extra: str) -> Any:
         missing = exc.name or ""
         if missing.partition(".")[0] == "sluice":
             raise
-        raise click.ClickException(f"`sluice bench {name}` needs {missing}: {INSTALL.format(extra)}") from None
+        raise click.ClickException(
+            f"`sluice bench {name.partition('.')[0]}` needs {missing}: {INSTALL.format(extra)}"
+        ) from None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from sluice.bench.arithmetic import Shape, peak_flops, shape_of
+from sluice.bench.flops import Shape, peak_flops, shape_of
 from sluice.bench.forwards import Contender, Forward, contenders, same_precision
 from sluice.bench.models import mbert_folder
 from sluice.bench.progress import progress

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from sluice.bench import exported
+from sluice.bench import onnx_export
 from sluice.config.settings import read
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.engine.model_thread import Asynchronous
@@ -96,13 +96,13 @@ def contenders(
         found.append(
             Contender("transformers fp16", "fp16", Library(model, device, torch.float16, pad_id).forward, True)
         )
-    reason = exported.missing() or ("runs on the CPU only here" if cuda else "") if with_onnx else "not asked for"
+    reason = onnx_export.missing() or ("runs on the CPU only here" if cuda else "") if with_onnx else "not asked for"
     if reason:
         note(f"left out: ONNX Runtime: {reason}")
         yield found
         return
     with tempfile.TemporaryDirectory(prefix="sl-onnx-") as folder:
-        yield found + _exported(single, Path(folder), pad_id, note)
+        yield found + _onnx_contenders(single, Path(folder), pad_id, note)
 
 
 def _packed(
@@ -129,16 +129,16 @@ def _packed(
     return found
 
 
-def _exported(single: Library, folder: Path, pad_id: int, note: Callable[[str], None]) -> list[Contender]:
+def _onnx_contenders(single: Library, folder: Path, pad_id: int, note: Callable[[str], None]) -> list[Contender]:
     """ONNX Runtime's contenders; what its tools cannot do is left out with the reason."""
     found = []
     note("exporting for ONNX Runtime")
     try:
         limit = int(single.model.config.max_position_embeddings)
-        file = exported.export(single.model, folder / "model.onnx", limit)
+        file = onnx_export.export(single.model, folder / "model.onnx", limit)
         for precision in ("fp32", "int8"):
-            file = file if precision == "fp32" else exported.quantise(file, folder / "int8.onnx")
-            session = exported.Session(file, pad_id, torch.get_num_threads(), "cpu")
+            file = file if precision == "fp32" else onnx_export.quantise(file, folder / "int8.onnx")
+            session = onnx_export.Session(file, pad_id, torch.get_num_threads(), "cpu")
             found.append(Contender(f"ONNX Runtime {precision}", precision, session.forward, True))
     except Exception as exc:  # many libraries' many errors, and the rest can still be measured
         note(f"left out: ONNX Runtime: {type(exc).__name__}: {str(exc).splitlines()[0][:200]}")

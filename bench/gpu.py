@@ -29,21 +29,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sluice.bench.gpu_busy import GpuBusy
 from sluice.bench.models import MBERT_ROWS, mbert_folder
 from sluice.bench.progress import progress
 from sluice.bench.results import Results, machine, print_table
 from sluice.bench.statistics import Row
 from sluice.cli.embedded import find_server
 from sluice.config.paths import ROOT
-from sluice.harness import texts as bench_texts
+from sluice.harness import archives, texts as bench_texts
+
+if TYPE_CHECKING:
+    from sluice.bench.service import Servers
 
 FIGURES_FILE = "figures.csv"
 #: Seconds kept for the summary.
 RESERVE_S = 5.0
 KILL_AFTER_S = 10.0
-THREADS = (1, 2, 4, 8, 16)
 #: Rows of the archive that tells how many rows the measured one may have.
 TRIAL = 0.1
 
@@ -171,22 +174,13 @@ def backfill(job: Job) -> list[Row]:
     """An archive through the command, first a small one, then one that takes some tens of seconds."""
     from sluice.bench.environment import without_own_settings
     from sluice.bench.service import Servers
-    from sluice.harness.worker import Worker, environment
 
     plan = job.plan
-    rows: list[Row] = []
+    trial = max(plan.envelope, int(plan.archive_rows * TRIAL))
     with without_own_settings(), Servers("redis") as servers:
-        url = servers.urls["redis"]
-        env = environment(url, url, **job.settings)
-        serving = Worker(servers.folder, env)
-        try:
-            serving.wait_for_output(f"{serving.hostname} ready.", job.budget_s)
-            trial = max(plan.envelope, int(plan.archive_rows * TRIAL))
-            rows.append({"archive": "trial", **_classify(job, trial, servers.folder, env)})
-            count = min(plan.archive_rows, max(trial, int(rows[0]["messages_per_s"] * plan.archive_s)))
-            rows.append({"archive": "measured", **_classify(job, count, servers.folder, env)})
-        finally:
-            serving.stop()
+        rows = [{"archive": "trial", **_classify(job, servers, trial)}]
+        count = min(plan.archive_rows, max(trial, int(rows[0]["messages_per_s"] * plan.archive_s)))
+        rows.append({"archive": "measured", **_classify(job, servers, count)})
     job.results.table("backfill", rows)
     print_table("Backfill, end to end", rows)
     last = rows[-1]
@@ -196,97 +190,41 @@ def backfill(job: Job) -> list[Row]:
     return found
 
 
-def _classify(job: Job, count: int, folder: Path, env: dict[str, str]) -> Row:
-    """One run of the command, from its start to its end."""
-    source, target = folder / "archive.csv", folder / "classified.csv"
-    with source.open("w", encoding="utf-8", newline="") as out:
-        lines = csv.writer(out)
-        lines.writerow(["text"])
-        lines.writerows([text] for text in job.load(count))
-    command = [sys.executable, "-m", "sluice.cli", "backfill", str(source), "-o", str(target), "--window", "128"]
-    began = time.perf_counter()
-    with Busy(job.device) as busy:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            timeout=job.budget_s,
-            check=False,
-        )
-    spent = time.perf_counter() - began
-    if done.returncode:
-        raise RuntimeError(f"the backfill ended with {done.returncode}: {done.stderr[-2000:]}")
-    with target.open(encoding="utf-8", newline="") as answered:
-        labelled = sum(bool(row["label"]) for row in csv.DictReader(answered))
-    if labelled != count:
-        raise RuntimeError(f"{labelled} of {count} rows have a label")
-    progress(f"backfill of {count:,} rows: {count / spent:,.0f} messages/s, GPU busy {busy.share}")
-    return {"rows": count, "seconds": spent, "messages_per_s": count / spent, "gpu_busy": busy.share}
+def _classify(job: Job, servers: Servers, count: int) -> Row:
+    """One run of the command beside a worker of its own; its rate is of the whole command."""
+    from sluice.bench.backfill import Case, through
 
-
-class Busy:
-    """The share of time in which the GPU ran a kernel, as the driver's own sampling says."""
-
-    def __init__(self, device: str) -> None:
-        self.share: float | None = None
-        self._device = device
-        self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Busy:
-        if self._device.startswith("cuda"):
-            number = self._device.partition(":")[2] or "0"
-            query = "--query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 100".split()
-            try:
-                self._process = subprocess.Popen(
-                    ["nvidia-smi", "-i", number, *query],
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                )
-            except OSError as exc:
-                progress(f"left out: GPU busy share: {exc}")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        out = self._process.communicate()[0]
-        samples = [int(line) for line in out.splitlines() if line.strip().isdigit()]
-        self.share = sum(samples) / len(samples) / 100 if samples else None
+    texts = job.load(count)
+    archive = archives.save(servers.folder / "archive.csv", texts)
+    case = Case("gpu", archive, ("redis",), settings=job.settings, options=("--window", "128"))
+    with GpuBusy(job.device, progress) as busy:
+        row = through(servers, case, "redis", texts)
+    rate = count / row["wall_s"]
+    progress(f"backfill of {count:,} rows: {rate:,.0f} messages/s, GPU busy {busy.share}")
+    return {**row, "messages_per_s": rate, "gpu_busy": busy.share}
 
 
 def http(job: Job) -> list[Row]:
     """Closed loops and the burst, over one web process and one worker."""
-    from sluice.bench.client import Load, measure, warm
-    from sluice.bench.service import Servers, Service
+    from sluice.bench import http
 
     plan = job.plan
-    texts = job.load(plan.forward_messages)
-    rows: list[Row] = []
-    with Servers("redis") as servers, Service(servers, **job.settings) as service:
-        url = service.predict_url
-        warm(Load(url, texts, plan.connections[-1], seconds=plan.loop_s / 2, warm_up_s=0))
-        for connections in plan.connections:
-            measured = measure(Load(url, texts, connections, seconds=plan.loop_s)).row()
-            rows.append({"load": "closed", "connections": connections, **measured})
-            progress(f"http, {connections} connections: {measured['requests_per_s']:,.0f} requests/s")
-        rate, seconds = plan.burst
-        wave = measure(Load(url, texts, connections=1024, rate=rate, seconds=seconds))
-        rows.append({"load": "burst", "rate": rate, **wave.row(), "late": wave.late, "clear_s": wave.clear_s})
-    job.results.table("http", rows)
-    print_table("HTTP", rows, ["load", "connections", "requests_per_s", "p50_ms", "p99_ms", "errors", "clear_s"])
-    found = [
-        figure(f"HTTP, {row['connections']} connections", row["requests_per_s"], "requests/s")
-        for row in rows
-        if row["load"] == "closed"
-    ]
-    burst = rows[-1]
+    rows = http.run(
+        job.load(plan.forward_messages),
+        runs=1,
+        seconds=plan.loop_s,
+        connections=plan.connections,
+        rates=(),
+        burst=plan.burst,
+        job_connections=(),
+        **job.settings,
+    )
+    http.report(rows, job.results)
+    *loops, burst = rows
+    rate, seconds = plan.burst
     name = f"burst of {rate:g} requests/s for {seconds:g} s"
     return [
-        *found,
+        *(figure(f"HTTP, {row['connections']} connections", row["requests_per_s"], "requests/s") for row in loops),
         figure(f"{name}: p99", burst["p99_ms"], "ms", 50, less=True),
         figure(f"{name}: time to clear", burst["clear_s"], "s", 1, less=True),
         figure(f"{name}: errors", burst["errors"], "", 0, less=True),
@@ -294,38 +232,12 @@ def http(job: Job) -> list[Row]:
 
 
 def tokenizer(job: Job) -> list[Row]:
-    """Texts tokenised in one second, by threads; each number of threads needs a process of its own."""
-    rows: list[Row] = []
-    code = "import sys; from sluice.bench.gpu import tokenizer_rate; print(tokenizer_rate(*sys.argv[1:]))"
-    cores = len(os.sched_getaffinity(0))
-    for threads in sorted({min(count, cores) for count in THREADS}):
-        given = [str(job.model), str(threads), str(job.plan.tokenizer_texts), str(job.texts or "")]
-        done = subprocess.run(
-            [sys.executable, "-c", code, *given], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-        )
-        rows.append({"threads": threads, "messages_per_s": float(done.stdout.split()[-1])})
-    job.results.table("tokenizer", rows)
-    print_table("Tokenising", rows)
+    """Texts tokenised in a second, by threads."""
+    from sluice.bench import tokenizer
+
+    rows = tokenizer.run(job.model, job.plan.tokenizer_texts, job.texts)
+    tokenizer.report(rows, job.results)
     return [figure(f"tokenising, {row['threads']} threads", row["messages_per_s"], "messages/s") for row in rows]
-
-
-def tokenizer_rate(model: str, threads: str, count: str, texts: str) -> float:
-    """Messages/s of the model's tokenizer, as the worker uses it; the best of three."""
-    from tokenizers import Tokenizer
-
-    from sluice.worker.engine.tokenizing import spread
-    from sluice.worker.model.encoder import TextEncoder
-
-    spread(int(threads), "cpu")
-    encoder = TextEncoder(Tokenizer.from_file(str(Path(model, "tokenizer.json"))), 96, 0, 1)
-    messages = bench_texts.load(Path(texts) if texts else None, count=int(count), distinct=True)
-    best = 0.0
-    for _ in range(3):
-        began = time.perf_counter()
-        for start in range(0, len(messages), 256):
-            encoder.encode(messages[start : start + 256])
-        best = max(best, len(messages) / (time.perf_counter() - began))
-    return best
 
 
 def figure(name: str, value: float, unit: str, target: float | None = None, *, less: bool = False) -> Row:

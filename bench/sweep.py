@@ -23,7 +23,7 @@ KEYS = ("batching", "max_batch", "wait_ms")
 FIGURES = ("requests_per_s", "p50_ms", "p95_ms", "p99_ms", "mean_batch", "errors")
 BASELINE = 1
 BESIDE_BASELINE = 8
-WORKER = ("-m", "sluice.bench.counted_worker")
+WORKER = ("-m", "sluice.bench.instrumented_worker")
 
 
 def run(

@@ -6,7 +6,7 @@ import csv
 import gzip
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +53,15 @@ def write(file: Path, rows: int, duplicates: float = 0.0, seed: int = 1) -> Path
         for number, text in enumerate(generate(rows, duplicates, seed)):
             at = BEGINNING + timedelta(seconds=7 * number)
             writer.writerow([f"m{number:07}", at.isoformat(), f"+447700900{number * 37 % 1000:03}", text])
+    return file
+
+
+def save(file: Path, texts: Iterable[str]) -> Path:
+    """A CSV of given texts, numbered from 0."""
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("id", COLUMN))
+        writer.writerows(enumerate(texts))
     return file
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sluice.bench import backfill, memory, noted
+from sluice.bench import backfill, forward_log, memory
 from sluice.bench.backfill import Alone, Case
 from sluice.bench.results import Results
 from sluice.bench.statistics import Row
@@ -53,21 +53,21 @@ def test_an_archive_without_texts_is_refused(tmp_path: Path) -> None:
             archives.read(tmp_path / name)
 
 
-# Notes
+# The log of forwards
 
 
-def test_the_first_text_that_counts_is_noted_once_and_every_forward(tmp_path: Path) -> None:
+def test_the_first_text_that_counts_is_logged_once_and_every_forward(tmp_path: Path) -> None:
     out = io.StringIO()
-    model = noted.watch(SimulatedClassifier(SimulatedOptions(0, 0)), out, noted.digest("the first"))
+    model = forward_log.watch(SimulatedClassifier(SimulatedOptions(0, 0)), out, forward_log.digest("the first"))
     model.forward(model.encode(["warm", "up"]))
     model.forward(model.encode(["the first", "another"]))
     model.forward(model.encode(["the first"]))
-    (tmp_path / "notes").write_text(out.getvalue() + "forward 1.0 2.")
-    notes = noted.read(tmp_path / "notes")
-    assert [size for _, _, size in notes.forwards] == [2, 2, 1]
-    assert notes.sizes() == [2, 1]
-    assert notes.first is not None
-    assert notes.forwards[0][1] <= notes.first <= notes.forwards[1][0]
+    (tmp_path / "log").write_text(out.getvalue() + "forward 1.0 2.")
+    log = forward_log.read(tmp_path / "log")
+    assert [size for _, _, size in log.forwards] == [2, 2, 1]
+    assert log.sizes() == [2, 1]
+    assert log.first is not None
+    assert log.forwards[0][1] <= log.first <= log.forwards[1][0]
     assert "the first" not in out.getvalue()
 
 
@@ -83,7 +83,7 @@ def test_a_device_that_works_ahead_is_busy_from_the_submission_until_the_answer(
             return self.collect(self.submit(batch))
 
     out = io.StringIO()
-    model = noted.watch(Ahead(SimulatedOptions(0, 0)), out, "")
+    model = forward_log.watch(Ahead(SimulatedOptions(0, 0)), out, "")
     first, second = model.submit([[1, 0]]), model.submit([[2, 0], [3, 0]])
     assert [len(model.collect(one)) for one in (first, second)] == [1, 2]
     model.forward([[1, 0]])
@@ -91,17 +91,19 @@ def test_a_device_that_works_ahead_is_busy_from_the_submission_until_the_answer(
 
 
 def test_time_in_which_two_forwards_overlap_counts_once() -> None:
-    notes = noted.Notes(10.0, [(8.0, 11.0, 64), (10.5, 12.0, 64), (14.0, 20.0, 64)])
-    assert notes.busy_s(until=15.0) == pytest.approx(1.0 + 1.0 + 1.0)
+    log = forward_log.ForwardLog(10.0, [(8.0, 11.0, 64), (10.5, 12.0, 64), (14.0, 20.0, 64)])
+    assert log.busy_s(until=15.0) == pytest.approx(1.0 + 1.0 + 1.0)
 
 
-def test_notes_become_figures() -> None:
-    row = backfill.figures(noted.Notes(10.0, [(9.0, 9.5, 3), (10.0, 12.0, 64), (12.0, 13.0, 32)]), 96, 7.0, 14.0)
+def test_a_log_becomes_figures() -> None:
+    row = backfill.figures(
+        forward_log.ForwardLog(10.0, [(9.0, 9.5, 3), (10.0, 12.0, 64), (12.0, 13.0, 32)]), 96, 7.0, 14.0
+    )
     assert row["rows_per_s"] == 24
     assert row["model_busy"] == 0.75
     assert row["mean_batch"] == 48
     with pytest.raises(RuntimeError, match="never saw"):
-        backfill.figures(noted.Notes(), 96, 7.0, 14.0)
+        backfill.figures(forward_log.ForwardLog(), 96, 7.0, 14.0)
 
 
 # The forward alone

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.bench import device, exported
-from sluice.bench.arithmetic import Shape, shape_of
+from sluice.bench import device, onnx_export
+from sluice.bench.flops import Shape, shape_of
 from sluice.bench.forwards import Contender
 from sluice.bench.models import mbert_folder
 from sluice.bench.results import Results
@@ -135,8 +135,8 @@ def test_a_report_is_a_folder_that_says_how_it_was_made(rows: list[Row], tmp_pat
 
 
 def test_onnx_runtime_computes_the_same(model: Path, tmp_path: Path) -> None:
-    if exported.missing():
-        pytest.skip(exported.missing())
+    if onnx_export.missing():
+        pytest.skip(onnx_export.missing())
     from sluice.worker.model.torch_classifier import choose_device
 
     said: list[str] = []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sluice.bench import gpu
+from sluice.bench.gpu_busy import GpuBusy
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +56,10 @@ def test_how_busy_the_gpu_is_comes_from_the_driver(tmp_path: Path, monkeypatch: 
     tool.write_text('#!/bin/sh\n[ "$2" = 1 ] && printf "80\\n100\\n"\nexec sleep 20\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with gpu.Busy("cuda:1") as busy:
+    with GpuBusy("cuda:1", print) as busy:
         time.sleep(0.3)
     assert busy.share == 0.9
-    with gpu.Busy("cpu") as none:
+    with GpuBusy("cpu", print) as none:
         pass
     assert none.share is None
 

@@ -1,4 +1,4 @@
-"""``sluice worker`` that also reports how many batches it ran of each size: ``python -m sluice.bench.counted_worker``.
+"""``python -m sluice.bench.instrumented_worker``: ``sluice worker`` that also counts its batches by size.
 
 ``GET /stats`` then has ``sizes`` for each worker: batches by their number of messages, since the start.
 """

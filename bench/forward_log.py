@@ -1,7 +1,7 @@
-"""A command that loads a model, noting when the model works: ``python -m sluice.bench.noted sluice worker …``.
+"""A command that loads a model and logs when the model works: ``python -m sluice.bench.forward_log sluice worker …``.
 
-The notes go to the file that ``BENCH_NOTES`` names. Its clock is ``time.monotonic``, which all processes of a machine
-share. `read` gives back what was noted.
+The log goes to the file that ``BENCH_FORWARDS`` names. Its clock is ``time.monotonic``, which all processes of
+a machine share. `read` gives it back.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-FILE = "BENCH_NOTES"
+FILE = "BENCH_FORWARDS"
 #: Environment: ``digest`` of the first text that is measured; what came before it was warm-up.
 FIRST = "BENCH_FIRST"
 
 
 @dataclass
-class Notes:
+class ForwardLog:
     """When a model worked.
 
     Attributes:
@@ -51,24 +51,24 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def read(file: Path) -> Notes:
-    """What has been noted so far; a line that is still being written is left out."""
-    notes = Notes()
+def read(file: Path) -> ForwardLog:
+    """What has been logged so far; a line that is still being written is left out."""
+    log = ForwardLog()
     if not file.exists():
-        return notes
+        return log
     for line in file.read_text().splitlines(keepends=True):
         word, *numbers = line.split()
         if not line.endswith("\n"):
             continue
         if word == "first":
-            notes.first = float(numbers[0])
+            log.first = float(numbers[0])
         else:
-            notes.forwards.append((float(numbers[0]), float(numbers[1]), int(numbers[2])))
-    return notes
+            log.forwards.append((float(numbers[0]), float(numbers[1]), int(numbers[2])))
+    return log
 
 
 def watch(classifier: Any, out: TextIO, first: str) -> Any:
-    """Have a classifier note its work; returns it.
+    """Have a classifier log its work; returns it.
 
     Args:
         out: unbuffered or by lines.

@@ -1,4 +1,4 @@
-"""How much arithmetic a BERT's forward is, and how much of it this machine can do."""
+"""Floating-point operations of a BERT's forward, and how many a second this machine can do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PEAK_REPEATS = 5
 
 @dataclass(frozen=True)
 class Shape:
-    """What the arithmetic of a BERT depends on."""
+    """What the operations of a BERT depend on."""
 
     layers: int
     hidden: int
