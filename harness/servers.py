@@ -9,6 +9,8 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote
 
 import amqp
@@ -56,6 +58,13 @@ class RedisServer:
     def kill(self) -> None:
         if self._child:
             self._child.kill()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
 
 
 def _answers(client: redis.Redis) -> bool:
@@ -164,6 +173,17 @@ class RabbitServer:
         if self._epmd:
             self._epmd.stop()
         _end_recorded(self._folder / "rabbit.pid")
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
 
 
 def _end_recorded(pid_file: Path) -> None:

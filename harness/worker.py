@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,6 +44,18 @@ class Worker(Child):
     def ready(self) -> Worker:
         self.wait_for_output(f"{self.hostname} ready.")
         return self
+
+
+@contextmanager
+def serving(folder: Path, env: dict[str, str], *options: str, level: str = "info") -> Iterator[Worker]:
+    """A worker that is ready, until the block ends; it must stop cleanly then."""
+    worker = Worker(folder, env, *options, level=level)
+    try:
+        yield worker.ready()
+        status = worker.stop()
+    finally:
+        worker.kill()
+    assert status == 0, worker.output()[-3000:]
 
 
 def flush(backend_url: str) -> None:

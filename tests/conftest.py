@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import amqp
 import pytest
@@ -21,6 +23,9 @@ for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_", 
     del os.environ[name]
 
 
+S = TypeVar("S", RedisServer, RabbitServer)
+
+
 @dataclass(frozen=True)
 class Brokers:
     """Where a test's broker and result backend are."""
@@ -32,34 +37,41 @@ class Brokers:
     def env(self, **settings: object) -> dict[str, str]:
         return environment(self.broker.url, self.backend.url, **settings)
 
+    def empty(self) -> None:
+        """Drop all that waits and all that is stored."""
+        flush(self.backend.url)
+        if self.kind == "rabbitmq":
+            drop_queues(self.broker.url)
 
-def missing(reason: Missing) -> None:
+
+def missing(reason: Missing) -> NoReturn:
     """Skip loudly on a developer's machine, fail in CI: a broker that is not there proves nothing."""
     if os.environ.get("CI"):
         pytest.fail(str(reason), pytrace=False)
     pytest.skip(f"NOT TESTED: {reason}")
 
 
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+@contextmanager
+def started(make: Callable[[], S]) -> Iterator[S]:
+    """A server until the block ends; ``missing`` where it is not installed."""
     try:
-        server = RedisServer(tmp_path_factory.mktemp("redis"))
+        server = make()
     except Missing as exc:
         missing(exc)
-    server.start()
-    yield server
-    server.stop()
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with started(lambda: RedisServer(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def rabbit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    try:
-        server = RabbitServer(tmp_path_factory.mktemp("rabbit"))
-    except Missing as exc:
-        missing(exc)
-    server.start()
-    yield server
-    server.close()
+    with started(lambda: RabbitServer(tmp_path_factory.mktemp("rabbit"))) as server:
+        yield server
 
 
 @pytest.fixture(params=["redis", "rabbitmq"], scope="module")
@@ -68,10 +80,9 @@ def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
     backend: RedisServer = request.getfixturevalue("redis_server")
     kind = request.param
     broker = backend if kind == "redis" else request.getfixturevalue("rabbit_server")
-    flush(backend.url)
-    if kind == "rabbitmq":
-        drop_queues(broker.url)
-    yield Brokers(kind, broker, backend)
+    both = Brokers(kind, broker, backend)
+    both.empty()
+    yield both
     flush(backend.url)
 
 

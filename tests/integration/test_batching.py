@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from celery import Celery
 
 from sluice.harness.process import wait_for
-from sluice.harness.worker import Worker, client_app
+from sluice.harness.worker import Worker
 from sluice.tasks.envelope import TASK_NAME
 from sluice.tasks.errors import InvalidInput, ModelFailed
 from tests.conftest import Brokers
@@ -20,18 +19,6 @@ WAIT_S = 20
 @pytest.fixture(scope="module")
 def env(brokers: Brokers) -> dict[str, str]:
     return brokers.env(max_batch_size=8)
-
-
-@pytest.fixture(scope="module")
-def worker(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    process = Worker(tmp_path_factory.mktemp("worker"), env).ready()
-    yield process
-    assert process.stop() == 0, process.output()
-
-
-@pytest.fixture(scope="module")
-def app(env: dict[str, str], worker: Worker) -> Celery:
-    return client_app(env)
 
 
 def classify(app: Celery, messages: Any) -> Any:

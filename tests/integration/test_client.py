@@ -18,7 +18,7 @@ from kombu import Exchange, Queue
 
 from sluice.harness.events import Events
 from sluice.harness.process import ROOT, wait_for
-from sluice.harness.worker import Worker, client_app
+from sluice.harness.worker import Worker, client_app, serving
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import ModelFailed
@@ -41,15 +41,9 @@ def env(brokers: Brokers) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def worker(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    process = Worker(tmp_path_factory.mktemp("worker"), env, "-E").ready()
-    yield process
-    assert process.stop() == 0, process.output()
+    with serving(tmp_path_factory.mktemp("worker"), env, "-E") as process:
+        yield process
     assert "Traceback" not in process.output()
-
-
-@pytest.fixture(scope="module")
-def app(env: dict[str, str], worker: Worker) -> Celery:
-    return client_app(env)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,25 +24,8 @@ from tests.unit.worker.model.conftest import save_model
 @pytest.fixture
 def fresh(brokers: Brokers) -> Callable[..., dict[str, str]]:
     """Settings on a broker that is empty."""
-    flush(brokers.backend.url)
-    if brokers.kind == "rabbitmq":
-        drop_queues(brokers.broker.url)
+    brokers.empty()
     return lambda **settings: brokers.env(**{"model": MODEL, **settings})
-
-
-@pytest.fixture
-def start_web(folder: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
-    started: list[Web] = []
-
-    def start(env: dict[str, str]) -> Web:
-        web = Web(folder, env)
-        started.append(web)
-        wait_for(web.alive, "the web process", 40)
-        return web
-
-    yield start
-    for web in started:
-        web.stop()
 
 
 def test_the_worker_s_policy_holds_for_every_client(

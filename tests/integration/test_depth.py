@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from celery import Celery
@@ -13,33 +12,17 @@ from sluice.harness.process import wait_for
 from sluice.harness.web import Web
 from sluice.harness.worker import Worker, client_app, flush
 from sluice.tasks.envelope import QUEUES
-from tests.conftest import Brokers, drop_queues
+from tests.conftest import Brokers
 
 LIMIT = 1000
-START_S = 40
+
+StartWeb = Callable[[dict[str, str]], Web]
 
 
 @pytest.fixture
 def env(brokers: Brokers) -> dict[str, str]:
-    flush(brokers.backend.url)
-    if brokers.kind == "rabbitmq":
-        drop_queues(brokers.broker.url)
+    brokers.empty()
     return brokers.env(max_queue_depth=LIMIT)
-
-
-@pytest.fixture
-def start_web(env: dict[str, str], folder: Path) -> Iterator[Callable[[], Web]]:
-    started: list[Web] = []
-
-    def start() -> Web:
-        web = Web(folder, env)
-        started.append(web)
-        wait_for(web.alive, "the web process", START_S)
-        return web
-
-    yield start
-    for web in started:
-        web.stop()
 
 
 def send(web: Web, size: int) -> int:
@@ -63,8 +46,8 @@ def depth(web: Web, lane: str = "interactive") -> int:
 
 
 @pytest.mark.parametrize("size", [1, 100, 400])
-def test_without_workers_the_limit_is_kept(start_web: Callable[[], Web], size: int) -> None:
-    web = start_web()
+def test_without_workers_the_limit_is_kept(start_web: StartWeb, env: dict[str, str], size: int) -> None:
+    web = start_web(env)
     sent = fill([web], size)
     assert LIMIT <= sent <= LIMIT + size
     assert depth(web) == sent
@@ -75,35 +58,35 @@ def test_without_workers_the_limit_is_kept(start_web: Callable[[], Web], size: i
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_web_process_that_is_started_anew_knows_them(start_web: Callable[[], Web], size: int) -> None:
-    first = start_web()
+def test_a_web_process_that_is_started_anew_knows_them(start_web: StartWeb, env: dict[str, str], size: int) -> None:
+    first = start_web(env)
     before = fill([first], size, 600)
     first.stop()
-    after = fill([start_web()], size)
+    after = fill([start_web(env)], size)
     assert LIMIT <= before + after <= LIMIT + size
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_two_web_processes_keep_one_limit(start_web: Callable[[], Web], size: int) -> None:
-    sent = fill([start_web(), start_web()], size)
+def test_two_web_processes_keep_one_limit(start_web: StartWeb, env: dict[str, str], size: int) -> None:
+    sent = fill([start_web(env), start_web(env)], size)
     # Each may have let one more in before it heard of the other's.
     assert LIMIT <= sent <= LIMIT + 2 * size + 10
 
 
-def test_messages_of_plain_celery_clients_count(start_web: Callable[[], Web], env: dict[str, str]) -> None:
+def test_messages_of_plain_celery_clients_count(start_web: StartWeb, env: dict[str, str]) -> None:
     app = client_app(env)
     for _ in range(5):
         app.tasks["tasks.classify"].delay(["hi"] * 100)
         app.send_task("tasks.classify", (), {"messages": ["hi"] * 20})
-    web = start_web()
+    web = start_web(env)
     wait_for(lambda: depth(web) == 600, "the count", 10)
     assert LIMIT <= 600 + fill([web], 1) < LIMIT + 10
 
 
 def test_messages_of_strangers_count_as_far_as_the_broker_shows_them(
-    start_web: Callable[[], Web], env: dict[str, str], brokers: Brokers
+    start_web: StartWeb, env: dict[str, str], brokers: Brokers
 ) -> None:
-    web = start_web()
+    web = start_web(env)
     fill([web], 100, 300)
     stranger = Celery("stranger", broker=brokers.broker.url)
     queue = next(one for one in client_app(env).conf.task_queues if one.name == QUEUES["interactive"])
@@ -115,9 +98,9 @@ def test_messages_of_strangers_count_as_far_as_the_broker_shows_them(
 
 
 def test_what_is_answered_is_counted_no_more(
-    start_web: Callable[[], Web], env: dict[str, str], start_worker: Callable[..., Worker]
+    start_web: StartWeb, env: dict[str, str], start_worker: Callable[..., Worker]
 ) -> None:
-    web = start_web()
+    web = start_web(env)
     app = client_app(env)
     fill([web], 100)
     app.tasks["tasks.classify"].delay(["hi"] * 100)
@@ -129,8 +112,8 @@ def test_what_is_answered_is_counted_no_more(
     assert web.ask("POST", "/predict/", {"text": "hi"}).status == 200
 
 
-def test_a_purged_queue_is_empty(start_web: Callable[[], Web], brokers: Brokers) -> None:
-    web = start_web()
+def test_a_purged_queue_is_empty(start_web: StartWeb, env: dict[str, str], brokers: Brokers) -> None:
+    web = start_web(env)
     fill([web], 100)
     assert web.ask("POST", "/jobs", {"texts": ["hi"] * 600, "lane": "bulk"}).status == 202
     with Connection(brokers.broker.url) as connection:
@@ -141,9 +124,9 @@ def test_a_purged_queue_is_empty(start_web: Callable[[], Web], brokers: Brokers)
 
 
 def test_lost_counters_heal(
-    start_web: Callable[[], Web], env: dict[str, str], brokers: Brokers, start_worker: Callable[..., Worker]
+    start_web: StartWeb, env: dict[str, str], brokers: Brokers, start_worker: Callable[..., Worker]
 ) -> None:
-    web = start_web()
+    web = start_web(env)
     fill([web], 100, 500)
     if brokers.kind == "redis":  # where the queue would be gone too
         from sluice.tasks import keys

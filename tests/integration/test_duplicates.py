@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,18 +26,6 @@ StartWorker = Callable[..., Worker]
 @pytest.fixture(scope="module")
 def env(brokers: Brokers) -> dict[str, str]:
     return brokers.env(max_batch_size=8, model=MODEL, result_cache_ttl_s=300)
-
-
-@pytest.fixture(scope="module")
-def worker(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    process = Worker(tmp_path_factory.mktemp("worker"), env).ready()
-    yield process
-    assert process.stop() == 0, process.output()
-
-
-@pytest.fixture(scope="module")
-def app(env: dict[str, str], worker: Worker) -> Celery:
-    return client_app(env)
 
 
 def grown(app: Celery, worker: Worker, before: dict[str, Any]) -> dict[str, int]:

@@ -6,9 +6,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,46 +18,17 @@ from kombu import Connection
 
 from sluice.harness.broker import held, sweep, waiting
 from sluice.harness.process import ROOT, rises, wait_for
-from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.servers import RabbitServer, RedisServer
 from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import BrokerUnavailable
 from sluice.tasks.publisher import Publisher
 from sluice.worker.delivery.quarantine import MOST_ENDS
-from tests.conftest import Brokers, drop_queues, missing
+from tests.conftest import Brokers, drop_queues
 from tests.integration.test_shutdown import HOLD, check_answers, drained, finished, holding, in_the_model
 
 StartWorker = Callable[..., Worker]
 WAIT_S = 40
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that the test may stop and kill."""
-    try:
-        server = RedisServer(tmp_path)
-    except Missing as exc:
-        missing(exc)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def own_rabbit(tmp_path: Path) -> Iterator[RabbitServer]:
-    """A RabbitMQ that the test may stop and kill."""
-    try:
-        server = RabbitServer(tmp_path)
-    except Missing as exc:
-        missing(exc)
-    server.start()
-    yield server
-    server.close()
-
-
-@pytest.fixture(params=["redis", "rabbitmq"])
-def own_broker(request: pytest.FixtureRequest) -> RedisServer | RabbitServer:
-    return request.getfixturevalue("own_redis" if request.param == "redis" else "own_rabbit")
 
 
 # The worker goes

@@ -12,7 +12,7 @@ from celery import Celery
 
 from sluice.config.settings import read
 from sluice.harness.process import wait_for
-from sluice.harness.worker import Worker, client_app
+from sluice.harness.worker import Worker
 from sluice.tasks.client import Client
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from tests.conftest import Brokers
@@ -26,18 +26,6 @@ serial = count()
 @pytest.fixture(scope="module")
 def env(brokers: Brokers) -> dict[str, str]:
     return brokers.env(max_batch_size=BATCH, model=f"simulated:?batch_ms=3&message_us=0&slow={HOLD}&slow_ms=1500")
-
-
-@pytest.fixture(scope="module")
-def worker(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    process = Worker(tmp_path_factory.mktemp("worker"), env).ready()
-    yield process
-    assert process.stop() == 0, process.output()
-
-
-@pytest.fixture(scope="module")
-def app(env: dict[str, str], worker: Worker) -> Celery:
-    return client_app(env)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from kombu.compression import compress
 
 from sluice.harness.process import wait_for
-from sluice.harness.worker import Worker, client_app
+from sluice.harness.worker import Worker, client_app, serving
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.errors import InvalidInput
 from tests.conftest import Brokers
@@ -170,9 +170,8 @@ def _encoded(body: Any) -> bytes:
 @pytest.fixture(scope="module")
 def worker(brokers: Brokers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """With Celery's own options: mingle, gossip, events."""
-    process = Worker(tmp_path_factory.mktemp("odd"), brokers.env(), "-E").ready()
-    yield process
-    assert process.stop() == 0, process.output()[-3000:]
+    with serving(tmp_path_factory.mktemp("odd"), brokers.env(), "-E") as process:
+        yield process
 
 
 @pytest.fixture(scope="module")

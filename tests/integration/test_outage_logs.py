@@ -12,9 +12,6 @@ from sluice.cli.processes import environment as own_environment, sluice
 from sluice.harness.process import Child, free_port
 from sluice.harness.servers import RabbitServer, RedisServer
 from sluice.harness.worker import Worker, environment
-from tests.integration.test_faults import own_broker, own_rabbit, own_redis
-
-__all__ = ("own_broker", "own_rabbit", "own_redis")
 
 #: Tries of every part go on for so long.
 AWAY_S = 8.0

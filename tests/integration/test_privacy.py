@@ -25,13 +25,13 @@ from sluice.cli.processes import environment
 from sluice.harness.broker import held, waiting
 from sluice.harness.events import Events
 from sluice.harness.process import Child, free_port, wait_for
-from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.servers import RabbitServer, RedisServer
 from sluice.harness.web import Reply, Web, exchange
-from sluice.harness.worker import Worker, client_app
+from sluice.harness.worker import Worker, client_app, serving
 from sluice.tasks.app import EXCHANGE_NAME
 from sluice.tasks.envelope import QUEUES, TASK_NAME
 from sluice.tasks.wire.headers import MORE as MORE_HEADER, REPLY as REPLY_HEADER
-from tests.conftest import Brokers, missing
+from tests.conftest import Brokers, started
 from tests.integration.test_shutdown import HOLD, in_the_model
 
 #: Stands for what a person wrote.
@@ -45,25 +45,15 @@ JSON = "application/json"
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """In place of the other tests' server: one that asks for a password."""
-    try:
-        login = f":{quote(PASSWORD, safe='')}@"
-        server = RedisServer(tmp_path_factory.mktemp("redis"), "--requirepass", PASSWORD, login=login)
-    except Missing as exc:
-        missing(exc)
-    server.start()
-    yield server
-    server.stop()
+    folder, login = tmp_path_factory.mktemp("redis"), f":{quote(PASSWORD, safe='')}@"
+    with started(lambda: RedisServer(folder, "--requirepass", PASSWORD, login=login)) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def rabbit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    try:
-        server = RabbitServer(tmp_path_factory.mktemp("rabbit"), PASSWORD)
-    except Missing as exc:
-        missing(exc)
-    server.start()
-    yield server
-    server.close()
+    with started(lambda: RabbitServer(tmp_path_factory.mktemp("rabbit"), PASSWORD)) as server:
+        yield server
 
 
 def secrets_in(told: str) -> list[str]:
@@ -82,9 +72,8 @@ def env(brokers: Brokers) -> dict[str, str]:
 def worker(
     request: pytest.FixtureRequest, env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Worker]:
-    process = Worker(tmp_path_factory.mktemp("worker"), env, "-E", level=request.param).ready()
-    yield process
-    assert process.stop() == 0, process.output()
+    with serving(tmp_path_factory.mktemp("worker"), env, "-E", level=request.param) as process:
+        yield process
     assert not secrets_in(process.output())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import redis
 
 from sluice.harness.process import wait_for
 from sluice.harness.refusals import REFUSALS
-from sluice.harness.servers import Missing, RedisServer
+from sluice.harness.servers import RedisServer
 from sluice.harness.web import Web
 from sluice.harness.worker import Worker, client_app, environment
 from sluice.tasks.envelope import QUEUES, TASK_NAME
@@ -19,21 +19,8 @@ from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Server
-from tests.conftest import missing
 
 StartWorker = Callable[..., Worker]
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that the test may spoil."""
-    try:
-        server = RedisServer(tmp_path)
-    except Missing as exc:
-        missing(exc)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.mark.parametrize("word", REFUSALS)
