@@ -22,6 +22,9 @@ from sluice.tasks.envelope import DEAD_LETTERS, QUEUES
 for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_", "FLOWER_"))]:
     del os.environ[name]
 
+#: Threads of a model that wait must not spin: other tests want the cores. Read when torch is loaded, children too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 S = TypeVar("S", RedisServer, RabbitServer)
 
