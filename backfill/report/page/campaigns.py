@@ -9,7 +9,7 @@ from typing import ClassVar
 from sluice.backfill.report.campaigns import STEPS_S, Campaign
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.page.labels import Labels
-from sluice.backfill.report.page.view import Nothing, Part, Section
+from sluice.backfill.report.page.view import Name, Nothing, Part, Section, Sentence
 from sluice.backfill.report.times import NEVER
 from sluice.backfill.report.words import day, minute, percent, plural, rows, span
 
@@ -39,7 +39,7 @@ class Group:
     text: str
     row: int
     bar: Sequence[Part]
-    facts: Sequence[str]
+    facts: Sequence[Sentence]
     remarks: Sequence[str]
 
 
@@ -91,7 +91,7 @@ def campaigns(found: Findings, labels: Labels) -> Section:
 
 
 def _group(group: Campaign, burst: Burst | None, labels: Labels) -> Group:
-    facts = [_shares(group, labels)]
+    facts: list[Sentence] = [_shares(group, labels)]
     if group.senders:
         facts.append(_senders(group))
     if group.first != NEVER:
@@ -107,12 +107,15 @@ def _bar(group: Campaign, labels: Labels) -> list[Part]:
     ]
 
 
-def _shares(group: Campaign, labels: Labels) -> str:
+def _shares(group: Campaign, labels: Labels) -> Sentence:
     ordered = sorted(group.labels, key=lambda at: (-group.labels[at], at))
     names = dict(zip(labels.order, labels.shown, strict=True))
     if len(ordered) == 1:
-        return names[ordered[0]]
-    return ", ".join(f"{names[at]} {percent(group.labels[at], group.rows)}" for at in ordered)
+        return [names[ordered[0]]]
+    shares: list[str | Name] = []
+    for at in ordered:
+        shares += [", "] * bool(shares) + [names[at], f" {percent(group.labels[at], group.rows)}"]
+    return shares
 
 
 def _senders(group: Campaign) -> str:

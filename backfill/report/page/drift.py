@@ -11,10 +11,9 @@ import numpy as np
 from sluice.backfill.report import plots
 from sluice.backfill.report.drift import MIN_PERIODS, Departure, Drift, Measure, departures
 from sluice.backfill.report.findings import Findings
-from sluice.backfill.report.masking import visible
-from sluice.backfill.report.page.labels import MAX_NAME_CHARS, Labels
+from sluice.backfill.report.page.labels import Labels, in_sentence
 from sluice.backfill.report.page.overtime import from_to
-from sluice.backfill.report.page.view import Nothing, Picture, Section, Swatch
+from sluice.backfill.report.page.view import Name, Nothing, Picture, Section, Sentence, Swatch
 from sluice.backfill.report.plots import Panel
 from sluice.backfill.report.timeline import PERIODS, Bars
 from sluice.backfill.report.words import percent, plural, rows
@@ -49,7 +48,7 @@ class DriftOverTime:
     unit: str
     scattered: bool
     told: str
-    unlike: Sequence[str]
+    unlike: Sequence[Sentence]
     picture: Picture
     measures: Sequence[str | Swatch]
     lines: Sequence[DriftLine]
@@ -98,23 +97,25 @@ def _measures(found: Findings, labels: Labels, bars: Bars, counts: np.ndarray) -
 
 def _sentences(
     result: Drift, measures: Sequence[Measure], names: Sequence[str], total: np.ndarray, unit: str
-) -> list[str]:
+) -> list[Sentence]:
     """What is unlike the others, in words."""
-    told = [_sentence(one, measures, names[one.period], int(total[one.period]), unit) for one in result.found[:TOLD]]
+    told: list[Sentence] = [
+        _sentence(one, measures, names[one.period], int(total[one.period]), unit) for one in result.found[:TOLD]
+    ]
     if len(result.found) > TOLD:
         told.append(f"{len(result.found) - TOLD} more: see the table.")
     return told
 
 
-def _sentence(one: Departure, measures: Sequence[Measure], name: str, count: int, unit: str) -> str:
-    parts = []
+def _sentence(one: Departure, measures: Sequence[Measure], name: str, count: int, unit: str) -> Sentence:
+    since = f"{unit.capitalize()} from " if unit in ("week", "quarter") else ""
+    parts: list[str | Name] = [f"{since}{name} ({rows(count)}): "]
     for number, others in one.measures:
         measure = measures[number]
         here = float(measure.means[one.period])
-        shown = visible(measure.name, MAX_NAME_CHARS)
-        parts.append(f"{shown} {_written(measure, here)} instead of {_written(measure, others)}")
-    since = f"{unit.capitalize()} from " if unit in ("week", "quarter") else ""
-    return f"{since}{name} ({rows(count)}): {', '.join(parts)}."
+        parts += [", "] * (len(parts) > 1)
+        parts += [in_sentence(measure.name), f" {_written(measure, here)} instead of {_written(measure, others)}"]
+    return [*parts, "."]
 
 
 def _written(measure: Measure, value: float) -> str:

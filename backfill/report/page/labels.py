@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,18 @@ import numpy as np
 from sluice.backfill.report import palette, plots
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.masking import visible
-from sluice.backfill.report.page.view import CountLine, CountTable, Picture, Swatch
+from sluice.backfill.report.page.view import CountLine, CountTable, Name, Picture, Sentence, Swatch
 
 #: Longest name of a label, a column, a model that is shown.
 MAX_NAME_CHARS = 60
+#: Unicode's classes of letters and digits that are written so.
+RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+
+
+def in_sentence(name: str) -> str | Name:
+    """The name of a label or a measure as a sentence has it."""
+    shown = visible(name, MAX_NAME_CHARS)
+    return Name(shown) if any(unicodedata.bidirectional(char) in RIGHT_TO_LEFT for char in shown) else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,15 @@ class Labels:
         return cls(order, names, styles, swatches, plots.drawable(names))
 
     @property
-    def shown(self) -> list[str]:
+    def shown(self) -> list[str | Name]:
         """Names as sentences have them."""
-        return [visible(name, MAX_NAME_CHARS) for name in self.names]
+        return [in_sentence(name) for name in self.names]
 
     def named(self, unwanted: frozenset[str]) -> str:
         """Those of ``unwanted`` that occur: ``spam + phishing``."""
         return " + ".join(visible(name, MAX_NAME_CHARS) for name in self.names if name in unwanted)
 
-    def picture(self, draw: Callable[[plots.Look], bytes], alt: str, caption: str) -> Picture:
+    def picture(self, draw: Callable[[plots.Look], bytes], alt: str, caption: Sentence) -> Picture:
         """What ``draw`` makes, for light and for dark pages."""
         made = []
         for theme in (palette.LIGHT, palette.DARK):

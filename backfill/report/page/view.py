@@ -8,6 +8,24 @@ from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """A name within a sentence that is written from right to left: it must not turn round what is beside it."""
+
+    text: str
+
+
+Sentence = str | Sequence[str | Name]
+"""Words; pieces of them where a name is among them."""
+
+
+def plain(sentence: Sentence) -> str:
+    """The same without marks, for places that have none, such as ``alt``."""
+    if isinstance(sentence, str):
+        return sentence
+    return "".join(part if isinstance(part, str) else part.text for part in sentence)
+
+
+@dataclass(frozen=True, slots=True)
 class Swatch:
     """A label with its colour before it.
 
@@ -38,7 +56,7 @@ class Picture:
     light: bytes
     dark: bytes
     alt: str
-    caption: str
+    caption: Sentence
     width: int
 
 

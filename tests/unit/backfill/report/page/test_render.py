@@ -22,14 +22,25 @@ from sluice.backfill.report.page.overtime import OverTime
 from sluice.backfill.report.page.scripts import Scripts
 from sluice.backfill.report.page.senders import BusiestSenders, RankedSenders, SenderLine
 from sluice.backfill.report.page.throughput import Throughput
-from sluice.backfill.report.page.view import CountLine, CountTable, Nothing, Page, Part, Picture, Section, Swatch, Tile
+from sluice.backfill.report.page.view import (
+    CountLine,
+    CountTable,
+    Name,
+    Nothing,
+    Page,
+    Part,
+    Picture,
+    Section,
+    Swatch,
+    Tile,
+)
 from tests.unit.backfill.report.page.test_writer import Page as Html
 
 EVIL = "</bdi></style><script>alert('1\")</script> \u202egnp.exe\u200f & \x1b[31m"
 SHOWN = "</bdi></style><script>alert('1\")</script> ⟨U+202E⟩gnp.exe⟨U+200F⟩ & ⟨U+001B⟩[31m"
 
 SWATCH = Swatch(EVIL, "l1 h2")
-PICTURE = Picture(b"light", b"dark", EVIL, EVIL, 1_720)
+PICTURE = Picture(b"light", b"dark", EVIL, [Name(EVIL)], 1_720)
 TABLE = CountTable(EVIL, EVIL, [SWATCH], [CountLine(EVIL, 12_345, [54_321])])
 SENDERS = [SenderLine(EVIL, 1_000, EVIL, 2_000, 0.5)]
 GROUP = Group(3_000, EVIL, 4_000, [Part(0.25, "l1 h0")], [EVIL, EVIL], [EVIL])

@@ -147,6 +147,15 @@ def test_labels_of_any_model_are_shown_escaped_and_drawn_or_numbered(tmp_path: P
     assert all(label in page.text for label in labels[:4])
 
 
+def test_a_label_from_right_to_left_turns_no_figures_round(tmp_path: Path) -> None:
+    html = report_on(
+        tmp_path, [row(at, ("عادي", "spam")[at % 2], text="see you at the meeting in the hall") for at in range(20)]
+    )
+    assert "one: spam 50.0% (10), <bdi>عادي</bdi> 50.0% (10)." in html
+    assert "spam 50.0%, <bdi>عادي</bdi> 50.0%" in html
+    assert "by label: spam 50.0% (10), عادي 50.0% (10)." in html
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
