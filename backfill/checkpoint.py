@@ -23,7 +23,7 @@ class Checkpoint:
         options: what the output depends on besides the inputs.
         rows: rows of the input that are in the committed output.
         writer: where the output's writer was.
-        tally: counts of these rows.
+        stats: counts of these rows.
         run: names the envelopes of the run.
         oldest, number: the oldest envelope that was under way, and the next one.
         complete: every row is committed; only the output's last steps may be missing.
@@ -34,7 +34,7 @@ class Checkpoint:
     options: dict[str, Any]
     rows: int = 0
     writer: dict[str, Any] | None = None
-    tally: dict[str, Any] | None = None
+    stats: dict[str, Any] | None = None
     run: str = field(default_factory=lambda: str(uuid4()))
     oldest: int = 0
     number: int = 0
@@ -51,13 +51,16 @@ class Checkpoint:
         return [self.envelope(number) for number in range(self.oldest, self.number + AHEAD)]
 
     def dump(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        fields = asdict(self)
+        fields["tally"] = fields.pop("stats")  # as earlier releases call it, whose runs are carried on
+        return orjson.dumps(fields)
 
     @classmethod
     def load(cls, content: bytes) -> Checkpoint | None:
         """The checkpoint in a file; None if it is not one of ours."""
         try:
-            found = cls(**orjson.loads(content))
-        except (ValueError, TypeError):
+            fields = orjson.loads(content)
+            found = cls(**{"stats" if name == "tally" else name: value for name, value in fields.items()})
+        except (ValueError, TypeError, AttributeError):
             return None
         return found if found.layout == LAYOUT else None

@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sluice.backfill.answers import Answers
-from sluice.backfill.carriers.base import Carrier
+from sluice.backfill.answer_store import AnswerStore
 from sluice.backfill.checkpoint import AHEAD, Checkpoint
-from sluice.backfill.display import Display
+from sluice.backfill.clients.base import ClassifierClient
 from sluice.backfill.folder import RunFolder
-from sluice.backfill.line import CHUNK_ROWS, Chunk, Line
-from sluice.backfill.outputs.added import added
-from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.in_flight_rows import CHUNK_ROWS, Chunk, InFlightRows
+from sluice.backfill.outputs.output_columns import output_columns
+from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.outputs.streamed import STDOUT
-from sluice.backfill.plan import Plan
 from sluice.backfill.report.names import ReportNames
-from sluice.backfill.row import Row
+from sluice.backfill.run.display import Display
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.stats import RunStats
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import Source, open_source
-from sluice.backfill.stop import Stop, Stopped
-from sluice.backfill.tally import Tally
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import ChangedRun
 
 #: Seconds between two checkpoints: the rows that a crash repeats, and an fsync each.
@@ -36,16 +36,20 @@ SAMPLE_S, SHOW_S = 0.5, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BackfillResult:
     """A complete backfill: its counts, and the columns of its output that a report reads."""
 
-    tally: Tally
+    stats: RunStats
     names: ReportNames
 
 
 def run(
-    plan: Plan, carrier: Carrier, display: Display, stop: Stop, afterwards: Callable[[Outcome], None] | None = None
-) -> Outcome:
+    plan: Plan,
+    classifier: ClassifierClient,
+    display: Display,
+    stop: Stop,
+    afterwards: Callable[[BackfillResult], None] | None = None,
+) -> BackfillResult:
     """Classify everything that ``plan`` names, or carry on where an earlier run of it was stopped.
 
     Args:
@@ -65,16 +69,16 @@ def run(
             # What a run left that died before its first checkpoint was begun with nobody knows which options.
             folder.clear()
         try:
-            with open_source(plan, stop) as source, closing(Answers(folder.answers)) as answers:
-                outcome = _Run(plan, carrier, display, stop, folder, kept, source, answers, began).run()
+            with open_source(plan, stop) as source, closing(AnswerStore(folder.answers)) as answers:
+                result = _Run(plan, classifier, display, stop, folder, kept, source, answers, began).run()
             folder.publish()
             if afterwards is not None:
-                afterwards(outcome)
+                afterwards(result)
             folder.remove()
         except BaseException:
             folder.remove_if_unused()
             raise
-    return outcome
+    return result
 
 
 class _Run:
@@ -83,16 +87,16 @@ class _Run:
     def __init__(
         self,
         plan: Plan,
-        carrier: Carrier,
+        classifier: ClassifierClient,
         display: Display,
         stop: Stop,
         folder: RunFolder,
         kept: Checkpoint | None,
         source: Source,
-        answers: Answers,
+        answers: AnswerStore,
         began: float,
     ) -> None:
-        self._carrier = carrier
+        self._classifier = classifier
         self._display = display
         self._stop = stop
         self._folder = folder
@@ -102,21 +106,21 @@ class _Run:
         if kept is not None:
             _refuse_changes(kept, fresh, folder.path)
         self._checkpoint = kept or fresh
-        self._tally = Tally.carried_on(kept.tally) if kept is not None and kept.tally else Tally()
-        self._tally.started = began
+        self._stats = RunStats.carried_on(kept.stats) if kept is not None and kept.stats else RunStats()
+        self._stats.started = began
         if plan.verdict:
-            carrier.require_verdicts()
-        self._added = added(source.columns, self._labels(plan), verdict=plan.verdict)
-        self._line = Line(
-            carrier,
+            classifier.require_verdicts()
+        self._output_columns = output_columns(source.columns, self._labels(plan), verdict=plan.verdict)
+        self._in_flight = InFlightRows(
+            classifier,
             answers,
-            most=plan.window,
+            most=plan.max_in_flight,
             max_text_chars=plan.max_text_chars,
             name=self._checkpoint.envelope,
             number=self._checkpoint.number + (AHEAD if kept is not None else 0),
             row=self._checkpoint.rows,
         )
-        columns = [*source.columns, *self._added.columns]
+        columns = [*source.columns, *self._output_columns.columns]
         self._published = folder.published(self._checkpoint.output)
         if not self._published:
             self._writer = open_writer(
@@ -125,16 +129,16 @@ class _Run:
         self._position = 0
         self._saved_at = self._sampled_at = self._shown_at = time.monotonic()
 
-    def run(self) -> Outcome:
+    def run(self) -> BackfillResult:
         if not self._published:
             with closing(self._writer):
                 if not self._checkpoint.complete:
                     self._carry_on()
                     self._classify()
                 self._finish()
-        self._tally.stop()
-        self._display.update(1.0, self._tally)
-        roles, ours = self._source.roles, self._added
+        self._stats.stop()
+        self._display.update(1.0, self._stats)
+        roles, ours = self._source.roles, self._output_columns
         names = ReportNames(
             roles.text,
             roles.sender,
@@ -145,13 +149,13 @@ class _Run:
             self._source.elsewhere,
             roles.people,
         )
-        return Outcome(self._tally, names)
+        return BackfillResult(self._stats, names)
 
     def _labels(self, plan: Plan) -> list[str] | None:
         """The labels that get a column each: those of the first run, of the model that is there now otherwise."""
         if not plan.scores:
             return None
-        labels = self._checkpoint.options.get("labels") or self._carrier.labels()
+        labels = self._checkpoint.options.get("labels") or self._classifier.labels()
         self._checkpoint.options["labels"] = labels
         return list(labels)
 
@@ -159,10 +163,10 @@ class _Run:
         """What an earlier run left with the broker shall not run; its answers count for the same version."""
         if self._checkpoint.rows or self._checkpoint.number:
             self._display.note(f"carrying on after row {self._checkpoint.rows:,}")
-            self._carrier.give_up(self._checkpoint.stale())
+            self._classifier.abandon(self._checkpoint.stale())
             # Should this run die soon too, the next one must not give its envelopes the names of this one's.
             self._save()
-        version = self._carrier.version()
+        version = self._classifier.version()
         if version is not None:
             self._answers.serve(*version)
 
@@ -175,7 +179,7 @@ class _Run:
         except Stopped:
             self._let_go()
             self._save()
-            self._display.update(self._share(), self._tally)
+            self._display.update(self._share(), self._stats)
             raise
         except BaseException:
             self._let_go()
@@ -183,26 +187,26 @@ class _Run:
 
     def _answered(self) -> Iterator[list[Chunk]]:
         """Send everything; yields chunks in input order as they complete, and empty lists in between."""
-        line, source = self._line, self._source
+        in_flight, source = self._in_flight, self._source
         rows = source.rows()
         self._pass_over(rows)
         while chunk := self._chunk(rows):
-            line.add(chunk, source.position)
-            line.receive(0)
-            yield line.take()
-            while line.full:
-                line.wait()
-                yield line.take()
-        line.flush()
-        while not line.empty:
-            line.wait()
-            yield line.take()
+            in_flight.add(chunk, source.position)
+            in_flight.receive(0)
+            yield in_flight.take()
+            while in_flight.full:
+                in_flight.wait()
+                yield in_flight.take()
+        in_flight.flush()
+        while not in_flight.empty:
+            in_flight.wait()
+            yield in_flight.take()
 
     def _chunk(self, rows: Iterator[Row]) -> list[Row]:
         """The next rows; fewer than usual where they are large."""
         chunk: list[Row] = []
         begin = self._source.position
-        while few := list(itertools.islice(rows, min(FEW_ROWS, self._line.chunk_rows - len(chunk)))):
+        while few := list(itertools.islice(rows, min(FEW_ROWS, self._in_flight.chunk_rows - len(chunk)))):
             chunk += few
             if self._source.position - begin >= CHUNK_BYTES:
                 break
@@ -217,14 +221,14 @@ class _Run:
         self._position = self._source.position
 
     def _write(self, chunks: Sequence[Chunk]) -> None:
-        cells, tally = self._added.cells, self._tally
+        cells, stats = self._output_columns.cells, self._stats
         for chunk in chunks:
             entries = [entry for entry in chunk.entries if entry is not None]
             assert len(entries) == len(chunk.rows)
             self._writer.write([[*row.values, *cells(entry)] for row, entry in zip(chunk.rows, entries, strict=True)])
-            tally.add(entries)
-            tally.sent += chunk.sent
-            tally.saved += chunk.saved
+            stats.add(entries)
+            stats.sent += chunk.sent
+            stats.saved += chunk.saved
             self._position = chunk.position
 
     def _look_around(self) -> None:
@@ -233,12 +237,16 @@ class _Run:
         now = time.monotonic()
         if now - self._shown_at >= SHOW_S:
             self._shown_at = now
-            self._display.update(self._share(), self._tally)
+            self._display.update(self._share(), self._stats)
         if now - self._sampled_at >= SAMPLE_S:
             self._sampled_at = now
-            self._tally.sample()
-        first = not self._checkpoint.number and self._line.number
-        if first or now - self._saved_at >= CHECKPOINT_S or self._line.number - self._checkpoint.number >= AHEAD // 2:
+            self._stats.sample()
+        first = not self._checkpoint.number and self._in_flight.number
+        if (
+            first
+            or now - self._saved_at >= CHECKPOINT_S
+            or self._in_flight.number - self._checkpoint.number >= AHEAD // 2
+        ):
             self._save()
 
     def _share(self) -> float:
@@ -249,13 +257,13 @@ class _Run:
         self._refuse_altered()
         self._answers.commit()
         if complete:
-            self._tally.sample()
-            self._tally.notes = list(self._source.notes)
+            self._stats.sample()
+            self._stats.notes = list(self._source.notes)
         checkpoint = self._checkpoint
         checkpoint.writer = self._writer.commit()
-        checkpoint.rows = self._tally.rows
-        checkpoint.tally = self._tally.as_json()
-        checkpoint.oldest, checkpoint.number = self._line.oldest, self._line.number
+        checkpoint.rows = self._stats.rows
+        checkpoint.stats = self._stats.as_json()
+        checkpoint.oldest, checkpoint.number = self._in_flight.oldest, self._in_flight.number
         checkpoint.complete = complete
         self._folder.save(checkpoint)
         self._saved_at = time.monotonic()
@@ -263,9 +271,9 @@ class _Run:
     def _let_go(self) -> None:
         """Keep the answers that are here already, and let the workers drop the rest."""
         try:
-            self._line.receive(0)
+            self._in_flight.receive(0)
         finally:
-            self._carrier.give_up(self._line.open)
+            self._classifier.abandon(self._in_flight.open)
 
     def _refuse_altered(self) -> None:
         """Rows that may be of two versions of a file are not carried on either, should the first one come back."""

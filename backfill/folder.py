@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,8 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from sluice.backfill.checkpoint import Checkpoint
-from sluice.backfill.lock import Lock
-from sluice.backfill.whole import replace_whole
+from sluice.backfill.files.atomic import atomic_write, sync_folder
+from sluice.backfill.files.lock import Lock
 from sluice.tasks.errors import ChangedRun, UnwritableOutput
 
 LOCK, CHECKPOINT, ANSWERS, PARTIAL = "lock", "checkpoint.json", "answers.sqlite", "output"
@@ -87,7 +86,7 @@ class RunFolder:
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; after this it survives a crash of the machine."""
         try:
-            replace_whole(self.path / CHECKPOINT, checkpoint.dump())
+            atomic_write(self.path / CHECKPOINT, checkpoint.dump())
             sync_folder(self.path)
         except OSError as exc:
             raise self.problem(exc) from exc
@@ -152,12 +151,3 @@ def _identity(path: Path) -> list[int] | None:
     except OSError:
         return None
     return [found.st_ino, found.st_size]
-
-
-def sync_folder(path: Path) -> None:
-    """A name that was made or replaced in this folder survives a crash of the machine."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sluice.backfill.columns import Column, Roles
 from sluice.backfill.formats.base import Reader
 from sluice.backfill.formats.names import listed
-from sluice.backfill.inputs.opening import Opening, open_inputs
-from sluice.backfill.plan import Plan
-from sluice.backfill.row import Row
-from sluice.backfill.stop import Stop
-from sluice.backfill.wider import Convert, conversion, gets_zone, wider
+from sluice.backfill.inputs.open_inputs import OpenInput, open_inputs
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.stop import Stop
+from sluice.backfill.table.columns import Column, Roles
+from sluice.backfill.table.row import Row
+from sluice.backfill.table.widening import Convert, conversion, gets_zone, wider
 from sluice.tasks.errors import UnreadableArchive
 
 CHUNK_BYTES = 1 << 20
@@ -31,12 +31,12 @@ class Part:
     of a wider type.
     """
 
-    opening: Opening
+    open_input: OpenInput
     layout: list[int | None] | None
     converted: list[tuple[int, Convert]]
 
     def rows(self) -> Iterator[Row]:
-        rows = self.opening.reader.rows()
+        rows = self.open_input.reader.rows()
         if self.converted:
             rows = map(self._widened, rows)
         return rows if self.layout is None else map(self._laid_out, rows)
@@ -83,18 +83,18 @@ class Source:
         self._check = stop.check
         self._inputs = open_inputs(plan, stop)
         try:
-            openings = self._inputs.openings
-            self.columns = _union([opening.reader for opening in openings])
-            self.roles = _roles([opening.reader.roles for opening in openings])
-            self.elsewhere = _elsewhere(self.roles, [opening.reader.roles for opening in openings])
+            opened = self._inputs.opened
+            self.columns = _union([open_input.reader for open_input in opened])
+            self.roles = _roles([open_input.reader.roles for open_input in opened])
+            self.elsewhere = _elsewhere(self.roles, [open_input.reader.roles for open_input in opened])
             types = {column.name: column.type for column in self.columns}
             self._parts = [
-                Part(opening, _layout(opening.reader, self.columns), _converted(opening.reader, types))
-                for opening in openings
+                Part(open_input, _layout(open_input.reader, self.columns), _converted(open_input.reader, types))
+                for open_input in opened
             ]
-            self._unzoned = _unzoned([opening.reader for opening in openings], types)
-            self.size = sum(opening.origin.size for opening in openings)
-            self.format = ", ".join(dict.fromkeys(opening.format for opening in openings if opening.format))
+            self._unzoned = _unzoned([open_input.reader for open_input in opened], types)
+            self.size = sum(open_input.input_file.size for open_input in opened)
+            self.format = ", ".join(dict.fromkeys(open_input.format for open_input in opened if open_input.format))
             self.fingerprint = [
                 {"name": file.name, "size": file.size, "sha256": _sha256(file.path, file.name, stop.check)}
                 for file in self._inputs.files
@@ -103,7 +103,7 @@ class Source:
             self._inputs.close()
             raise
         self._done = 0
-        self._current: Opening | None = None
+        self._current: OpenInput | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +114,7 @@ class Source:
     @property
     def position(self) -> int:
         """How far, of ``size``, the rows have been read."""
-        current = 0 if self._current is None else min(self._current.origin.position, self._current.origin.size)
+        current = 0 if self._current is None else min(self._current.input_file.position, self._current.input_file.size)
         return self._done + current
 
     @property
@@ -123,8 +123,8 @@ class Source:
         notes = list(self._inputs.notes)
         if self._unzoned:
             notes.append(f"times without a zone are read as UTC, for other inputs have zones: {listed(self._unzoned)}")
-        for opening in self._inputs.openings:
-            notes += [f"{opening.origin.name}: {note}" for note in getattr(opening.reader, "notes", ())]
+        for open_input in self._inputs.opened:
+            notes += [f"{open_input.input_file.name}: {note}" for note in getattr(open_input.reader, "notes", ())]
         return notes
 
     def rows(self) -> Iterator[Row]:
@@ -134,13 +134,13 @@ class Source:
         """
         self._done = 0
         for part in self._parts:
-            self._current = part.opening
+            self._current = part.open_input
             yield from part.rows()
-            damage = part.opening.origin.damage
+            damage = part.open_input.input_file.damage
             if damage is not None:
                 yield Row([None] * len(self.columns), None, damage.message)
             self._current = None
-            self._done += part.opening.origin.size
+            self._done += part.open_input.input_file.size
 
     def unchanged(self) -> bool:
         """Whether the files still are what they were when they were opened, by size and time of change."""

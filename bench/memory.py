@@ -23,7 +23,7 @@ import amqp
 import numpy as np
 import redis
 
-from sluice.backfill.plan import DEFAULT_WINDOW
+from sluice.backfill.run.plan import DEFAULT_MAX_IN_FLIGHT
 from sluice.bench import plots
 from sluice.bench.environment import without_own_settings
 from sluice.bench.progress import progress
@@ -226,7 +226,7 @@ def growth(lines: Sequence[Row], name: str) -> float:
 
 def report(rows: Sequence[Row], results: Results) -> None:
     """Write and print the runs, their medians and how memory grows, and draw it."""
-    lines: list[Row] = [{**line, "window": DEFAULT_WINDOW} for line in summarise(rows, ("rows",), FIGURES)]
+    lines: list[Row] = [{**line, "window": DEFAULT_MAX_IN_FLIGHT} for line in summarise(rows, ("rows",), FIGURES)]
     results.table("memory", lines)
     results.table("memory_runs", [{name: row[name] for name in row if name != "watched"} for row in rows])
     print_table("A backfill's memory: the most of each, medians of the runs", lines, ["rows", *FIGURES, "window"])

@@ -8,8 +8,8 @@ from typing import Any
 
 from sluice.backfill.archive.folder import Folder
 from sluice.backfill.archive.plan import plan_of, told
-from sluice.backfill.inputs.opening import open_inputs
-from sluice.backfill.stop import Stop
+from sluice.backfill.inputs.open_inputs import open_inputs
+from sluice.backfill.run.stop import Stop
 from sluice.config.settings import Settings
 from sluice.tasks.errors import SluiceError
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from sluice.backfill.archive.folder import Folder
-from sluice.backfill.engine import Outcome
+from sluice.backfill.engine import BackfillResult
 from sluice.backfill.report.names import ReportNames
-from sluice.backfill.tally import Tally
+from sluice.backfill.run.stats import RunStats
 
 
-def save(folder: Folder, outcome: Outcome) -> None:
-    folder.note_ending({"tally": outcome.tally.as_json(), "names": asdict(outcome.names)})
+def save(folder: Folder, result: BackfillResult) -> None:
+    folder.note_ending({"tally": result.stats.as_json(), "names": asdict(result.names)})
 
 
-def load(folder: Folder) -> Outcome | None:
+def load(folder: Folder) -> BackfillResult | None:
     """What an earlier runner saved; None if it never came so far."""
     kept = folder.ending()
     if kept is None:
         return None
-    tally = Tally.carried_on(kept["tally"])
-    tally.runs -= 1  # this one reads no rows
-    tally.stop()
-    return Outcome(tally, ReportNames(**kept["names"]))
+    stats = RunStats.carried_on(kept["tally"])
+    stats.runs -= 1  # this one reads no rows
+    stats.stop()
+    return BackfillResult(stats, ReportNames(**kept["names"]))

@@ -5,7 +5,7 @@
 ``archive.json``    ``Description``: what was asked for; never changes
 ``progress.json``   ``Progress``: written by the runner about once a second
 ``starts.json``     ``Starts``: how often a runner was started since the last progress
-``ending.json``     ``Outcome``: what the report needs, as soon as the output is complete; gone after it
+``ending.json``     ``BackfillResult``: what the report needs, as soon as the output is complete; gone after it
 ``cancel``          there when the archive shall stop and go
 ``lock``            held by whoever works on the folder
 ``result.*``        the output, its run's folder beside it until it is complete
@@ -26,8 +26,8 @@ from uuid import uuid4
 
 import orjson
 
-from sluice.backfill.lock import Lock
-from sluice.backfill.whole import replace_whole
+from sluice.backfill.files.atomic import atomic_write
+from sluice.backfill.files.lock import Lock
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "sqlite": ".sqlite"}
@@ -53,7 +53,7 @@ class Description(_Kept):
         created_at: Unix seconds.
         names: what the caller calls the files, ``file-1`` first; fit for a screen, never used as paths.
         plain: numbers of the files that were sent as ``text/plain``, which may be so.
-        read: the fields of ``sluice.backfill.formats.base.ReadOptions`` that were given.
+        read: the fields of ``sluice.backfill.run.read_options.ReadOptions`` that were given.
         key, body: digests of the Idempotency-Key and of what came with it.
         owner: stands for the caller, in whose list of jobs it is.
     """
@@ -232,7 +232,7 @@ class Folder:
         shutil.rmtree(trash, ignore_errors=True)
 
     def _replace(self, name: str, value: dict[str, Any]) -> None:
-        replace_whole(self.path / name, orjson.dumps(value))
+        atomic_write(self.path / name, orjson.dumps(value))
 
 
 def _delete(path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from sluice.backfill.archive.folder import Description, Folder
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.inputs.names import is_called_text
-from sluice.backfill.plan import Plan
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.read_options import ReadOptions
 from sluice.config.settings import Settings
 from sluice.tasks.errors import SluiceError
 

@@ -11,13 +11,13 @@ from functools import partial
 from sluice.backfill import engine
 from sluice.backfill.archive import ending
 from sluice.backfill.archive.folder import REPORTING, Folder, Progress, Starts
+from sluice.backfill.archive.folder_display import FolderDisplay, counted
 from sluice.backfill.archive.plan import in_their_words, plan_of, told
-from sluice.backfill.archive.progress import FolderDisplay, counted
-from sluice.backfill.carriers.queue import QueueCarrier
-from sluice.backfill.engine import Outcome
-from sluice.backfill.plan import Plan
-from sluice.backfill.stop import Stop, Stopped
-from sluice.backfill.tally import Tally
+from sluice.backfill.clients.queue import QueueClient
+from sluice.backfill.engine import BackfillResult
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.stats import RunStats
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.config.settings import Settings
 from sluice.tasks.errors import (
     BackendUnavailable,
@@ -80,7 +80,7 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
     plan = plan_of(folder, description, settings)
     display = FolderDisplay(folder, lambda sentence: in_their_words(sentence, folder, description.names))
     try:
-        outcome = ending.load(folder) or _classified(folder, plan, settings, display, stop)
+        result = ending.load(folder) or _classified(folder, plan, settings, display, stop)
     except SluiceError as exc:
         error = {"code": exc.code, "message": told(exc, folder, description.names)}
         folder.finish(folder.progress().end("failed", error))
@@ -88,25 +88,25 @@ def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
         return
     progress = folder.progress()
     if not progress.finished:
-        progress = _done(progress, outcome.tally)
-        progress.notes = [in_their_words(note, folder, description.names) for note in outcome.tally.notes]
+        progress = _done(progress, result.stats)
+        progress.notes = [in_their_words(note, folder, description.names) for note in result.stats.notes]
     if description.report:
         # The results are there from now on: nobody need wait for the report who does not want it.
         missing = progress.note
         progress.note = REPORTING
         folder.note_progress(progress)
-        made = _report(folder, plan, outcome, ", ".join(description.names))
+        made = _report(folder, plan, result, ", ".join(description.names))
         progress.note = missing if made else "; ".join(filter(None, (missing, NO_REPORT)))
     folder.finish(progress)
-    log.info("%s: done, %d rows", folder.id, outcome.tally.rows)
+    log.info("%s: done, %d rows", folder.id, result.stats.rows)
 
 
-def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderDisplay, stop: Stop) -> Outcome:
+def _classified(folder: Folder, plan: Plan, settings: Settings, display: FolderDisplay, stop: Stop) -> BackfillResult:
     retry_s = RETRY_S
     while True:
         try:
-            with QueueCarrier(settings, options=plan.options, note=display.note, stop=stop) as carrier:
-                return engine.run(plan, carrier, display, stop, partial(ending.save, folder))
+            with QueueClient(settings, options=plan.options, note=display.note, stop=stop) as classifier:
+                return engine.run(plan, classifier, display, stop, partial(ending.save, folder))
         except AWAY as exc:
             _wait(display, exc, retry_s, stop)
             retry_s = min(2 * retry_s, MAX_RETRY_S)
@@ -117,16 +117,16 @@ def _wait(display: FolderDisplay, error: SluiceError, seconds: float, stop: Stop
     stop.sleep(seconds)
 
 
-def _done(progress: Progress, tally: Tally) -> Progress:
-    counted(progress, tally, 1.0).total = tally.rows
-    progress.rows_per_s = round(tally.rows / max(tally.seconds, 1e-3), 1)
+def _done(progress: Progress, stats: RunStats) -> Progress:
+    counted(progress, stats, 1.0).total = stats.rows
+    progress.rows_per_s = round(stats.rows / max(stats.seconds, 1e-3), 1)
     progress.end("done")
-    if tally.rows and not tally.labels:
-        progress.note = f"none of the {tally.rows:,} rows could be classified: the column error says why"
+    if stats.rows and not stats.labels:
+        progress.note = f"none of the {stats.rows:,} rows could be classified: the column error says why"
     return progress
 
 
-def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str) -> bool:
+def _report(folder: Folder, plan: Plan, result: BackfillResult, title: str) -> bool:
     """Write the report. If that cannot be done, the archive is done without one: the results are what counts."""
     from sluice.backfill.report.page.writer import write_report
 
@@ -138,8 +138,8 @@ def _report(folder: Folder, plan: Plan, outcome: Outcome, title: str) -> bool:
             folder.report,
             plan.target,
             plan.output_format,
-            outcome.names,
-            outcome.tally,
+            result.names,
+            result.stats,
             title=title,
             include_text=False,
         )

@@ -8,12 +8,13 @@ from operator import itemgetter
 from typing import Any
 from xml.parsers import expat
 
-from sluice.backfill.columns import Column, Roles, unique
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.base import MAX_FIELD_CHARS
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.xml_stream import ElementStream, UnendedMessage
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, Roles, unique
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages
 
 CHUNK_BYTES = 1 << 18
@@ -56,13 +57,13 @@ class Mms:
             self.sender = found
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> BackupReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> BackupReader:
     """A reader that has gone through the file once, for its attributes.
 
     Raises:
         UnreadableArchive: it is no backup of messages, or declares entities.
     """
-    return BackupReader(origin, options)
+    return BackupReader(input_file, options)
 
 
 class BackupReader:
@@ -71,26 +72,26 @@ class BackupReader:
     The ``body`` of an ``mms`` is its text parts, a line each; its ``address``, if the element has none, the sender's.
     """
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
         self.notes: list[str] = []
-        survey = _Survey(origin.name)
-        stream = ElementStream(origin, survey, self.notes, MAX_ELEMENT_BYTES, CHUNK_BYTES)
+        survey = _Survey(input_file.name)
+        stream = ElementStream(input_file, survey, self.notes, MAX_ELEMENT_BYTES, CHUNK_BYTES)
         for _ in stream.run():
             pass
         if survey.root is None:
-            raise NoMessages(f"{origin.name} is no XML of SMS Backup & Restore: {stream.fault or 'it is empty'}")
+            raise NoMessages(f"{input_file.name} is no XML of SMS Backup & Restore: {stream.fault or 'it is empty'}")
         survey.note_differences(stream.damaged, self.notes)
         self._names = [*survey.names, *(name for name in ALWAYS if name not in survey.names)]
         columns = unique([*self._names, "kind"])
         self.columns: Sequence[Column] = [Column(name) for name in columns]
-        self.roles: Roles = roles_or(Roles("body", "address", "date"), origin.name, columns, options)
+        self.roles: Roles = roles_or(Roles("body", "address", "date"), input_file.name, columns, options)
         assert self.roles.text is not None
         self._text = columns.index(self.roles.text)
 
     def rows(self) -> Iterator[Row]:
-        messages = _Messages(self._origin.name, self._sms, self._mms)
-        for fault in ElementStream(self._origin, messages, [], MAX_ELEMENT_BYTES, CHUNK_BYTES).run():
+        messages = _Messages(self._input_file.name, self._sms, self._mms)
+        for fault in ElementStream(self._input_file, messages, [], MAX_ELEMENT_BYTES, CHUNK_BYTES).run():
             yield from messages.take()
             if fault is not None:
                 yield Row([None] * len(self.columns), None, fault)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from sluice.backfill.columns import Column, Roles
-from sluice.backfill.row import Row
+from sluice.backfill.table.columns import Column, Roles
+from sluice.backfill.table.row import Row
 
 #: Names under which archives keep the text, the sender and the time, in the order in which they are tried.
 TEXT_NAMES = ("text", "message", "body", "sms", "content")
@@ -17,25 +16,11 @@ TIME_NAMES = ("received_at", "timestamp", "datetime", "date", "time", "created_a
 MAX_FIELD_CHARS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """What the caller said about the input; None: found out from the content."""
-
-    format: str | None = None
-    text_column: str | None = None
-    sender_column: str | None = None
-    time_column: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    date_order: str | None = None
-    """WhatsApp only: ``dmy``, ``mdy`` or ``ymd``."""
-
-
 class Reader(Protocol):
     """The rows of one input. Opening it surveys the input as far as its columns need; rows come in stable order.
 
-    Modules of this package offer ``open_reader(origin, options) -> Reader`` and raise ``UnreadableArchive`` when the
-    input as a whole makes no sense. A broken row never stops a reader: it becomes a ``Row`` with a ``problem``.
+    Modules of this package offer ``open_reader(input_file, options) -> Reader`` and raise ``UnreadableArchive`` when
+    the input as a whole makes no sense. A broken row never stops a reader: it becomes a ``Row`` with a ``problem``.
     """
 
     @property

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sluice.backfill.columns import Column, Roles, unique
-from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.names import listed
 from sluice.backfill.formats.roles import roles_of
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, Roles, unique
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages, UnreadableArchive
 
 #: Rows that are Python values at a time.
@@ -34,14 +34,14 @@ FAULTS = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError)
 Batches = Iterator[tuple[pa.RecordBatch | UnreadableArchive, float | None]]
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> ColumnarReader:
-    """A reader of whichever of the formats ``origin`` is in.
+def open_reader(input_file: InputFile, options: ReadOptions) -> ColumnarReader:
+    """A reader of whichever of the formats ``input_file`` is in.
 
     Raises:
         UnreadableArchive: it is in none of them or broken; no column holds texts, or the one that should is of another
             type.
     """
-    return ColumnarReader(origin, options)
+    return ColumnarReader(input_file, options)
 
 
 class ColumnarReader:
@@ -50,28 +50,30 @@ class ColumnarReader:
     Values of nanoseconds are cut to microseconds, which is what Python has; a note says where that has changed some.
     """
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
         self._cut: dict[str, None] = {}
-        with origin.open() as stream:
+        with input_file.open() as stream:
             magic = stream.read(8)
         self._batches: Callable[[], Batches]
         with self._faults():
             if magic.startswith(b"PAR1"):
                 self._batches = self._parquet
-                schema = pq.read_schema(origin.file())
+                schema = pq.read_schema(input_file.local_path())
             elif magic.startswith(b"ARROW1"):
                 self._batches = self._file
-                with _opened(origin.file()) as file:
+                with _opened(input_file.local_path()) as file:
                     schema = pa.ipc.open_file(file).schema
             elif magic.startswith(b"FEA1"):
-                raise UnreadableArchive(f"{origin.name} is Feather version 1: write it anew as version 2 or Parquet")
+                raise UnreadableArchive(
+                    f"{input_file.name} is Feather version 1: write it anew as version 2 or Parquet"
+                )
             else:
                 self._batches = self._stream
-                with origin.open() as stream:
+                with input_file.open() as stream:
                     schema = pa.ipc.open_stream(stream).schema
             names = unique(schema.names)
-        self.roles: Roles = roles_of(origin.name, names, options)
+        self.roles: Roles = roles_of(input_file.name, names, options)
         assert self.roles.text is not None
         self._text = names.index(self.roles.text)
         types = [plain_type(kind) for kind in schema.types]
@@ -79,7 +81,8 @@ class ColumnarReader:
         self.columns: Sequence[Column] = list(map(Column, names, types))
         if not _is_text(kind):
             raise NoMessages(
-                f"the column {self.roles.text!r} of {origin.name} holds {kind}, not text: say which with --text-column",
+                f"the column {self.roles.text!r} of {input_file.name} holds {kind}, not text:"
+                " say which with --text-column",
                 {"field": "text_column"},
             )
 
@@ -100,13 +103,13 @@ class ColumnarReader:
                         missing.append(batch)
                         continue
                     for part in _slices(batch):
-                        self._origin.check()
+                        self._input_file.check()
                         yield from map(self._damage, missing)
                         missing.clear()
                         yield from self._slice(part)
                         good = True
                     if share is not None:
-                        self._origin.report(share)
+                        self._input_file.report(share)
         except UnreadableArchive as exc:
             # Without a cause it is a limit's; with a number the system's, and the bytes may be there the next time.
             if not good or exc.__cause__ is None or getattr(exc.__cause__, "errno", None):
@@ -141,7 +144,7 @@ class ColumnarReader:
 
     def _parquet(self) -> Batches:
         with pq.ParquetFile(
-            self._origin.file(), buffer_size=BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+            self._input_file.local_path(), buffer_size=BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
         ) as file:
             total, before = file.metadata.num_rows, 0
             for group in range(file.num_row_groups):
@@ -154,7 +157,7 @@ class ColumnarReader:
                     yield self._fault(exc, f"; missing are the rows {done + 1:,} to {before:,}"), None
 
     def _file(self) -> Batches:
-        with _opened(self._origin.file()) as file:
+        with _opened(self._input_file.local_path()) as file:
             reader = pa.ipc.open_file(file)
             count = reader.num_record_batches
             for number in range(count):
@@ -165,7 +168,7 @@ class ColumnarReader:
 
     def _stream(self) -> Batches:
         stream: BinaryIO
-        with self._origin.open() as stream:
+        with self._input_file.open() as stream:
             for batch in pa.ipc.open_stream(stream):
                 yield _checked(batch), None
 
@@ -182,7 +185,7 @@ class ColumnarReader:
         if isinstance(exc, UnicodeError):
             reason = "a name of a column is no UTF-8"  # the library's own words show it
         kind = UnreadableArchive if getattr(exc, "errno", None) else DamagedArchive
-        fault = kind(f"{self._origin.name} is no Parquet or Arrow, or is damaged: {reason}{missing}")
+        fault = kind(f"{self._input_file.name} is no Parquet or Arrow, or is damaged: {reason}{missing}")
         if missing and getattr(exc, "errno", None):
             raise fault from exc
         return fault

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sluice.backfill.formats.base import MAX_FIELD_CHARS
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.names import listed
-from sluice.backfill.inputs.origin import Origin
 from sluice.tasks.errors import DamagedArchive, UnreadableArchive
 
 #: Rows of one question.
@@ -28,10 +28,10 @@ NOT_DAMAGE = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLI
 
 
 class Database:
-    """One connection to the database that ``origin`` is.
+    """One connection to the database that ``input_file`` is.
 
     Args:
-        origin: its ``file()`` is opened.
+        input_file: its ``local_path()`` is opened.
         notes: gets a sentence if recent changes, still in a log beside the file, cannot be read.
 
     Attributes:
@@ -41,10 +41,10 @@ class Database:
         UnreadableArchive: it is no database, or broken.
     """
 
-    def __init__(self, origin: Origin, notes: list[str]) -> None:
-        self._origin = origin
+    def __init__(self, input_file: InputFile, notes: list[str]) -> None:
+        self._input_file = input_file
         self._raised: BaseException | None = None
-        path = origin.file()
+        path = input_file.local_path()
         with self._faults():
             self._connection, self.logs = _connect(path, notes)
         self._connection.set_progress_handler(self._look, LOOK_EVERY)
@@ -73,7 +73,7 @@ class Database:
             if name not in taken:
                 self._all(f"SELECT {name} FROM {quoted(table)} LIMIT 1")  # noqa: S608 - quoted
                 return name
-        raise UnreadableArchive(f"the table {table} of {self._origin.name} hides the numbers of its rows")
+        raise UnreadableArchive(f"the table {table} of {self._input_file.name} hides the numbers of its rows")
 
     def has_index(self, table: str, column: str) -> bool:
         """Whether rows of ``table`` are found by ``column`` without reading all of them."""
@@ -120,7 +120,7 @@ class Database:
                         limit, found = SLICE_ROWS, after > before
                     else:
                         raise
-                self._origin.report(min(1.0, max(0, after) / max(1, last)))
+                self._input_file.report(min(1.0, max(0, after) / max(1, last)))
         except UnreadableArchive as exc:
             if _code(exc.__cause__) in NOT_DAMAGE:
                 raise
@@ -143,7 +143,7 @@ class Database:
     def _look(self) -> int:
         """Whether SQLite shall give up: an exception out of here would be lost in it."""
         try:
-            self._origin.check()
+            self._input_file.check()
         except BaseException as exc:
             self._raised = exc
             return 1
@@ -160,7 +160,7 @@ class Database:
                 raise _TooLarge(f"a value is longer than {MAX_VALUE_BYTES:,} bytes") from exc
             kind = UnreadableArchive if _code(exc) in NOT_DAMAGE else DamagedArchive
             raise kind(
-                f"{self._origin.name} cannot be read as an SQLite database ({str(exc) or 'out of memory'})"
+                f"{self._input_file.name} cannot be read as an SQLite database ({str(exc) or 'out of memory'})"
             ) from exc
 
 

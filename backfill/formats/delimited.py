@@ -8,16 +8,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sluice.backfill.columns import Column, unique
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, ReadOptions
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES
 from sluice.backfill.formats.dialect import Match, delimiter_of, dialect_of
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.line_ends import KEPT, kept, newline_of, restored
 from sluice.backfill.formats.names import is_name, is_value
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.formats.row_lines import RowLines
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, unique
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Longest line, in characters; rows over several lines may have more.
@@ -32,13 +33,13 @@ FIRST_LINE = "its first line is taken for the names of its columns, and for no m
 DIALECT_CHARS = 1 << 17
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> DelimitedReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> DelimitedReader:
     """The rows of a delimited file with a header.
 
     Raises:
         UnreadableArchive: no header, no such column, no such encoding.
     """
-    return DelimitedReader(origin, options)
+    return DelimitedReader(input_file, options)
 
 
 def match_of(sample: bytes, complete: bool, options: ReadOptions) -> tuple[Encoding, Match | None]:
@@ -57,23 +58,23 @@ def match_of(sample: bytes, complete: bool, options: ReadOptions) -> tuple[Encod
 class DelimitedReader:
     """See ``open_reader``. All values are strings, as they are in the file."""
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
-        with origin.open() as stream:
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
+        with input_file.open() as stream:
             sample = stream.read(SAMPLE_BYTES)
         csv.field_size_limit(MAX_FIELD_CHARS)
         self._encoding, match = match_of(sample, len(sample) < SAMPLE_BYTES, options)
         if match is None:
-            raise NoMessages(f"{origin.name} is empty or has no header: its first line must name the columns")
+            raise NoMessages(f"{input_file.name} is empty or has no header: its first line must name the columns")
         self._dialect = match.dialect
         self._padded = re.compile(f"({self._dialect.quote}) +(?={re.escape(self._dialect.delimiter)}|[\r\n]|\\Z)")
         text = decoded(sample, self._encoding)
         self._newline = newline_of(text)
         self._quotes_seen = (self._dialect.quote or "") in text
-        self._header = _header(origin.name, restored(match.header))
+        self._header = _header(input_file.name, restored(match.header))
         self.columns: Sequence[Column] = [Column(name) for name in self._header]
-        named = _by_name(origin.name, self._header, options, match.first)
-        self.roles = roles_of(origin.name, self._header, named)
+        named = _by_name(input_file.name, self._header, options, match.first)
+        self.roles = roles_of(input_file.name, self._header, named)
         notes = [self._encoding.note, self._dialect.note(), FIRST_LINE if named != options else None]
         self.notes = [note for note in notes if note]
 
@@ -83,7 +84,7 @@ class DelimitedReader:
     def rows(self) -> Iterator[Row]:
         csv.field_size_limit(MAX_FIELD_CHARS)
         with (
-            self._origin.open() as raw,
+            self._input_file.open() as raw,
             io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline=self._newline) as text,
         ):
             for _ in range(self._dialect.said):

@@ -10,16 +10,16 @@ from pathlib import Path
 import orjson
 
 from sluice.backfill.formats import fossify, sms_ie
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.delimited import match_of
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.json_array import begin_of
 from sluice.backfill.formats.jsonl import parsed_leniently
 from sluice.backfill.formats.names import NAME_WORDS
 from sluice.backfill.formats.registry import FORMATS
 from sluice.backfill.formats.text import is_plain
 from sluice.backfill.formats.whatsapp import form_of
-from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import DamagedArchive, UnknownFormat, UnreadableArchive
 
 #: Lines that are looked at.
@@ -54,8 +54,8 @@ BLANKS = "\ufeff\u200b\u200e\u200f\u00a0 \t\r\n\v\f\x00"
 BINARY = {"parquet": "parquet", "arrow": "arrow", "sqlite": "sqlite", "imessage": "sqlite"}
 
 
-def detect(origin: Origin, options: ReadOptions | None = None, *, plain: bool = False) -> str:
-    """The format of ``origin``, one of ``FORMATS``.
+def detect(input_file: InputFile, options: ReadOptions | None = None, *, plain: bool = False) -> str:
+    """The format of ``input_file``, one of ``FORMATS``.
 
     Args:
         plain: it may be plain text, which nothing in it says: then it is, if it is nothing else.
@@ -64,47 +64,47 @@ def detect(origin: Origin, options: ReadOptions | None = None, *, plain: bool = 
         UnreadableArchive: it is none of them; the message says what it looks like.
     """
     options = options or ReadOptions()
-    sample = _sample(origin)
-    found = _recognised(origin, sample, options)
+    sample = _sample(input_file)
+    found = _recognised(input_file, sample, options)
     if plain and (found is None or _may_be_plain(found, sample, options)):
         found = "text" if is_plain(sample, options) else found
     if not sample:
-        raise UnreadableArchive(f"{origin.name} is empty")
+        raise UnreadableArchive(f"{input_file.name} is empty")
     if found is None:
         raise UnknownFormat(
-            f"the format of {origin.name} is not recognised: it {_looks_like(sample)}."
+            f"the format of {input_file.name} is not recognised: it {_looks_like(sample)}."
             f" If it is one of {', '.join(FORMATS)} nevertheless, say so with --format"
         )
     return found
 
 
-def recognise(origin: Origin, options: ReadOptions | None = None) -> str | None:
+def recognise(input_file: InputFile, options: ReadOptions | None = None) -> str | None:
     """As ``detect``, but None if it is none of them, or not of the one that the options name."""
     options = options or ReadOptions()
-    sample = _sample(origin)
+    sample = _sample(input_file)
     wanted = options.format
     if wanted is None:
-        return _recognised(origin, sample, options)
+        return _recognised(input_file, sample, options)
     binary = _binary(sample)
     if wanted in BINARY:
         return wanted if binary == BINARY[wanted] else None
     return wanted if binary is None and _text_of(sample, options) else None
 
 
-def plain_text(origin: Origin, options: ReadOptions) -> str | None:
+def plain_text(input_file: InputFile, options: ReadOptions) -> str | None:
     """``text`` if it is plain text and nothing else."""
-    return "text" if is_plain(_sample(origin), options) else None
+    return "text" if is_plain(_sample(input_file), options) else None
 
 
-def _sample(origin: Origin) -> bytes:
-    with origin.open() as stream:
+def _sample(input_file: InputFile) -> bytes:
+    with input_file.open() as stream:
         return stream.read(SAMPLE_BYTES)
 
 
-def _recognised(origin: Origin, sample: bytes, options: ReadOptions) -> str | None:
+def _recognised(input_file: InputFile, sample: bytes, options: ReadOptions) -> str | None:
     binary = _binary(sample)
     if binary is not None:
-        return _database(origin) if binary == "sqlite" else binary
+        return _database(input_file) if binary == "sqlite" else binary
     head = _text_of(sample, options)
     if head is None:
         return None
@@ -143,14 +143,14 @@ def _is_arrow_stream(sample: bytes) -> bool:
     return sample.startswith(b"\xff\xff\xff\xff") and 0 < length < 1 << 24 and length % 8 == 0
 
 
-def _database(origin: Origin) -> str:
-    path = Path(origin.file()).absolute()
+def _database(input_file: InputFile) -> str:
+    path = Path(input_file.local_path()).absolute()
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'message'")
             return "imessage" if found.fetchone() else "sqlite"
     except sqlite3.Error as exc:
-        raise DamagedArchive(f"{origin.name} is a damaged SQLite database ({exc})") from exc
+        raise DamagedArchive(f"{input_file.name} is a damaged SQLite database ({exc})") from exc
 
 
 def _has_controls(text: str) -> bool:

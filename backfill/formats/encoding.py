@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from sluice.backfill.formats.alphabets import ENCODINGS, latin_of
-from sluice.backfill.row import Row
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import UnreadableArchive
 
 #: Bytes that are looked at.

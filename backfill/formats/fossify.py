@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.jsonl import Object, found_in
 from sluice.backfill.formats.sms_ie import ExportReader, address_of, dicts, text_parts
-from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.run.read_options import ReadOptions
 
 #: The key that says what a message is, and the keys of an old conversation.
 KIND, KINDS = "backupType", ("sms", "mms")
@@ -25,21 +25,21 @@ def is_export(head: str) -> bool:
     return _OLD.match(head) is not None or _NEW.search(head) is not None or _PICTURE.search(head) is not None
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> FossifyReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> FossifyReader:
     """A reader that has gone through the file once, for its keys.
 
     Raises:
         NoMessages: there is no object in it.
         UnreadableArchive: it is damaged, or too large.
     """
-    return FossifyReader(origin, options)
+    return FossifyReader(input_file, options)
 
 
 class FossifyReader(ExportReader):
     """One row for every SMS and MMS, as ``ExportReader``; ``backupType`` says which of them it is."""
 
     def _objects(self) -> Iterator[Object | str]:
-        for found in found_in(self._origin):
+        for found in found_in(self._input_file):
             if isinstance(found, str) or not _is_conversation(found):
                 yield found
                 continue

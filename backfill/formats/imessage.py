@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.columns import TEXT, Column, Roles
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.database import Database, quoted
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.typedstream import text_of
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import TEXT, Column, Roles
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import NoMessages
 
 #: What dates count from, and above which they are nanoseconds: as seconds that would be the year 33,000.
@@ -37,13 +37,13 @@ CHAT = """(SELECT chat.chat_identifier FROM chat_message_join AS j JOIN chat ON 
  WHERE j.message_id = {rowid} LIMIT 1)"""
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> MessagesReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> MessagesReader:
     """A reader of the table ``message``.
 
     Raises:
         UnreadableArchive: it is no SQLite database, or none of Messages.
     """
-    return MessagesReader(origin, options)
+    return MessagesReader(input_file, options)
 
 
 class MessagesReader:
@@ -52,21 +52,22 @@ class MessagesReader:
     ``date`` is ISO 8601 in UTC. A text that is only in ``attributedBody`` is taken from there.
     """
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
         self.notes: list[str] = []
-        self._database = Database(origin, self.notes)
+        self._database = Database(input_file, self.notes)
         try:
             present = self._database.columns("message")
             if not present.keys() & {"text", "attributedBody"}:
                 raise NoMessages(
-                    f"{origin.name} is no chat.db: it has no messages in its tables ({self._database.shown_tables()})"
+                    f"{input_file.name} is no chat.db: it has no messages in its tables"
+                    f" ({self._database.shown_tables()})"
                 )
             self._rowid = f"m.{self._database.rowid('message')}"
             self._terms, self._tables, self.columns = self._plan(present)
             names = [column.name for column in self.columns]
             sender = "handle" if "handle" in names else None
             time = "date" if "date" in names else None
-            self.roles: Roles = roles_or(Roles("text", sender, time), origin.name, names, options)
+            self.roles: Roles = roles_or(Roles("text", sender, time), input_file.name, names, options)
         except BaseException:
             self._database.close()
             raise

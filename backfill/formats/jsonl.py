@@ -9,14 +9,15 @@ from typing import Any, AnyStr, BinaryIO
 
 import orjson
 
-from sluice.backfill.columns import Column, unique
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.json_array import BROKEN, ArrayElements, begin_of
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_of
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, unique
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages
 
 _MARK = b"\xef\xbb\xbf"
@@ -27,25 +28,25 @@ _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 Object = dict[str, Any]
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> JsonReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> JsonReader:
     """The rows of a file of JSON objects; their keys are the columns.
 
     Raises:
         UnreadableArchive: no object in it, no such key, too many keys.
     """
-    return JsonReader(origin, options)
+    return JsonReader(input_file, options)
 
 
 class JsonReader:
     """See ``open_reader``. A column is typed where all its values are; nested values stay as they are."""
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
         self._options = options
-        with origin.open() as stream:
+        with input_file.open() as stream:
             sample = stream.read(SAMPLE_BYTES)
         self._encoding = encoding_of(sample, options.encoding)
-        keys = Keys(origin.name)
+        keys = Keys(input_file.name)
         broken = False
         for found in self._objects():
             if isinstance(found, str):
@@ -57,10 +58,10 @@ class JsonReader:
         names = unique(self._keys)
         self.columns: Sequence[Column] = [Column(name, kind) for name, kind in zip(names, keys.types(), strict=True)]
         if not names and broken:
-            raise DamagedArchive(f"{origin.name} is a broken JSON array: no object of it can be read")
+            raise DamagedArchive(f"{input_file.name} is a broken JSON array: no object of it can be read")
         if not names:
-            raise NoMessages(f"{origin.name} holds no JSON object with a key")
-        self.roles = roles_of(origin.name, names, options, {names[at] for at in keys.textless()})
+            raise NoMessages(f"{input_file.name} holds no JSON object with a key")
+        self.roles = roles_of(input_file.name, names, options, {names[at] for at in keys.textless()})
         self._text_key = self._keys[names.index(self.roles.text or "")]
         self.notes = [self._encoding.note] if self._encoding.note else []
 
@@ -86,7 +87,7 @@ class JsonReader:
         return Row(values, None, f"the text, {self.roles.text!r}, {problem}")
 
     def _objects(self) -> Iterator[Object | str]:
-        return found_in(self._origin, self._options.encoding)
+        return found_in(self._input_file, self._options.encoding)
 
 
 def joined(text: Any) -> Any:
@@ -98,15 +99,15 @@ def joined(text: Any) -> Any:
     return "".join(strings) if strings and len(strings) == len(pieces) else text
 
 
-def found_in(origin: Origin, encoding: str | None = None) -> Iterator[Object | str]:
+def found_in(input_file: InputFile, encoding: str | None = None) -> Iterator[Object | str]:
     """Every object of a file of JSON, lines or an array, or the problem of what stands in place of one."""
-    with origin.open() as stream:
+    with input_file.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
     found = encoding_of(sample, encoding)
     head = decoded(sample, found)
     body = head.lstrip("\ufeff \t\r\n")
     begin = begin_of(body)
-    with origin.open() as raw:
+    with input_file.open() as raw:
         if begin is not None:
             with io.TextIOWrapper(raw, found.name, found.errors, newline="") as stream:
                 stream.read(len(head) - len(body) + begin)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.columns import TEXT
+from sluice.backfill.table.columns import TEXT
 from sluice.tasks.errors import UnreadableArchive
 
 #: More keys than this are data that somebody has put into keys.

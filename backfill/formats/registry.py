@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from sluice.backfill.formats.base import Reader, ReadOptions
-from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.formats.base import Reader
+from sluice.backfill.formats.input_file import InputFile
+from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnreadableArchive
 
 #: Module of this package by format: loaded when an input needs it, for some load libraries.
@@ -25,14 +26,14 @@ MODULES = {
 FORMATS = tuple(MODULES)
 
 
-def open_reader(format_name: str, origin: Origin, options: ReadOptions) -> Reader:
-    """The reader of ``origin`` as ``format_name``.
+def open_reader(format_name: str, input_file: InputFile, options: ReadOptions) -> Reader:
+    """The reader of ``input_file`` as ``format_name``.
 
     Raises:
-        UnreadableArchive: there is no such format, or ``origin`` makes no sense as one.
+        UnreadableArchive: there is no such format, or ``input_file`` makes no sense as one.
     """
     if format_name not in MODULES:
         raise UnreadableArchive(f"there is no format {format_name!r}: --format takes {', '.join(FORMATS)}")
     module = import_module(f"sluice.backfill.formats.{MODULES[format_name]}")
-    reader: Reader = module.open_reader(origin, options)
+    reader: Reader = module.open_reader(input_file, options)
     return reader

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from sluice.backfill.columns import Roles
-from sluice.backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES, ReadOptions
+from sluice.backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES
 from sluice.backfill.formats.names import listed
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Words in names of columns that say "message" or "text" in other languages, or with something beside them.
@@ -22,8 +23,10 @@ TEXT_WORDS = re.compile(
 SENTENCE_WORDS = 5
 
 
-def roles_of(origin: str, names: Sequence[str], options: ReadOptions, textless: Collection[str] = frozenset()) -> Roles:
-    """The roles of the columns ``names`` of ``origin``: as the options say, else by the usual names.
+def roles_of(
+    input_name: str, names: Sequence[str], options: ReadOptions, textless: Collection[str] = frozenset()
+) -> Roles:
+    """The roles of the columns ``names`` of ``input_name``: as the options say, else by the usual names.
 
     Args:
         textless: columns that hold no text at all, whatever they are called.
@@ -41,15 +44,15 @@ def roles_of(origin: str, names: Sequence[str], options: ReadOptions, textless: 
     found = Roles(usual(TEXT_NAMES, with_text), usual(SENDER_NAMES), usual(TIME_NAMES))
     kind = UnreadableArchive if found.text or any(map(_may_hold_texts, with_text.values())) else NoMessages
     if options.text_column is not None and options.text_column not in names:
-        raise kind(_absent(origin, options.text_column, names, "text"))
+        raise kind(_absent(input_name, options.text_column, names, "text"))
     if options.text_column in textless:
-        raise UnreadableArchive(f"the column {options.text_column!r} of {origin} holds no texts (--text-column)")
+        raise UnreadableArchive(f"the column {options.text_column!r} of {input_name} holds no texts (--text-column)")
     if options.text_column is None and found.text is None:
         raise kind(
-            f"none of the columns of {origin} is called {', '.join(TEXT_NAMES)}"
+            f"none of the columns of {input_name} is called {', '.join(TEXT_NAMES)}"
             f"{' and holds texts' if textless else ''}: name one of {listed(names)} with --text-column"
         )
-    return roles_or(found, origin, names, options)
+    return roles_or(found, input_name, names, options)
 
 
 def says_text(name: str) -> bool:
@@ -63,11 +66,11 @@ def _may_hold_texts(name: str) -> bool:
     return says_text(name) or (len(words) >= SENTENCE_WORDS and 2 * sum(map(str.isalpha, words)) > len(words))
 
 
-def _absent(origin: str, name: str, names: Sequence[str], role: str) -> str:
-    return f"{origin} has no column {name!r}; its columns are {listed(names)} (--{role}-column)"
+def _absent(input_name: str, name: str, names: Sequence[str], role: str) -> str:
+    return f"{input_name} has no column {name!r}; its columns are {listed(names)} (--{role}-column)"
 
 
-def roles_or(known: Roles, origin: str, names: Sequence[str], options: ReadOptions) -> Roles:
+def roles_or(known: Roles, input_name: str, names: Sequence[str], options: ReadOptions) -> Roles:
     """The format's own roles, ``known``, unless ``options`` names other columns of ``names``.
 
     Raises:
@@ -76,7 +79,7 @@ def roles_or(known: Roles, origin: str, names: Sequence[str], options: ReadOptio
     wanted = {"text": options.text_column, "sender": options.sender_column, "time": options.time_column}
     for role, name in wanted.items():
         if name is not None and name not in names:
-            raise UnreadableArchive(_absent(origin, name, names, role))
+            raise UnreadableArchive(_absent(input_name, name, names, role))
     return Roles(
         text=options.text_column or known.text,
         sender=options.sender_column or known.sender,

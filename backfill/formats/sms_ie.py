@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sluice.backfill.columns import Column, Roles, unique
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.encoding import SAMPLE_BYTES
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.jsonl import Object, found_in
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_or
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, Roles, unique
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import NoMessages
 
 #: What every message gets; the columns of an MMS have neither text nor sender, so they come from what the app adds.
@@ -38,21 +38,21 @@ def is_export_text(head: str) -> bool:
     return _OWN_KEYS.search(head) is not None
 
 
-def is_export(origin: Origin) -> bool:
+def is_export(input_file: InputFile) -> bool:
     """Whether a file that is called ``messages.ndjson`` is what its name says."""
-    with origin.open() as stream:
+    with input_file.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
     head = sample.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     return not head or is_export_text(head) or _ANDROID_KEYS.match(head) is not None
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> ExportReader:
-    """A reader that has gone through the file once, for its keys; ``origin`` gives ``messages.ndjson``.
+def open_reader(input_file: InputFile, options: ReadOptions) -> ExportReader:
+    """A reader that has gone through the file once, for its keys; ``input_file`` gives ``messages.ndjson``.
 
     Raises:
         UnreadableArchive: it is damaged from the start, or has too many keys.
     """
-    return ExportReader(origin, options)
+    return ExportReader(input_file, options)
 
 
 class ExportReader:
@@ -61,9 +61,9 @@ class ExportReader:
     An MMS has its text parts for a ``body``, a line each, and its sender for an ``address``.
     """
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
-        keys = Keys(origin.name)
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
+        keys = Keys(input_file.name)
         messages = with_text = 0
         for found in self._objects():
             if not isinstance(found, str):
@@ -71,11 +71,11 @@ class ExportReader:
                 messages += 1
                 with_text += isinstance(found.get("body"), str) or bool(self._texts(found))
         if not with_text and options.text_column is None:
-            raise NoMessages(f"none of the {messages:,} messages in {origin.name} has a text")
+            raise NoMessages(f"none of the {messages:,} messages in {input_file.name} has a text")
         self._keys = list(dict.fromkeys((*keys.names(), *ALWAYS)))
         names = unique(self._keys)
         self.columns: Sequence[Column] = [Column(name) for name in names]
-        self.roles: Roles = roles_or(Roles("body", "address", "date"), origin.name, names, options)
+        self.roles: Roles = roles_or(Roles("body", "address", "date"), input_file.name, names, options)
         assert self.roles.text is not None
         self._text = names.index(self.roles.text)
 
@@ -90,7 +90,7 @@ class ExportReader:
         """Nothing is open between two calls of ``rows``."""
 
     def _objects(self) -> Iterator[Object | str]:
-        yield from found_in(self._origin)
+        yield from found_in(self._input_file)
 
     def _texts(self, message: Object) -> list[str]:
         return text_parts(message.get(PARTS), "ct")

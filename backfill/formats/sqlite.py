@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.columns import TEXT, Column, Roles
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.database import Database, quoted
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_of
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.outputs.values import as_text
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import TEXT, Column, Roles
+from sluice.backfill.table.row import Row
+from sluice.backfill.table.values import as_text
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 TABLE = "messages"
@@ -25,30 +25,30 @@ TYPES = {
 }
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> TableReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> TableReader:
     """A reader of the table ``messages``.
 
     Raises:
         UnreadableArchive: it is no SQLite database, has no such table, or none of its columns holds texts.
     """
-    return TableReader(origin, options)
+    return TableReader(input_file, options)
 
 
 class TableReader:
     """One row for every row of the table, by row number."""
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
         self.notes: list[str] = []
-        self._database = Database(origin, self.notes)
+        self._database = Database(input_file, self.notes)
         try:
             if TABLE not in self._database.tables():
                 raise NoMessages(
-                    f"{origin.name} is a database of something else: it has no table {TABLE!r},"
+                    f"{input_file.name} is a database of something else: it has no table {TABLE!r},"
                     f" its tables are {self._database.shown_tables()}"
                 )
             declared = self._database.columns(TABLE)
             self.columns: Sequence[Column] = self._typed(declared)
-            self.roles: Roles = roles_of(origin.name, list(declared), options)
+            self.roles: Roles = roles_of(input_file.name, list(declared), options)
             self._rowid = self._database.rowid(TABLE)
         except BaseException:
             self._database.close()

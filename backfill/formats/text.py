@@ -6,12 +6,13 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 
-from sluice.backfill.columns import Column, Roles
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, Roles
+from sluice.backfill.table.row import Row
 
 COLUMNS = ("text",)
 #: Lines that are looked at for what is no message.
@@ -71,13 +72,13 @@ def _is_table(lines: Sequence[str], delimiter: str) -> bool:
     )
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> TextReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> TextReader:
     """The lines of a text; nothing is wrong with any text.
 
     Raises:
         UnreadableArchive: there is no such encoding, or no such column.
     """
-    return TextReader(origin, options)
+    return TextReader(input_file, options)
 
 
 class TextReader:
@@ -86,15 +87,15 @@ class TextReader:
     Lines end in LF or CRLF, and a lone CR is a character of theirs; in files without any LF it ends them.
     """
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
-        with origin.open() as stream:
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
+        with input_file.open() as stream:
             sample = stream.read(SAMPLE_BYTES)
         self._encoding = encoding_of(sample, options.encoding)
         self._newline = "\n" if "\n" in decoded(sample, self._encoding) else ""
         self._blank = 0
         self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
-        self.roles: Roles = roles_or(Roles("text"), origin.name, COLUMNS, options)
+        self.roles: Roles = roles_or(Roles("text"), input_file.name, COLUMNS, options)
 
     @property
     def notes(self) -> list[str]:
@@ -116,7 +117,7 @@ class TextReader:
     def _rows(self) -> Iterator[Row]:
         self._blank = 0
         with (
-            self._origin.open() as raw,
+            self._input_file.open() as raw,
             io.TextIOWrapper(raw, self._encoding.name, self._encoding.errors, newline=self._newline) as text,
         ):
             number = 0

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
-from sluice.backfill.columns import Column, Roles
 from sluice.backfill.formats import months
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
-from sluice.backfill.inputs.origin import Origin
-from sluice.backfill.row import Row
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Column, Roles
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 COLUMNS = ("date", "time", "timestamp", "sender", "text")
@@ -99,13 +100,13 @@ def form_of(head: str) -> re.Pattern[str] | None:
     return next((form for form in FORMS if form.match(head)), None)
 
 
-def open_reader(origin: Origin, options: ReadOptions) -> ChatReader:
+def open_reader(input_file: InputFile, options: ReadOptions) -> ChatReader:
     """A reader that has gone through the file once, for the order of its dates.
 
     Raises:
         UnreadableArchive: no line of it begins a message.
     """
-    return ChatReader(origin, options)
+    return ChatReader(input_file, options)
 
 
 @dataclass(slots=True)
@@ -132,13 +133,15 @@ class ChatReader:
     ``date`` and ``time`` are as written; ``timestamp`` is ISO 8601 without a zone, None for a time that does not exist.
     """
 
-    def __init__(self, origin: Origin, options: ReadOptions) -> None:
-        self._origin = origin
+    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+        self._input_file = input_file
         self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
-        self.roles: Roles = roles_or(Roles("text", "sender", "timestamp", people=True), origin.name, COLUMNS, options)
+        self.roles: Roles = roles_or(
+            Roles("text", "sender", "timestamp", people=True), input_file.name, COLUMNS, options
+        )
         assert self.roles.text is not None
         self._text = COLUMNS.index(self.roles.text)
-        with origin.open() as stream:
+        with input_file.open() as stream:
             sample = stream.read(SAMPLE_BYTES)
         self._encoding = encoding_of(sample, options.encoding)
         self._newline = "\n" if "\n" in decoded(sample, self._encoding) else ""
@@ -182,16 +185,16 @@ class ChatReader:
 
     def _found(self) -> re.Pattern[str]:
         """The form of the first message."""
-        with self._origin.open() as raw:
+        with self._input_file.open() as raw:
             forms = (form_of(line) for line, begins in _lines(raw, self._encoding, self._newline) if begins)
             found = next((form for form in forms if form is not None), None)
         if found is None:
-            raise NoMessages(f"{self._origin.name} is no WhatsApp chat: no line begins with a date and a time")
+            raise NoMessages(f"{self._input_file.name} is no WhatsApp chat: no line begins with a date and a time")
         return found
 
     def _messages(self) -> Iterator[Message]:
         message = Message(None)
-        with self._origin.open() as raw:
+        with self._input_file.open() as raw:
             for line, begins in _lines(raw, self._encoding, self._newline):
                 header = self._form.match(line) if begins else None
                 if header is not None:

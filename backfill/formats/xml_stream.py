@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Protocol
 from xml.parsers import expat
 
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.xml_bytes import clean
-from sluice.backfill.inputs.origin import Origin
 from sluice.tasks.errors import DamagedArchive
 
 #: What a message begins with. It stands in no text, where ``<`` is ``&lt;``.
@@ -71,8 +71,10 @@ class ElementStream:
         fault: the first problem, or what was left out first; None if there is none.
     """
 
-    def __init__(self, origin: Origin, handler: Handler, notes: list[str], max_bytes: int, chunk_bytes: int) -> None:
-        self._origin = origin
+    def __init__(
+        self, input_file: InputFile, handler: Handler, notes: list[str], max_bytes: int, chunk_bytes: int
+    ) -> None:
+        self._input_file = input_file
         self._handler = handler
         self._notes = notes
         self._max_bytes = max_bytes
@@ -90,9 +92,9 @@ class ElementStream:
 
     def run(self) -> Iterator[str | None]:
         """The problems, each in its place; and None now and then, after which more may have been handled."""
-        with self._origin.open() as stream:
+        with self._input_file.open() as stream:
             head = stream.read(self._chunk_bytes)
-            for data in clean(self._origin.name, head, stream.read, self._chunk_bytes, self._notes):
+            for data in clean(self._input_file.name, head, stream.read, self._chunk_bytes, self._notes):
                 self._pending += data
                 yield from self._feed(final=False)
                 yield None
@@ -219,7 +221,7 @@ class ElementStream:
         return parser
 
     def _listen(self) -> None:
-        parser, handler, name = self._handler.parser, self._handler, self._origin.name
+        parser, handler, name = self._handler.parser, self._handler, self._input_file.name
 
         def refuse(*_: object) -> None:
             raise DamagedArchive(f"{name} declares XML entities, which no backup does: it is not read")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sluice.backfill.formats.encoding import SAMPLE_BYTES, encoding_of
-from sluice.backfill.inputs.origin import Origin
+from sluice.backfill.formats.input_file import InputFile
 
 CHAT, SMS_IE = "whatsapp", "sms-ie"
 #: The folder beside an archive of SMS Import / Export that holds the attachments of its messages.
@@ -30,12 +30,12 @@ class Neighbour:
     Attributes:
         path: within its folder or ZIP file, with slashes.
         kind: its format, ``zip``, or None if it is none that holds messages.
-        origin: what to read it from; None for a ZIP file.
+        input_file: what to read it from; None for a ZIP file.
     """
 
     path: str
     kind: str | None
-    origin: Origin | None
+    input_file: InputFile | None
 
     @property
     def folder(self) -> PurePosixPath:
@@ -57,12 +57,12 @@ def attachments(found: Sequence[Neighbour], check: Callable[[], None], *, export
     data = [one.folder / SMS_IE_DATA for one in found if one.kind == SMS_IE]
     sent = {one.path for one in found if one.kind is not None and any(map(one.folder.is_relative_to, data))}
     for chat in found:
-        if chat.kind != CHAT or chat.origin is None or chat.path in sent:
+        if chat.kind != CHAT or chat.input_file is None or chat.path in sent:
             continue
         near = [one for one in found if _is_near(one, chat) and one.kind is not None and one.path not in sent]
         sent.update(one.path for one in near if one.kind not in BACKUPS and _is_sent(one, chat, exported))
         left = {one.name for one in near if one.path not in sent}
-        named = names_in(chat.origin, left, check) if left else set()
+        named = names_in(chat.input_file, left, check) if left else set()
         sent.update(one.path for one in near if one.name in named)
     return sent
 
@@ -75,13 +75,13 @@ def _is_sent(one: Neighbour, chat: Neighbour, exported: bool) -> bool:
     return SENT.match(one.name) is not None or (exported and one.folder == chat.folder)
 
 
-def names_in(origin: Origin, names: Collection[str], check: Callable[[], None]) -> set[str]:
+def names_in(input_file: InputFile, names: Collection[str], check: Callable[[], None]) -> set[str]:
     """Those of ``names`` that stand in a text, as words of their own; its length is no matter for the memory."""
     left = {name: re.compile(rf"(?<![\w.-]){re.escape(name)}(?!\w)") for name in names if len(name) <= NAME_CHARS}
     found: set[str] = set()
-    with origin.open() as stream:
+    with input_file.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
-    with origin.open() as stream:
+    with input_file.open() as stream:
         decode = codecs.getincrementaldecoder(encoding_of(sample).name)("replace").decode
         before = ""
         while left and (data := stream.read(PIECE_CHARS)):

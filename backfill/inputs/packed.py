@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from zipfile import ZipFile, ZipInfo
 
-from sluice.backfill.inputs.guarded import DAMAGE, Guarded, damaged
 from sluice.backfill.inputs.packing import CHUNK_BYTES, HEAD_BYTES, Counted, packing_of, unpacked
+from sluice.backfill.inputs.truncating_stream import DAMAGE, TruncatingStream, damaged
 from sluice.backfill.inputs.unpacking import Unpacking
 from sluice.tasks.errors import SluiceError, UnreadableArchive, UnwritableOutput
 
@@ -21,8 +21,8 @@ MAX_LAYERS = 2
 NAME_CHARS = 200
 
 
-class PackedOrigin:
-    """An ``Origin`` over bytes that may be packed, up to ``layers`` times.
+class PackedFile:
+    """An ``InputFile`` over bytes that may be packed, up to ``layers`` times.
 
     Args:
         name: what messages call it.
@@ -89,7 +89,7 @@ class PackedOrigin:
         self._reported = None
         return self._opened(self._packings)
 
-    def file(self) -> Path:
+    def local_path(self) -> Path:
         if self._path is not None and not self._packings:
             return self._path
         if self._copy is None:
@@ -123,7 +123,9 @@ class PackedOrigin:
             raise
         except DAMAGE as exc:
             raise damaged(self._name, exc, 0) from exc
-        return cast("BinaryIO", io.BufferedReader(Guarded(self._name, streams, self._passed, self._break), CHUNK_BYTES))
+        return cast(
+            "BinaryIO", io.BufferedReader(TruncatingStream(self._name, streams, self._passed, self._break), CHUNK_BYTES)
+        )
 
     def _passed(self, count: int) -> None:
         self._unpacking.check()
@@ -147,7 +149,7 @@ class PackedOrigin:
         return place
 
 
-def file_origin(path: Path, name: str, size: int, unpacking: Unpacking) -> PackedOrigin:
+def file_input(path: Path, name: str, size: int, unpacking: Unpacking) -> PackedFile:
     """The origin of one file."""
 
     def source() -> BinaryIO:
@@ -156,10 +158,10 @@ def file_origin(path: Path, name: str, size: int, unpacking: Unpacking) -> Packe
         except OSError as exc:
             raise UnreadableArchive(f"{name} cannot be read ({exc.strerror})") from exc
 
-    return PackedOrigin(name, size, size, source, unpacking, path)
+    return PackedFile(name, size, size, source, unpacking, path)
 
 
-def member_origin(archive: ZipFile, member: ZipInfo, name: str, unpacking: Unpacking) -> PackedOrigin:
+def member_input(archive: ZipFile, member: ZipInfo, name: str, unpacking: Unpacking) -> PackedFile:
     """The origin of one member of a ZIP file."""
 
     def source() -> BinaryIO:
@@ -168,6 +170,6 @@ def member_origin(archive: ZipFile, member: ZipInfo, name: str, unpacking: Unpac
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in member.filename)
     if len(shown) > NAME_CHARS:
         shown = f"…{shown[-NAME_CHARS:]}"
-    return PackedOrigin(
+    return PackedFile(
         f"{name}!{shown}", member.compress_size, member.file_size, source, unpacking, layers=MAX_LAYERS - 1
     )

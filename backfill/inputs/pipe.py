@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from sluice.backfill.stop import SLICE_S
+from sluice.backfill.run.stop import SLICE_S
 from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 
 CHUNK_BYTES = 1 << 20

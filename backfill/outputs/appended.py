@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from sluice.backfill.folder import sync_folder
+from sluice.backfill.files.atomic import sync_folder
 from sluice.backfill.outputs.fault import faults_of, lost
 from sluice.backfill.outputs.streamed import STDOUT, StreamedFile
 

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.backfill.columns import TEXT
-from sluice.backfill.outputs.values import as_text, unicode
+from sluice.backfill.table.columns import TEXT
+from sluice.backfill.table.values import as_text, unicode
 
 #: What pyarrow raises for a value that is not of the type: its other errors are among these.
 MISFITS = (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError)

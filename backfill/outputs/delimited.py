@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sluice.backfill.columns import Column
 from sluice.backfill.outputs.appended import growing
 from sluice.backfill.outputs.base import State
-from sluice.backfill.outputs.values import as_text
+from sluice.backfill.table.columns import Column
+from sluice.backfill.table.values import as_text
 
 #: Types that the csv module writes as we want them: nothing for None, ``repr`` for a float.
 PLAIN = frozenset({str, int, float, type(None)})

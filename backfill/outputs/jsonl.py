@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sluice.backfill.columns import Column, unique
 from sluice.backfill.outputs.appended import growing
 from sluice.backfill.outputs.base import State
-from sluice.backfill.outputs.values import as_json, unicode
+from sluice.backfill.table.columns import Column, unique
+from sluice.backfill.table.values import as_json, unicode
 
 
 class JsonlWriter:

@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.backfill.columns import Column, unique
 from sluice.backfill.outputs.appended import AppendedFile
 from sluice.backfill.outputs.arrow_types import array, stored
 from sluice.backfill.outputs.base import State
 from sluice.backfill.outputs.fault import faults_of, lost
-from sluice.backfill.outputs.values import unicode
+from sluice.backfill.table.columns import Column, unique
+from sluice.backfill.table.values import unicode
 
 #: Rows of one Arrow message: few enough that long texts stay below the 2 GB that one array can hold.
 BATCH_ROWS = 1_024

@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.columns import Column
 from sluice.backfill.outputs.base import State
 from sluice.backfill.outputs.fault import faults_of, lost
-from sluice.backfill.outputs.values import as_text, unicode
+from sluice.backfill.table.columns import Column
+from sluice.backfill.table.values import as_text, unicode
 from sluice.tasks.errors import UnwritableOutput
 
 #: SQLite's own name for the number of a row. A column may be called ``rowid`` and would hide it; this one may not.

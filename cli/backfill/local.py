@@ -9,8 +9,8 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Self
 
-from sluice.backfill.carriers.base import Answers, Shape
-from sluice.backfill.stop import SLICE_S, Stop
+from sluice.backfill.clients.base import Demand, IndexedEntries
+from sluice.backfill.run.stop import SLICE_S, Stop
 from sluice.config.settings import Settings
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, parse
 from sluice.tasks.errors import ModelUnavailable, Revoked
@@ -27,10 +27,10 @@ from sluice.worker.model.pieces import Pieces
 CLOSE_S = 30.0
 
 
-class LocalCarrier:
+class LocalClient:
     """Batches run here as they do in a worker: cut over envelopes, tokenised ahead, halved when one fails.
 
-    Entering it loads and warms the model. Implements ``Carrier``.
+    Entering it loads and warms the model. Implements ``ClassifierClient``.
 
     Args:
         settings: which model, on which device, in which batches.
@@ -51,7 +51,7 @@ class LocalCarrier:
         self._stop = stop
         self._options = options
         self._stage = stage
-        self._given_up: set[str] = set()
+        self._abandoned: set[str] = set()
         # No SimpleQueue: Python 3.11's, waiting with a timeout in the main thread, never returns after a signal.
         self._outcomes: Queue[Outcome | None] = Queue()
         self._death: str | None = None
@@ -94,10 +94,10 @@ class LocalCarrier:
         """Whether the model's tokenizer can tell unknown pieces."""
         return self._pieces.countable
 
-    def shape(self) -> Shape:
+    def demand(self) -> Demand:
         """As many under way as the batches are cut from."""
         limits = self._capacity.limits()
-        return Shape(floor=max(2 * ENVELOPE_MESSAGES, (WINDOW_BATCHES + 1) * limits.messages))
+        return Demand(floor=max(2 * ENVELOPE_MESSAGES, (WINDOW_BATCHES + 1) * limits.messages))
 
     def send(self, envelope_id: str, texts: Sequence[str]) -> None:
         """Take one envelope; never waits.
@@ -119,9 +119,9 @@ class LocalCarrier:
             )
         )
 
-    def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
         """What has been answered, by envelope; waits up to ``timeout_s`` for the first batch."""
-        replies: defaultdict[str, Answers] = defaultdict(list)
+        replies: defaultdict[str, IndexedEntries] = defaultdict(list)
         outcome = self._first(timeout_s)
         while outcome is not None:
             for envelope, index, entry in self._entries.of(outcome):
@@ -132,8 +132,8 @@ class LocalCarrier:
     def done(self, envelope_ids: Sequence[str]) -> None:
         """Nothing is kept of them."""
 
-    def give_up(self, envelope_ids: Sequence[str]) -> None:
-        self._given_up.update(envelope_ids)
+    def abandon(self, envelope_ids: Sequence[str]) -> None:
+        self._abandoned.update(envelope_ids)
 
     def _first(self, timeout_s: float) -> Outcome | None:
         """The next outcome, or None when the time is up."""
@@ -164,7 +164,7 @@ class LocalCarrier:
             self._outcomes.put(note)
 
     def _revoked(self, envelope: InFlightEnvelope) -> Revoked | None:
-        return Revoked("given up before it was classified") if envelope.id in self._given_up else None
+        return Revoked("given up before it was classified") if envelope.id in self._abandoned else None
 
     def _on_death(self, reason: str) -> None:
         self._death = reason

@@ -1,4 +1,4 @@
-"""The work behind ``sluice backfill``: options to a plan, a carrier, the engine, and what is said at the end."""
+"""The work behind ``sluice backfill``: options to a plan, a classifier, the engine, and what is said at the end."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.backfill import engine
-from sluice.backfill.carriers.base import Carrier
-from sluice.backfill.carriers.queue import QueueCarrier
-from sluice.backfill.engine import Outcome
-from sluice.backfill.formats.base import ReadOptions
-from sluice.backfill.outputs.opening import FORMATS, format_of
+from sluice.backfill.clients.base import ClassifierClient
+from sluice.backfill.clients.queue import QueueClient
+from sluice.backfill.engine import BackfillResult
+from sluice.backfill.outputs.registry import FORMATS, format_of
 from sluice.backfill.outputs.streamed import STDOUT
-from sluice.backfill.plan import Plan
-from sluice.backfill.stop import Stop, Stopped
-from sluice.cli.backfill.progress import Progress, print_summary
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.run.stop import Stop, Stopped
+from sluice.cli.backfill.terminal_display import TerminalDisplay, print_summary
 from sluice.cli.embedded import require_running
 from sluice.cli.output import log_to, screen
 from sluice.cli.streams import OutputLost
@@ -71,7 +71,7 @@ def run(
         scores=scores,
         verdict=verdict or settings.verdict,
         max_text_chars=settings.max_text_chars,
-        window=window,
+        max_in_flight=window,
         restart=restart,
         streamed=target == STDOUT,
     )
@@ -84,23 +84,27 @@ def run(
     console = _console(plan)
     stop = Stop()
     stop.install()
-    display = Progress(console)
+    display = TerminalDisplay(console)
 
-    def afterwards(outcome: Outcome) -> None:
+    def afterwards(result: BackfillResult) -> None:
         if report is not None:
             display.close()
             console.print(f"{target} is complete; writing the report", style="dim", soft_wrap=True)
             stop.remove()  # the output is there, half a report is none, and the same command makes a whole one
-            _write_report(report, plan, outcome, include_text, _pieces(carrier, local, outcome))
+            _write_report(report, plan, result, include_text, _pieces(classifier, local, result))
 
     try:
-        with _target(plan) as plan, display, _carrier(settings, local, lane, plan.options, display, stop) as carrier:
+        with (
+            _target(plan) as plan,
+            display,
+            _classifier(settings, local, lane, plan.options, display, stop) as classifier,
+        ):
             display.stage("looking through the input")
-            outcome = engine.run(plan, carrier, display, stop, afterwards)
+            result = engine.run(plan, classifier, display, stop, afterwards)
     except Stopped as stopped:
         console.print(f"sluice: {stopped_sentence(plan, display.rows)}", soft_wrap=True)
         return stopped.status
-    _conclude(outcome, plan, report, console)
+    _conclude(result, plan, report, console)
     return 0
 
 
@@ -113,24 +117,24 @@ def _console(plan: Plan) -> Console:
     return console
 
 
-def _conclude(outcome: Outcome, plan: Plan, report: Path | None, console: Console) -> None:
+def _conclude(result: BackfillResult, plan: Plan, report: Path | None, console: Console) -> None:
     """Print the summary; OutputLost, or UnreadableArchive when there was nothing to classify."""
     try:
-        print_summary(outcome.tally, plan.shown, console if plan.streamed else None)
+        print_summary(result.stats, plan.shown, console if plan.streamed else None)
         if report is not None:
             screen().print(f"report: {report}", soft_wrap=True)
         sys.stdout.flush()
     except OutputLost as exc:
         raise OutputLost(f"{plan.shown} is complete, but its summary cannot be printed: {exc.message}") from exc
-    if _is_vain(outcome):
+    if _is_vain(result):
         raise UnreadableArchive(
-            f"none of the {outcome.tally.rows:,} rows has a text that can be classified (column error)"
+            f"none of the {result.stats.rows:,} rows has a text that can be classified (column error)"
         )
 
 
-def _is_vain(outcome: Outcome) -> bool:
+def _is_vain(result: BackfillResult) -> bool:
     """Whether there are rows and not one of them has a text to classify."""
-    return set(outcome.tally.errors) == {InvalidInput.code} and not outcome.tally.labels
+    return set(result.stats.errors) == {InvalidInput.code} and not result.stats.labels
 
 
 def stopped_sentence(plan: Plan, rows: int) -> str:
@@ -144,15 +148,15 @@ def stopped_sentence(plan: Plan, rows: int) -> str:
     return f"stopped{after}; {command} carries on (its state: {plan.folder})"
 
 
-def _carrier(
-    settings: Settings, local: bool, lane: str, options: PredictionOptions, display: Progress, stop: Stop
-) -> AbstractContextManager[Carrier]:
+def _classifier(
+    settings: Settings, local: bool, lane: str, options: PredictionOptions, display: TerminalDisplay, stop: Stop
+) -> AbstractContextManager[ClassifierClient]:
     if local:
         display.stage("loading the model")
-        from sluice.cli.backfill.local import LocalCarrier
+        from sluice.cli.backfill.local import LocalClient
 
-        return LocalCarrier(settings, stop, options, display.stage)
-    return QueueCarrier(settings, lane=lane, options=options, note=display.note, stop=stop)
+        return LocalClient(settings, stop, options, display.stage)
+    return QueueClient(settings, lane=lane, options=options, note=display.note, stop=stop)
 
 
 @contextmanager
@@ -211,19 +215,19 @@ def _check_report(report: Path, target: Path) -> None:
     raise UnwritableOutput(f"{report} cannot be written: it must be a file in a folder that can be written to")
 
 
-def _pieces(carrier: Carrier, local: bool, outcome: Outcome) -> CountPieces | None:
+def _pieces(classifier: ClassifierClient, local: bool, result: BackfillResult) -> CountPieces | None:
     """The tokenizer, if it is here and that of the one model that answered."""
     if not local:
         return None
-    from sluice.cli.backfill.local import LocalCarrier
+    from sluice.cli.backfill.local import LocalClient
 
-    assert isinstance(carrier, LocalCarrier)
-    same = set(outcome.tally.versions) == {" ".join(carrier.version())}
-    return carrier.count_pieces if same and carrier.counts_pieces else None
+    assert isinstance(classifier, LocalClient)
+    same = set(result.stats.versions) == {" ".join(classifier.version())}
+    return classifier.count_pieces if same and classifier.counts_pieces else None
 
 
 def _write_report(
-    report: Path, plan: Plan, outcome: Outcome, include_text: bool, count_pieces: CountPieces | None
+    report: Path, plan: Plan, result: BackfillResult, include_text: bool, count_pieces: CountPieces | None
 ) -> None:
     from sluice.backfill.report.page.writer import write_report
 
@@ -231,8 +235,8 @@ def _write_report(
         report,
         plan.target,
         plan.output_format,
-        outcome.names,
-        outcome.tally,
+        result.names,
+        result.stats,
         title=_title(plan.inputs),
         include_text=include_text,
         count_pieces=count_pieces,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
-from sluice.backfill import stop
+from sluice.backfill.run import stop
 from sluice.cli.train.choices import check, train_options
 from sluice.training.base import check_labels
 from sluice.training.checkpoint import Checkpoint, StateError

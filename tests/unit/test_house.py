@@ -15,18 +15,7 @@ PARTS = ("backfill", "bench", "cli", "config", "harness", "tasks", "training", "
 
 #: Circles that are still there, to be taken apart: groups of modules, and groups of folders.
 KNOWN_MODULES: set[frozenset[str]] = set()
-KNOWN_FOLDERS: set[frozenset[str]] = {
-    frozenset(
-        {
-            "backfill",
-            "backfill/carriers",
-            "backfill/formats",
-            "backfill/inputs",
-            "backfill/outputs",
-            "backfill/report",
-        }
-    ),
-}
+KNOWN_FOLDERS: set[frozenset[str]] = set()
 #: The floors of the worker, from the top: what stands on one imports nothing of a floor above.
 FLOORS = (("worker.pipeline", "worker.consumer"), ("worker.delivery",), ("worker.engine",), ("worker.model",))
 

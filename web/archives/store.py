@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from sluice.backfill.archive.folder import TRASH, Description, Folder, Progress
-from sluice.backfill.lock import Lock
+from sluice.backfill.files.lock import Lock
 from sluice.tasks.errors import Conflict, NotFound, QueueFull, UnwritableOutput
 
 PREFIX = "archive-"

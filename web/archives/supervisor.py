@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sluice.backfill.archive.folder import Description, Folder, Starts
-from sluice.backfill.lock import Lock
+from sluice.backfill.files.lock import Lock
 from sluice.config.settings import Settings
 from sluice.web.archives.runner_process import RunnerCommand, start
 from sluice.web.archives.store import ArchiveStore

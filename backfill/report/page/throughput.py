@@ -11,7 +11,7 @@ from sluice.backfill.report import plots
 from sluice.backfill.report.page.labels import Labels
 from sluice.backfill.report.page.view import Nothing, Picture, Section
 from sluice.backfill.report.words import duration, rate
-from sluice.backfill.tally import Tally
+from sluice.backfill.run.stats import RunStats
 
 #: Points of the curve.
 CURVE_POINTS = 90
@@ -25,7 +25,7 @@ class Throughput:
     picture: Picture
 
 
-def throughput(tally: Tally, labels: Labels) -> Section:
+def throughput(tally: RunStats, labels: Labels) -> Section:
     at, done = _curve(tally)
     if len(at) < 3:
         return Nothing("Throughput", "The run was too short for a curve.")
@@ -46,7 +46,7 @@ def throughput(tally: Tally, labels: Labels) -> Section:
     )
 
 
-def _curve(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
+def _curve(tally: RunStats) -> tuple[np.ndarray, np.ndarray]:
     """Times (s) and rows done by then, both from 0 on and rising."""
     points = np.array([(0.0, 0), *tally.samples], dtype=float)
     rising = np.concatenate([[True], np.diff(np.maximum.accumulate(points[:, 0])) > 0])

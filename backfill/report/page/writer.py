@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sluice.backfill.files.atomic import atomic_write
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.masking import Privacy
 from sluice.backfill.report.names import ReportNames
@@ -26,8 +27,7 @@ from sluice.backfill.report.page.view import Nothing, Page, Section, Tile
 from sluice.backfill.report.pieces import CountPieces, Pieces
 from sluice.backfill.report.read import batches
 from sluice.backfill.report.words import duration, minute, percent, plural, rate, rows, span
-from sluice.backfill.tally import Tally
-from sluice.backfill.whole import replace_whole
+from sluice.backfill.run.stats import RunStats
 from sluice.tasks.errors import UnwritableOutput
 
 #: Labels that get a tile each; with more of them, only so many.
@@ -39,7 +39,7 @@ def write_report(
     target: Path,
     output_format: str,
     names: ReportNames,
-    tally: Tally,
+    tally: RunStats,
     *,
     title: str,
     include_text: bool,
@@ -68,7 +68,7 @@ def write_report(
     _write(report, rendered(_page(found, tally, title, target.name, privacy)))
 
 
-def _page(found: Findings, tally: Tally, title: str, output: str, privacy: Privacy) -> Page:
+def _page(found: Findings, tally: RunStats, title: str, output: str, privacy: Privacy) -> Page:
     labels = Labels.of(found)
     return Page(
         title,
@@ -80,7 +80,7 @@ def _page(found: Findings, tally: Tally, title: str, output: str, privacy: Priva
     )
 
 
-def _sections(found: Findings, tally: Tally, labels: Labels, privacy: Privacy) -> Iterator[Section]:
+def _sections(found: Findings, tally: RunStats, labels: Labels, privacy: Privacy) -> Iterator[Section]:
     if found.rows:
         yield counts(found, labels)
         yield over_time(found, labels)
@@ -108,7 +108,7 @@ def _subtitle(found: Findings) -> str:
     return " · ".join(parts)
 
 
-def _tiles(found: Findings, tally: Tally, labels: Labels) -> Iterator[Tile]:
+def _tiles(found: Findings, tally: RunStats, labels: Labels) -> Iterator[Tile]:
     yield _count(found.rows, "row")
     good = int(found.counts.sum())
     for number, label in list(zip(labels.order, labels.swatches, strict=True))[:TILES]:
@@ -124,7 +124,7 @@ def _count(count: int, noun: str) -> Tile:
     return Tile(number, noun)
 
 
-def _about(tally: Tally, output: str) -> list[tuple[str, str]]:
+def _about(tally: RunStats, output: str) -> list[tuple[str, str]]:
     """What was done, by whom, and how long it took."""
     models = tally.versions.most_common()
     several = len(models) > 1
@@ -143,6 +143,6 @@ def _about(tally: Tally, output: str) -> list[tuple[str, str]]:
 
 def _write(report: Path, page: str) -> None:
     try:
-        replace_whole(report, page.encode())
+        atomic_write(report, page.encode())
     except OSError as exc:
         raise UnwritableOutput(f"{report}: the report cannot be written ({exc.strerror})") from exc

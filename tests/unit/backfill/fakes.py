@@ -1,4 +1,4 @@
-"""A carrier that answers when the test says so, with what the text itself says."""
+"""A classifier that answers when the test says so, with what the text itself says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from sluice.backfill.carriers.base import Answers, Shape
+from sluice.backfill.clients.base import Demand, IndexedEntries
 from sluice.tasks.wire.entry import Entry, failure, prediction
 
 LABELS = ["ham", "spam", "phishing"]
@@ -22,17 +22,17 @@ def entry_for(text: str, version: str = "1") -> Entry:
     return entry | {"scores": dict.fromkeys(LABELS, 0.25), "verdict": verdict, "rule": f"rule of {entry['label']}"}
 
 
-class FakeCarrier:
+class FakeClassifier:
     """Keeps what is sent; ``hold`` keeps answers back until ``let_go``, else they come at the next look."""
 
     def __init__(self, messages: int = 8, floor: int = 16) -> None:
         self.sent: list[tuple[str, list[str]]] = []
-        self.coming: deque[tuple[str, Answers]] = deque()
+        self.coming: deque[tuple[str, IndexedEntries]] = deque()
         self.finished: list[str] = []
-        self.given_up: list[str] = []
+        self.abandoned: list[str] = []
         self.hold = False
         self.serving: tuple[str, str] | None = ("fake", "1")
-        self._shape = Shape(messages, floor)
+        self._demand = Demand(messages, floor)
 
     @property
     def texts(self) -> list[str]:
@@ -48,8 +48,8 @@ class FakeCarrier:
     def version(self) -> tuple[str, str] | None:
         return self.serving
 
-    def shape(self) -> Shape:
-        return self._shape
+    def demand(self) -> Demand:
+        return self._demand
 
     def send(self, envelope_id: str, texts: Sequence[str]) -> None:
         self.sent.append((envelope_id, list(texts)))
@@ -62,7 +62,7 @@ class FakeCarrier:
         version = self.serving[1] if self.serving else "1"
         self.coming.append((identity, [(i, entry_for(texts[i], version)) for i in indices or range(len(texts))]))
 
-    def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
         found = list(self.coming)
         self.coming.clear()
         return found
@@ -70,5 +70,5 @@ class FakeCarrier:
     def done(self, envelope_ids: Sequence[str]) -> None:
         self.finished += envelope_ids
 
-    def give_up(self, envelope_ids: Sequence[str]) -> None:
-        self.given_up += envelope_ids
+    def abandon(self, envelope_ids: Sequence[str]) -> None:
+        self.abandoned += envelope_ids

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from sluice.backfill import engine
-from sluice.backfill.carriers.base import Answers as Answered
+from sluice.backfill.clients.base import IndexedEntries
 from sluice.backfill.folder import RunFolder
-from sluice.backfill.line import CHUNK_ROWS
-from sluice.backfill.plan import Plan
+from sluice.backfill.in_flight_rows import CHUNK_ROWS
 from sluice.backfill.report.page.writer import write_report
-from sluice.backfill.row import Row
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import Source
-from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.table.row import Row
 from sluice.tasks.errors import UnwritableOutput
 from sluice.tasks.wire.entry import failure
-from tests.unit.backfill.fakes import FakeCarrier
+from tests.unit.backfill.fakes import FakeClassifier
 from tests.unit.backfill.test_engine import Crash, Quiet, rows_of
 
 ROWS = 40 * CHUNK_ROWS
 
 
-class Service(FakeCarrier):
+class Service(FakeClassifier):
     """Answers until ``looks`` are over, and does not run what it, or a service before it, was told to drop."""
 
     def __init__(self, before: Service | None = None, looks: int = 10**9) -> None:
@@ -42,7 +42,7 @@ class Service(FakeCarrier):
         self.names.add(envelope_id)
         super().send(envelope_id, texts)
 
-    def receive(self, timeout_s: float) -> list[tuple[str, Answered]]:
+    def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
         self._looks -= 1
         if not self._looks:
             raise Crash
@@ -52,14 +52,14 @@ class Service(FakeCarrier):
             for one, answers in super().receive(timeout_s)
         ]
 
-    def give_up(self, envelope_ids: Sequence[str]) -> None:
+    def abandon(self, envelope_ids: Sequence[str]) -> None:
         self.dropped.update(envelope_ids)
 
 
-class Late(FakeCarrier):
+class Late(FakeClassifier):
     """Has no answer for who does not wait."""
 
-    def receive(self, timeout_s: float) -> list[tuple[str, Answered]]:
+    def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
         return super().receive(timeout_s) if timeout_s else []
 
 
@@ -76,8 +76,8 @@ def plan(tmp_path: Path) -> Plan:
     return Plan((str(path),), tmp_path / "out.csv", "csv")
 
 
-def run(plan: Plan, carrier: FakeCarrier, stop: Stop | None = None) -> engine.Outcome:
-    return engine.run(plan, carrier, Quiet(), stop or Stop())
+def run(plan: Plan, classifier: FakeClassifier, stop: Stop | None = None) -> engine.BackfillResult:
+    return engine.run(plan, classifier, Quiet(), stop or Stop())
 
 
 def test_what_a_run_gave_up_while_the_disk_was_full_runs_in_the_next_one(
@@ -123,14 +123,14 @@ def test_answers_without_a_checkpoint_are_of_other_options(plan: Plan, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "save", die)
         patch.setattr(RunFolder, "remove_if_unused", lambda self: None)
-        patch.setattr(FakeCarrier, "receive", _without_scores)
+        patch.setattr(FakeClassifier, "receive", _without_scores)
         with pytest.raises(Crash):
-            run(plan, FakeCarrier())
-    run(replace(plan, scores=True), FakeCarrier())
+            run(plan, FakeClassifier())
+    run(replace(plan, scores=True), FakeClassifier())
     assert {row["score_spam"] for row in rows_of(plan.target)} == {"0.25"}
 
 
-def _without_scores(self: FakeCarrier, timeout_s: float) -> list[tuple[str, Answered]]:
+def _without_scores(self: FakeClassifier, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
     found = list(self.coming)
     self.coming.clear()
     for _, answers in found:
@@ -155,8 +155,8 @@ def test_notes_of_the_input_outlive_a_crash_after_the_last_row(plan: Plan, monke
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "publish", die)
         with pytest.raises(Crash):
-            run(plan, FakeCarrier())
-    assert run(plan, FakeCarrier()).tally.notes == ["in.csv: odd"]
+            run(plan, FakeClassifier())
+    assert run(plan, FakeClassifier()).stats.notes == ["in.csv: odd"]
 
 
 def test_a_stop_is_heard_while_rows_are_passed_over(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,11 +177,11 @@ def test_a_stop_is_heard_while_rows_are_passed_over(plan: Plan, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr(Source, "rows", rows)
         with pytest.raises(Stopped):
-            run(plan, FakeCarrier(), stop)
+            run(plan, FakeClassifier(), stop)
     for number, handler in before.items():
         signal.signal(number, handler)
     assert len(passed) < 4 * CHUNK_ROWS
-    run(plan, FakeCarrier())
+    run(plan, FakeClassifier())
     assert [row["id"] for row in rows_of(plan.target)] == [f"m{number}" for number in range(ROWS)]
 
 
@@ -210,11 +210,11 @@ def test_drift_and_campaigns_of_a_resumed_run_are_those_of_an_undisturbed_one(tm
             service = Service(service, looks=30)
             with pytest.raises(Crash):
                 run(plan, service)
-        outcome = run(plan, Service(service))
+        result = run(plan, Service(service))
         page = tmp_path / "page.html"
-        write_report(page, plan.target, "csv", outcome.names, outcome.tally, title="t", include_text=True)
+        write_report(page, plan.target, "csv", result.names, result.stats, title="t", include_text=True)
         html = page.read_text()
         pages.append([html[html.index(f"<h2>{title}") :].split("</section>")[0] for title in ("Drift", "Campaigns")])
-        assert outcome.tally.runs == 1 + deaths
+        assert result.stats.runs == 1 + deaths
     assert pages[0] == pages[1]
     assert "parcel # for you waits" in pages[0][1]

@@ -1,4 +1,4 @@
-"""A whole backfill with a carrier of the test's own: stopped, crashed, carried on, refused."""
+"""A whole backfill with a classifier of the test's own: stopped, crashed, carried on, refused."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from sluice.backfill import engine
-from sluice.backfill.carriers.base import Answers
-from sluice.backfill.engine import Outcome
-from sluice.backfill.formats.base import ReadOptions
-from sluice.backfill.plan import Plan
-from sluice.backfill.stop import Stop, Stopped
-from sluice.backfill.tally import Tally
+from sluice.backfill.clients.base import IndexedEntries
+from sluice.backfill.engine import BackfillResult
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.run.stats import RunStats
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.tasks.errors import BrokerUnavailable, ChangedRun, InvalidInput, UnreadableArchive
 from sluice.tasks.verdicts import no_thresholds
 from tests.unit.backfill.compare import sqlite_rows
-from tests.unit.backfill.fakes import LABELS, FakeCarrier, entry_for
+from tests.unit.backfill.fakes import LABELS, FakeClassifier, entry_for
 
 ROWS = 2_000
 
@@ -38,14 +38,14 @@ class Quiet:
         self.shares: list[float] = []
         self.notes: list[str] = []
 
-    def update(self, share: float, tally: Tally) -> None:
+    def update(self, share: float, stats: RunStats) -> None:
         self.shares.append(share)
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)
 
 
-class Fragile(FakeCarrier):
+class Fragile(FakeClassifier):
     """Fails with ``error`` at the ``looks``-th look for answers; before it, answers come late and out of order."""
 
     def __init__(self, looks: int, error: BaseException, seed: int = 0) -> None:
@@ -54,7 +54,7 @@ class Fragile(FakeCarrier):
         self._error = error
         self._random = random.Random(seed)
 
-    def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
         self._looks -= 1
         if self._looks == 0:
             raise self._error
@@ -90,8 +90,8 @@ def plan(source: Path, tmp_path: Path) -> Plan:
     return Plan((str(source),), tmp_path / "out.csv", "csv", window=512)
 
 
-def backfill(plan: Plan, carrier: FakeCarrier | None = None, stop: Stop | None = None) -> Outcome:
-    return engine.run(plan, carrier or FakeCarrier(), Quiet(), stop or Stop())
+def backfill(plan: Plan, classifier: FakeClassifier | None = None, stop: Stop | None = None) -> BackfillResult:
+    return engine.run(plan, classifier or FakeClassifier(), Quiet(), stop or Stop())
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -100,7 +100,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_every_row_gets_its_answer(plan: Plan, source: Path) -> None:
-    outcome = backfill(plan)
+    result = backfill(plan)
     before, after = rows_of(source), rows_of(plan.target)
     assert [{name: row[name] for name in ("id", "text", "sender")} for row in after] == before
     for row in after:
@@ -112,18 +112,18 @@ def test_every_row_gets_its_answer(plan: Plan, source: Path) -> None:
             entry = entry_for(row["text"])
             assert (row["label"], float(row["probability"])) == (entry["label"], entry["probability"])
             assert (row["model"], row["version"], row["error"]) == ("fake", "1", "")
-    assert outcome.tally.rows == ROWS
+    assert result.stats.rows == ROWS
     assert not plan.folder.exists()
 
 
 def test_each_text_is_paid_once(plan: Plan, source: Path) -> None:
-    carrier = FakeCarrier()
-    tally = backfill(plan, carrier).tally
+    classifier = FakeClassifier()
+    stats = backfill(plan, classifier).stats
     texts = [row["text"] for row in rows_of(source) if row["text"]]
-    good = [text for text in carrier.texts if text != "POISON"]
+    good = [text for text in classifier.texts if text != "POISON"]
     assert len(good) == len(set(good)) == len(set(texts) - {"POISON"})
-    assert tally.sent == len(carrier.texts)
-    assert tally.sent + tally.saved == len(texts)
+    assert stats.sent == len(classifier.texts)
+    assert stats.sent + stats.saved == len(texts)
 
 
 def test_scores_get_a_column_each(plan: Plan) -> None:
@@ -141,7 +141,7 @@ def test_verdicts_get_a_column_and_their_rules_another(plan: Plan) -> None:
 
 
 def test_a_model_that_gives_no_verdicts_is_told_at_once(plan: Plan) -> None:
-    class Silent(FakeCarrier):
+    class Silent(FakeClassifier):
         def require_verdicts(self) -> None:
             raise no_thresholds("fake 1")
 
@@ -194,16 +194,16 @@ def test_a_stopped_run_carries_on_where_it_was(plan: Plan, source: Path) -> None
     first = Fragile(12, Stopped(130))
     with pytest.raises(Stopped):
         backfill(plan, first)
-    assert set(first.given_up) >= {identity for identity, _ in first.sent} - set(first.finished)
-    second = FakeCarrier()
+    assert set(first.abandoned) >= {identity for identity, _ in first.sent} - set(first.finished)
+    second = FakeClassifier()
     display = Quiet()
-    outcome = engine.run(plan, second, display, Stop())
-    clean = backfill(replace(plan, target=plan.target.with_name("clean.csv"))).tally
-    assert outcome.tally.rows == ROWS
-    assert (outcome.tally.sent, outcome.tally.saved) == (clean.sent, clean.saved)
-    assert outcome.tally.runs == 2
+    result = engine.run(plan, second, display, Stop())
+    clean = backfill(replace(plan, target=plan.target.with_name("clean.csv"))).stats
+    assert result.stats.rows == ROWS
+    assert (result.stats.sent, result.stats.saved) == (clean.sent, clean.saved)
+    assert result.stats.runs == 2
     assert "carrying on after row" in display.notes[0]
-    assert set(second.given_up) >= {identity for identity, _ in first.sent} - set(first.finished)
+    assert set(second.abandoned) >= {identity for identity, _ in first.sent} - set(first.finished)
     assert not {identity for identity, _ in first.sent} & {identity for identity, _ in second.sent}
     repeated = set(first.texts) & set(second.texts)
     assert len(repeated) < len(first.texts) / 2
@@ -217,9 +217,9 @@ def test_a_crash_after_the_last_row_costs_no_work(plan: Plan, monkeypatch: pytes
         patch.setattr(engine.RunFolder, "publish", fail)
         with pytest.raises(Crash):
             backfill(plan)
-    carrier = FakeCarrier()
-    backfill(plan, carrier)
-    assert not carrier.sent
+    classifier = FakeClassifier()
+    backfill(plan, classifier)
+    assert not classifier.sent
     assert len(rows_of(plan.target)) == ROWS
 
 
@@ -255,8 +255,8 @@ def test_a_changed_option_is_refused(plan: Plan, change: Callable[[Plan], Plan],
 
 
 def test_an_input_that_changes_while_it_is_read_is_refused(plan: Plan, source: Path) -> None:
-    class Meddling(FakeCarrier):
-        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    class Meddling(FakeClassifier):
+        def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
             if len(self.sent) >= 3:
                 with source.open("a") as file:
                     file.write("\n")
@@ -271,16 +271,16 @@ def test_an_input_that_changes_while_it_is_read_is_refused(plan: Plan, source: P
 def test_rows_of_a_file_that_was_changed_meanwhile_are_never_carried_on(plan: Plan, source: Path, size: int) -> None:
     content = source.read_text()
 
-    class Meddling(FakeCarrier):
-        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    class Meddling(FakeClassifier):
+        def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
             if len(self.sent) == 3:
                 source.write_text(content.replace("message 1", "message X") + size * "\n")
             return super().receive(timeout_s)
 
-    carrier = Meddling()
+    classifier = Meddling()
     with pytest.raises(ChangedRun, match="changed while it was being read"):
-        backfill(plan, carrier)
-    assert len(carrier.sent) < 10
+        backfill(plan, classifier)
+    assert len(classifier.sent) < 10
     source.write_text(content)
     with pytest.raises(ChangedRun, match=r"in\.csv is not what it was"):
         backfill(plan)
@@ -290,8 +290,8 @@ def test_rows_of_a_file_that_was_changed_meanwhile_are_never_carried_on(plan: Pl
 
 
 def test_an_input_that_is_touched_while_it_is_read_is_the_same(plan: Plan, source: Path) -> None:
-    class Touching(FakeCarrier):
-        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    class Touching(FakeClassifier):
+        def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
             os.utime(source, ns=(len(self.sent), len(self.sent)))
             return super().receive(timeout_s)
 
@@ -300,7 +300,7 @@ def test_an_input_that_is_touched_while_it_is_read_is_the_same(plan: Plan, sourc
 
 
 def test_an_absent_broker_leaves_nothing(plan: Plan) -> None:
-    class Absent(FakeCarrier):
+    class Absent(FakeClassifier):
         def send(self, envelope_id: str, texts: Sequence[str]) -> None:
             raise BrokerUnavailable("the broker cannot be reached (ConnectionError)")
 
@@ -311,27 +311,27 @@ def test_an_absent_broker_leaves_nothing(plan: Plan) -> None:
 
 
 def test_no_more_than_the_window_is_under_way(plan: Plan) -> None:
-    class Counting(FakeCarrier):
+    class Counting(FakeClassifier):
         most = answered = 0
 
         def send(self, envelope_id: str, texts: Sequence[str]) -> None:
             super().send(envelope_id, texts)
             self.most = max(self.most, len(self.texts) - self.answered)
 
-        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+        def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
             found = super().receive(timeout_s) if timeout_s else []
             self.answered += sum(len(answers) for _, answers in found)
             return found
 
-    carrier = Counting(messages=64, floor=300)
-    backfill(replace(plan, window=400), carrier)
-    assert 64 < carrier.most <= 400
+    classifier = Counting(messages=64, floor=300)
+    backfill(replace(plan, window=400), classifier)
+    assert 64 < classifier.most <= 400
 
 
 def test_a_window_of_one_message_is_enough(plan: Plan, source: Path) -> None:
     source.write_text("".join(source.read_text().splitlines(keepends=True)[:50]))
 
-    class Alone(FakeCarrier):
+    class Alone(FakeClassifier):
         def send(self, envelope_id: str, texts: Sequence[str]) -> None:
             assert len(texts) == 1
             assert not self.coming
@@ -346,8 +346,8 @@ def test_large_rows_are_let_go_before_they_fill_a_chunk(plan: Plan, source: Path
     source.write_text("text,other\n" + "".join(f"{number},{large}\n" for number in range(100)))
     seen: list[int] = []
 
-    class Watching(FakeCarrier):
-        def receive(self, timeout_s: float) -> list[tuple[str, Answers]]:
+    class Watching(FakeClassifier):
+        def receive(self, timeout_s: float) -> list[tuple[str, IndexedEntries]]:
             seen.append(len(self.texts))
             return super().receive(timeout_s)
 
@@ -365,6 +365,6 @@ def test_an_unreadable_archive_leaves_nothing(plan: Plan, source: Path) -> None:
 
 def test_the_display_comes_to_its_end(plan: Plan) -> None:
     display = Quiet()
-    engine.run(plan, FakeCarrier(), display, Stop())
+    engine.run(plan, FakeClassifier(), display, Stop())
     assert display.shares == sorted(display.shares)
     assert display.shares[-1] == 1.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.backfill import lock
 from sluice.backfill.checkpoint import AHEAD, Checkpoint
+from sluice.backfill.files import lock
 from sluice.backfill.folder import CHECKPOINT, RunFolder
 from sluice.tasks.errors import ChangedRun, UnwritableOutput
 

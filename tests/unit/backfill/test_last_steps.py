@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from sluice.backfill import engine
-from sluice.backfill.answers import LOOKUP, Answers, digest_of
+from sluice.backfill.answer_store import LOOKUP, AnswerStore, digest_of
 from sluice.backfill.folder import LOCK, RunFolder
-from sluice.backfill.plan import Plan
-from sluice.backfill.stop import Stop
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.stop import Stop
 from sluice.harness.chaos import FORMATS, differences, read_rows
 from sluice.tasks.errors import UnwritableOutput
-from tests.unit.backfill.fakes import FakeCarrier, entry_for
+from tests.unit.backfill.fakes import FakeClassifier, entry_for
 from tests.unit.backfill.test_engine import Crash, Quiet
 
 
@@ -26,10 +26,10 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def run(plan: Plan) -> FakeCarrier:
-    carrier = FakeCarrier()
-    engine.run(plan, carrier, Quiet(), Stop())
-    return carrier
+def run(plan: Plan) -> FakeClassifier:
+    classifier = FakeClassifier()
+    engine.run(plan, classifier, Quiet(), Stop())
+    return classifier
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
@@ -69,19 +69,19 @@ def dies_in_its_end(patched: pytest.MonkeyPatch, steps: int) -> None:
 
 def test_what_comes_after_the_output_is_come_to_again(source: Path, tmp_path: Path) -> None:
     plan = Plan((str(source),), tmp_path / "out.parquet", "parquet")
-    seen: list[engine.Outcome] = []
+    seen: list[engine.BackfillResult] = []
 
-    def fails(outcome: engine.Outcome) -> None:
+    def fails(result: engine.BackfillResult) -> None:
         assert plan.target.exists()
         raise UnwritableOutput("page.html cannot be written (No space left on device)")
 
     with pytest.raises(UnwritableOutput):
-        engine.run(plan, FakeCarrier(), Quiet(), Stop(), fails)
+        engine.run(plan, FakeClassifier(), Quiet(), Stop(), fails)
     rows, made = read_rows(plan.target), plan.target.stat()
-    carrier, display = FakeCarrier(), Quiet()
-    engine.run(plan, carrier, display, Stop(), seen.append)
-    assert not carrier.sent
-    assert [outcome.tally.rows for outcome in seen] == [100]
+    classifier, display = FakeClassifier(), Quiet()
+    engine.run(plan, classifier, display, Stop(), seen.append)
+    assert not classifier.sent
+    assert [result.stats.rows for result in seen] == [100]
     assert (read_rows(plan.target), plan.target.stat().st_ino) == (rows, made.st_ino)
     assert display.shares[-1] == 1.0
     assert not plan.folder.exists()
@@ -101,7 +101,7 @@ def test_an_older_output_is_not_taken_for_the_one_that_is_missing(source: Path, 
 
 
 def test_a_full_disk_under_the_answers_is_said_in_a_sentence(tmp_path: Path) -> None:
-    answers = Answers(tmp_path / "answers.sqlite")
+    answers = AnswerStore(tmp_path / "answers.sqlite")
     pages = answers._db.execute("PRAGMA page_count").fetchone()[0]
     answers._db.execute(f"PRAGMA max_page_count = {pages}")
     texts = [f"message {number}" for number in range(20 * LOOKUP)]

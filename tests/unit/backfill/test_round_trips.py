@@ -17,18 +17,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from sluice.backfill import engine
-from sluice.backfill.columns import Column
-from sluice.backfill.formats.base import ReadOptions
-from sluice.backfill.line import CHUNK_ROWS
+from sluice.backfill.in_flight_rows import CHUNK_ROWS
 from sluice.backfill.outputs.arrow_types import stored
-from sluice.backfill.outputs.opening import FORMATS
-from sluice.backfill.outputs.values import as_text
-from sluice.backfill.plan import Plan
-from sluice.backfill.row import Row
+from sluice.backfill.outputs.registry import FORMATS
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.run.stats import RunStats
+from sluice.backfill.run.stop import Stop
 from sluice.backfill.source import open_source
-from sluice.backfill.stop import Stop
-from sluice.backfill.tally import Tally
-from tests.unit.backfill.fakes import FakeCarrier, entry_for
+from sluice.backfill.table.columns import Column
+from sluice.backfill.table.row import Row
+from sluice.backfill.table.values import as_text
+from tests.unit.backfill.fakes import FakeClassifier, entry_for
 from tests.unit.backfill.inputs.reading import FIXTURES
 
 TEXTS = ["tea at four?", 'a "quoted" one, with a comma', "two\nlines 😀", None, "", "  ", "POISON", "tab\there\r\n;"]
@@ -42,7 +42,7 @@ Make = Callable[[Path], object]
 class Silent:
     """A display that shows nothing."""
 
-    def update(self, share: float, tally: Tally) -> None: ...
+    def update(self, share: float, stats: RunStats) -> None: ...
     def note(self, sentence: str) -> None: ...
 
 
@@ -154,7 +154,7 @@ def test_rows_survive_in_order_with_their_texts_and_types(tmp_path: Path, name: 
     assert found == kind
     assert len(rows) > 1
 
-    outcome = engine.run(plan, FakeCarrier(), Silent(), Stop())
+    result = engine.run(plan, FakeClassifier(), Silent(), Stop())
 
     written_format, written_columns, written = table(replace(plan, inputs=(str(target),), target=tmp_path / "unused"))
     assert written_format == ("csv" if output_format == "tsv" else output_format)
@@ -165,7 +165,7 @@ def test_rows_survive_in_order_with_their_texts_and_types(tmp_path: Path, name: 
     assert [[told(value) for value in row.values[: len(names)]] for row in written] == [
         [told(value) for value in row.values] for row in rows
     ]
-    text = names.index(outcome.names.text or "")
+    text = names.index(result.names.text or "")
     for row, result in zip(rows, written, strict=True):
         label, error = result.values[len(names)], result.values[-1]
         if row.problem is None and row.text and row.text.strip():

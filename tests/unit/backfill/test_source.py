@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sluice.backfill.columns import Column
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import open_source
-from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, plan
 

@@ -19,8 +19,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sluice.backfill.archive.folder import REPORTING, Description, Folder, Progress, Starts
+from sluice.backfill.files.lock import Lock
 from sluice.backfill.formats.registry import FORMATS
-from sluice.backfill.lock import Lock
 from sluice.config.settings import Settings, read
 from sluice.harness.process import wait_for
 from sluice.web.app import create_app

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sluice.backfill.archive.folder import Description, Folder, Progress, Starts
-from sluice.backfill.lock import Lock
+from sluice.backfill.files.lock import Lock
 from sluice.harness.process import wait_for
 
 ROOT = Path(__file__).resolve().parents[4]

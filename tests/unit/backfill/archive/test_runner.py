@@ -11,13 +11,13 @@ import pytest
 from sluice.backfill.archive import ending, runner
 from sluice.backfill.archive.check import check
 from sluice.backfill.archive.folder import REPORTING, Description, Folder, Starts
+from sluice.backfill.archive.folder_display import FolderDisplay
 from sluice.backfill.archive.plan import in_their_words, plan_of
-from sluice.backfill.archive.progress import FolderDisplay
 from sluice.backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
-from sluice.backfill.engine import Outcome
+from sluice.backfill.engine import BackfillResult
 from sluice.backfill.report.names import ReportNames
-from sluice.backfill.stop import Stopped
-from sluice.backfill.tally import Tally
+from sluice.backfill.run.stats import RunStats
+from sluice.backfill.run.stop import Stopped
 from sluice.config.settings import read
 from sluice.tasks.wire.entry import prediction
 
@@ -89,9 +89,9 @@ def test_progress_is_noted_for_others(folder: Folder) -> None:
     display = FolderDisplay(folder, str.upper)
     display.note("no worker is ready")
     assert (folder.progress().state, folder.progress().note) == ("queued", "NO WORKER IS READY")
-    tally = Tally()
-    tally.add([prediction(None, "ham", 0.9, "m", "1"), {"error": {"code": "invalid_input", "message": "blank"}}])
-    FolderDisplay(folder, str).update(0.25, tally)
+    stats = RunStats()
+    stats.add([prediction(None, "ham", 0.9, "m", "1"), {"error": {"code": "invalid_input", "message": "blank"}}])
+    FolderDisplay(folder, str).update(0.25, stats)
     progress = folder.progress()
     assert (progress.state, progress.done, progress.failed, progress.share) == ("running", 2, 1, 0.25)
     assert (progress.labels, progress.total) == ({"ham": 1}, None)
@@ -101,7 +101,7 @@ def test_a_full_disk_does_not_stop_the_display(folder: Folder) -> None:
     display = FolderDisplay(folder, str)
     folder.uploads.rmdir()
     folder.path.rmdir()
-    display.update(0.5, Tally())
+    display.update(0.5, RunStats())
 
 
 def test_a_stop_is_said_once_whoever_asked_for_it(folder: Folder) -> None:
@@ -115,14 +115,14 @@ def test_a_stop_is_said_once_whoever_asked_for_it(folder: Folder) -> None:
 
 def test_an_ending_is_found_by_the_next_runner(folder: Folder) -> None:
     assert ending.load(folder) is None
-    tally = Tally()
-    tally.add([prediction(None, "ham", 0.9, "m", "1")])
+    stats = RunStats()
+    stats.add([prediction(None, "ham", 0.9, "m", "1")])
     names = ReportNames("text", None, None, "label", "probability", "error")
-    ending.save(folder, Outcome(tally, names))
+    ending.save(folder, BackfillResult(stats, names))
     found = ending.load(folder)
     assert found is not None
     assert found.names == names
-    assert (found.tally.labels, found.tally.runs) == ({"ham": 1}, 1)
+    assert (found.stats.labels, found.stats.runs) == ({"ham": 1}, 1)
 
 
 def watched(action: Callable[..., Any], look: Callable[[], Any]) -> Callable[..., Any]:
@@ -139,9 +139,9 @@ def test_an_archive_that_is_deleted_while_its_report_is_made_just_goes(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
-    tally = Tally()
-    tally.add([prediction(None, "ham", 0.9, "m", "1")])
-    ending.save(folder, Outcome(tally, ReportNames("text", None, None, "label", "probability", "error")))
+    stats = RunStats()
+    stats.add([prediction(None, "ham", 0.9, "m", "1")])
+    ending.save(folder, BackfillResult(stats, ReportNames("text", None, None, "label", "probability", "error")))
     monkeypatch.setattr(runner, "_report", watched(runner._report, folder.remove))
     run(folder, read(_env_file=None), FolderStop(folder))
     assert not folder.path.exists()
@@ -156,9 +156,9 @@ def test_without_its_report_an_archive_is_done_too(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, result: str | None, deaths: int, made: bool
 ) -> None:
     folder.describe(Description(created_at=1.0, names=["sms.csv"], report=True))
-    tally = Tally()
-    tally.add([prediction(None, "ham", 0.9, "m", "1")])
-    ending.save(folder, Outcome(tally, ReportNames("text", None, None, "label", "probability", "error")))
+    stats = RunStats()
+    stats.add([prediction(None, "ham", 0.9, "m", "1")])
+    ending.save(folder, BackfillResult(stats, ReportNames("text", None, None, "label", "probability", "error")))
     if result is not None:
         folder.result("csv").write_text(result)
     folder.note_starts(Starts(deaths))

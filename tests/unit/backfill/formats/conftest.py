@@ -1,4 +1,4 @@
-"""A plain file as an origin."""
+"""A plain file as an input_file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "archives"
 
 
-class FileOrigin:
-    """An ``Origin`` over a file that is not packed."""
+class PlainFile:
+    """An ``InputFile`` over a file that is not packed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,7 +23,7 @@ class FileOrigin:
     def open(self) -> BinaryIO:
         return self._path.open("rb")
 
-    def file(self) -> Path:
+    def local_path(self) -> Path:
         return self._path
 
     @property
@@ -39,15 +39,15 @@ class FileOrigin:
 
 
 @pytest.fixture
-def origin(tmp_path: Path) -> Callable[[bytes | Path], FileOrigin]:
+def input_file(tmp_path: Path) -> Callable[[bytes | Path], PlainFile]:
     """Makes an origin of a path, or of these bytes."""
 
-    def make(content: bytes | Path) -> FileOrigin:
+    def make(content: bytes | Path) -> PlainFile:
         if isinstance(content, Path):
-            return FileOrigin(content)
+            return PlainFile(content)
         path = tmp_path / "archive"
         path.write_bytes(content)
-        return FileOrigin(path)
+        return PlainFile(path)
 
     return make
 

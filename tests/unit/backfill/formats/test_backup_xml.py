@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from sluice.backfill.columns import Roles
 from sluice.backfill.formats import backup_xml
 from sluice.backfill.formats.backup_xml import BackupReader
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.detect import recognise
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 
 
 @pytest.fixture
-def read(origin: Any) -> Any:
+def read(input_file: Any) -> Any:
     def read(content: bytes | Path, **options: Any) -> BackupReader:
-        return backup_xml.open_reader(origin(content), ReadOptions(**options))
+        return backup_xml.open_reader(input_file(content), ReadOptions(**options))
 
     return read
 
@@ -295,7 +295,7 @@ def test_a_declaration_of_another_encoding_than_that_of_the_bytes(read: Any, dec
         assert [row.text for row in read(text.encode(codec)).rows()] == ["Zoë, naïve"]
 
 
-def test_zeros_in_the_midst_of_a_backup_are_left_out(read: Any, origin: Any) -> None:
+def test_zeros_in_the_midst_of_a_backup_are_left_out(read: Any, input_file: Any) -> None:
     content = b"<?xml version='1.0'?>\n" + document(sms("one"), bytes(4_096), sms("two"))
-    assert recognise(origin(content)) == "backup-xml"
+    assert recognise(input_file(content)) == "backup-xml"
     assert [row.text for row in read(content).rows()] == ["one", "two"]

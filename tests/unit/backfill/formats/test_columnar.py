@@ -13,9 +13,9 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from sluice.backfill.columns import Roles
 from sluice.backfill.formats import columnar
-from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 
 TABLE = pa.table(
@@ -55,11 +55,11 @@ Write = Callable[[pa.Table, Path], None]
 
 
 @pytest.fixture
-def read(tmp_path: Path, origin: Any) -> Any:
+def read(tmp_path: Path, input_file: Any) -> Any:
     def read(table: pa.Table, write: Write = parquet, **options: Any) -> Any:
         path = tmp_path / "archive"
         write(table, path)
-        return columnar.open_reader(origin(path), ReadOptions(**options))
+        return columnar.open_reader(input_file(path), ReadOptions(**options))
 
     return read
 
@@ -144,12 +144,12 @@ def test_bytes_that_are_no_utf8_survive(read: Any) -> None:
 
 
 @pytest.mark.parametrize("write", [arrow_file, arrow_stream])
-def test_offsets_that_lead_outside_are_refused(tmp_path: Path, origin: Any, write: Write) -> None:
+def test_offsets_that_lead_outside_are_refused(tmp_path: Path, input_file: Any, write: Write) -> None:
     write(pa.table({"text": ["a", "bc"]}), tmp_path / "whole")
     offsets = [b"".join(at.to_bytes(4, "little") for at in (0, 1, last)) for last in (3, 1_000_000)]
     content = (tmp_path / "whole").read_bytes()
     assert content.count(offsets[0]) == 1
-    reader = columnar.open_reader(origin(content.replace(*offsets)), ReadOptions())
+    reader = columnar.open_reader(input_file(content.replace(*offsets)), ReadOptions())
     with pytest.raises(UnreadableArchive, match="damaged"):
         list(reader.rows())
 
@@ -173,16 +173,16 @@ def test_columns_of_one_name_are_told_apart(read: Any) -> None:
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_cut_off_file_is_an_error_that_names_it(tmp_path: Path, origin: Any, write: Write) -> None:
+def test_a_cut_off_file_is_an_error_that_names_it(tmp_path: Path, input_file: Any, write: Write) -> None:
     write(TABLE, tmp_path / "whole")
     content = (tmp_path / "whole").read_bytes()
     with pytest.raises(UnreadableArchive, match=r"archive.* damaged"):
-        list(columnar.open_reader(origin(content[: len(content) * 2 // 3]), ReadOptions()).rows())
+        list(columnar.open_reader(input_file(content[: len(content) * 2 // 3]), ReadOptions()).rows())
 
 
-def test_progress_is_told(tmp_path: Path, origin: Any) -> None:
+def test_progress_is_told(tmp_path: Path, input_file: Any) -> None:
     parquet(TABLE, tmp_path / "archive")
-    one = origin(tmp_path / "archive")
+    one = input_file(tmp_path / "archive")
     rows = columnar.open_reader(one, ReadOptions()).rows()
     next(rows)
     assert one.position < one.size
@@ -190,7 +190,7 @@ def test_progress_is_told(tmp_path: Path, origin: Any) -> None:
     assert one.position == one.size
 
 
-def test_what_lies_before_the_damage_is_read_and_then_the_problem(tmp_path: Path, origin: Any) -> None:
+def test_what_lies_before_the_damage_is_read_and_then_the_problem(tmp_path: Path, input_file: Any) -> None:
     table = pa.table({"text": [f"tea at {number * number}" for number in range(3_000)]})
     with pa.ipc.new_stream(tmp_path / "stream", table.schema) as writer:
         writer.write_table(table, max_chunksize=1_000)
@@ -199,7 +199,7 @@ def test_what_lies_before_the_damage_is_read_and_then_the_problem(tmp_path: Path
     middle = len(packed) * 6 // 10
     packed[middle : middle + 500] = b"\x55" * 500
     for content in stream[: len(stream) * 9 // 10], bytes(packed):
-        *rows, last = columnar.open_reader(origin(content), ReadOptions()).rows()
+        *rows, last = columnar.open_reader(input_file(content), ReadOptions()).rows()
         assert len(rows) in (1_000, 2_000)
         assert [row.text for row in rows] == table["text"].to_pylist()[: len(rows)]
         assert (last.values, last.text) == ([None], None)
@@ -207,7 +207,7 @@ def test_what_lies_before_the_damage_is_read_and_then_the_problem(tmp_path: Path
 
 
 @pytest.mark.parametrize(("damaged", "checked"), [(1, False), (1, True), (0, False), (2, False)])
-def test_damage_in_a_row_group_spares_the_others(tmp_path: Path, origin: Any, damaged: int, checked: bool) -> None:
+def test_damage_in_a_row_group_spares_the_others(tmp_path: Path, input_file: Any, damaged: int, checked: bool) -> None:
     table = pa.table({"text": [f"tea at {number * number}" for number in range(3_000)]})
     path = tmp_path / "parquet"
     pa.parquet.write_table(table, path, row_group_size=1_000, compression="none", write_page_checksum=checked)
@@ -216,7 +216,7 @@ def test_damage_in_a_row_group_spares_the_others(tmp_path: Path, origin: Any, da
     start, count = column.dictionary_page_offset, 1 if checked else 30
     start += 200 if checked else 0
     content[start : start + count] = bytes(byte ^ 0x5A for byte in content[start : start + count])
-    rows = list(columnar.open_reader(origin(bytes(content)), ReadOptions()).rows())
+    rows = list(columnar.open_reader(input_file(bytes(content)), ReadOptions()).rows())
     problem = rows.pop(1_000 * damaged)
     texts = table["text"].to_pylist()
     assert [row.text for row in rows] == texts[: 1_000 * damaged] + texts[1_000 * (damaged + 1) :]
@@ -224,7 +224,7 @@ def test_damage_in_a_row_group_spares_the_others(tmp_path: Path, origin: Any, da
     assert str(problem.problem).endswith(f"missing are the rows {1_000 * damaged + 1:,} to {1_000 * (damaged + 1):,}")
 
 
-def test_damage_in_a_batch_of_an_arrow_file_spares_the_others(tmp_path: Path, origin: Any) -> None:
+def test_damage_in_a_batch_of_an_arrow_file_spares_the_others(tmp_path: Path, input_file: Any) -> None:
     table = pa.table({"text": [f"{number:04}" for number in range(300)]})
     with pa.ipc.new_file(tmp_path / "file", table.schema) as writer:
         writer.write_table(table, max_chunksize=100)
@@ -232,17 +232,17 @@ def test_damage_in_a_batch_of_an_arrow_file_spares_the_others(tmp_path: Path, or
     content = (tmp_path / "file").read_bytes()
     second = content.index(offsets, content.index(b"0099"))
     content = content[:second] + (500).to_bytes(4, "little") + content[second + 4 :]
-    rows = list(columnar.open_reader(origin(content), ReadOptions()).rows())
+    rows = list(columnar.open_reader(input_file(content), ReadOptions()).rows())
     problem = rows.pop(100)
     assert [row.text for row in rows] == [*table["text"].to_pylist()[:100], *table["text"].to_pylist()[200:]]
     assert str(problem.problem).endswith("missing is batch 2 of 3")
 
 
-def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path, origin: Any) -> None:
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path, input_file: Any) -> None:
     arrow_file(pa.table({"text": ["a"], "named": ["b"]}), tmp_path / "whole")
     content = (tmp_path / "whole").read_bytes().replace(b"named", b"na\xffed")
     with pytest.raises(UnreadableArchive, match=r"a name of a column is no UTF-8$"):
-        columnar.open_reader(origin(content), ReadOptions())
+        columnar.open_reader(input_file(content), ReadOptions())
 
 
 def test_a_dictionary_of_long_texts_is_decoded_few_rows_at_a_time(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:

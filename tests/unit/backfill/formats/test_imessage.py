@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sluice.backfill.columns import Roles
 from sluice.backfill.formats import database, imessage
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.imessage import MessagesReader, when
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 
 HEAD = b"\x04\x0bstreamtyped\x81\xe8\x03\x84\x01@\x84\x84\x84\x12NSAttributedString\x00\x84\x84\x08NSObject\x00\x85\x92"
@@ -54,11 +54,11 @@ def make(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def read(origin: Any) -> Iterator[Any]:
+def read(input_file: Any) -> Iterator[Any]:
     readers: list[MessagesReader] = []
 
     def read(path: Path, **options: Any) -> MessagesReader:
-        readers.append(imessage.open_reader(origin(path), ReadOptions(**options)))
+        readers.append(imessage.open_reader(input_file(path), ReadOptions(**options)))
         return readers[-1]
 
     yield read
@@ -147,9 +147,9 @@ def test_other_databases_are_refused_with_their_tables(make: Any, read: Any) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\0" + b"\xff" * 2_000, b"no database at all" * 100])
-def test_what_is_no_database_is_refused(origin: Any, content: bytes) -> None:
+def test_what_is_no_database_is_refused(input_file: Any, content: bytes) -> None:
     with pytest.raises(UnreadableArchive, match="archive"):
-        imessage.open_reader(origin(content), ReadOptions())
+        imessage.open_reader(input_file(content), ReadOptions())
 
 
 def test_chats_that_cannot_be_looked_up_quickly_are_left_out_and_noted(make: Any, read: Any) -> None:

@@ -10,11 +10,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import orjson
 import pytest
 
-from sluice.backfill.columns import Roles
 from sluice.backfill.formats import sms_ie
-from sluice.backfill.formats.base import ReadOptions
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import open_source
-from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, plan, read, texts
 
@@ -40,8 +40,8 @@ def lines(*messages: dict[str, Any] | bytes) -> bytes:
 
 
 @pytest.fixture
-def make(origin: Any) -> Any:
-    return lambda *messages: origin(lines(*messages))
+def make(input_file: Any) -> Any:
+    return lambda *messages: input_file(lines(*messages))
 
 
 @pytest.fixture

@@ -11,28 +11,28 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sluice.backfill.columns import Column, Roles
 from sluice.backfill.formats import database, sqlite
-from sluice.backfill.formats.base import ReadOptions
-from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.registry import open_writer
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import open_source
-from sluice.backfill.stop import Stop, Stopped
+from sluice.backfill.table.columns import Column, Roles
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import plan, read
 
 
 @pytest.fixture
-def make(tmp_path: Path, origin: Any) -> Any:
+def make(tmp_path: Path, input_file: Any) -> Any:
     def make(script: str) -> Any:
         path = tmp_path / "out.sqlite"
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(script)
-        return origin(path)
+        return input_file(path)
 
     return make
 
 
-def test_what_the_writer_wrote_comes_back(tmp_path: Path, origin: Any) -> None:
+def test_what_the_writer_wrote_comes_back(tmp_path: Path, input_file: Any) -> None:
     columns = [
         Column("id", pa.int64()),
         Column("sender"),
@@ -49,7 +49,7 @@ def test_what_the_writer_wrote_comes_back(tmp_path: Path, origin: Any) -> None:
     writer.write(rows)
     writer.finish()
     writer.close()
-    reader = sqlite.open_reader(origin(tmp_path / "out.sqlite"), ReadOptions())
+    reader = sqlite.open_reader(input_file(tmp_path / "out.sqlite"), ReadOptions())
     assert list(reader.columns) == columns
     assert reader.roles == Roles("text", "sender", None)
     assert [list(row.values) for row in reader.rows()] == rows

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, ReadOptions
+from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.text import is_plain
+from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, read, texts
 

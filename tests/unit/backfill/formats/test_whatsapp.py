@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from sluice.backfill.columns import Roles
 from sluice.backfill.formats import whatsapp
-from sluice.backfill.formats.base import ReadOptions
 from sluice.backfill.formats.detect import recognise
 from sluice.backfill.formats.whatsapp import DateSurvey, timestamp
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 
 
 @pytest.fixture
-def read(origin: Any) -> Any:
+def read(input_file: Any) -> Any:
     def read(content: str | Path, **options: Any) -> Any:
-        made = origin(content.encode() if isinstance(content, str) else content)
+        made = input_file(content.encode() if isinstance(content, str) else content)
         return whatsapp.open_reader(made, ReadOptions(**options))
 
     return read
@@ -165,9 +165,9 @@ def test_an_over_long_message_is_a_problem_and_is_cut(read: Any, break_every: in
     assert second.text == "next"
 
 
-def test_other_encodings_are_read(origin: Any) -> None:
+def test_other_encodings_are_read(input_file: Any) -> None:
     content = "1/2/24, 10:00 - Zoë: café\n".encode("utf-16")
-    (row,) = whatsapp.open_reader(origin(content), ReadOptions()).rows()
+    (row,) = whatsapp.open_reader(input_file(content), ReadOptions()).rows()
     assert row.values[3:] == ["Zoë", "café"]
 
 
@@ -195,11 +195,11 @@ FORMS = ["{}: {}", "{} - {}", "{} \u2013 {}", "[{}] {}", "\u200e[{}] {}", "[{}]:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("stamp", "moment"), STAMPS)
-def test_every_form_of_exports_is_read(read: Any, origin: Any, form: str, stamp: str, moment: str) -> None:
+def test_every_form_of_exports_is_read(read: Any, input_file: Any, form: str, stamp: str, moment: str) -> None:
     lines = ["\u200eMessages are secured.", "Mia Example: are we on?", "Tom: yes: at\nsee you there", "Tom: now - ok"]
     content = "".join(f"{form.format(stamp, line)}\n" for line in lines)
     order = "ymd" if stamp.startswith("20") else "dmy"
-    assert recognise(origin(content.encode())) == "whatsapp"
+    assert recognise(input_file(content.encode())) == "whatsapp"
     rows = list(read(content, date_order=order).rows())
     assert [row.values[2] for row in rows] == [moment] * 4
     assert [row.values[3] for row in rows] == [None, "Mia Example", "Tom", "Tom"]
@@ -273,10 +273,10 @@ NAMED_FORMS = [
 
 @pytest.mark.parametrize("form", NAMED_FORMS)
 @pytest.mark.parametrize(("day", "iso"), NAMED)
-def test_dates_with_names_of_months_are_read(read: Any, origin: Any, form: str, day: str, iso: str | None) -> None:
+def test_dates_with_names_of_months_are_read(read: Any, input_file: Any, form: str, day: str, iso: str | None) -> None:
     lines = ["Mia Example: are we on?", "Tom: yes: at\nsee you there", "Tom: now - ok"]
     content = "".join(f"{form.format(date=day, time='13:59', line=line)}\n" for line in lines)
-    assert recognise(origin(content.encode())) == "whatsapp"
+    assert recognise(input_file(content.encode())) == "whatsapp"
     rows = list(read(content).rows())
     assert [row.values[2] for row in rows] == [iso and f"{iso}T13:59:00"] * 3
     assert [row.values[3] for row in rows] == ["Mia Example", "Tom", "Tom"]
@@ -321,8 +321,8 @@ def test_years_of_other_calendars(date: str, moment: str | None) -> None:
         "24 people 13:59 - Mia: hello",
     ],
 )
-def test_what_only_resembles_a_date_begins_no_chat(origin: Any, line: str) -> None:
-    assert recognise(origin(f"{line}\n{line}\n".encode())) != "whatsapp"
+def test_what_only_resembles_a_date_begins_no_chat(input_file: Any, line: str) -> None:
+    assert recognise(input_file(f"{line}\n{line}\n".encode())) != "whatsapp"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sluice.backfill.formats.base import ReadOptions
-from sluice.backfill.inputs.packed import PackedOrigin, file_origin
+from sluice.backfill.inputs.packed import PackedFile, file_input
 from sluice.backfill.inputs.unpacking import Unpacking
-from sluice.backfill.plan import Plan
-from sluice.backfill.row import Row
+from sluice.backfill.run.plan import Plan
+from sluice.backfill.run.read_options import ReadOptions
+from sluice.backfill.run.stop import Stop
 from sluice.backfill.source import Source, open_source
-from sluice.backfill.stop import Stop
+from sluice.backfill.table.row import Row
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "archives"
 
@@ -39,9 +39,9 @@ def texts(tmp_path: Path, *inputs: object, **options: Any) -> list[str | None]:
     return [row.text for row in read(tmp_path, *inputs, **options)]
 
 
-def origin(folder: Path, content: bytes | Path) -> PackedOrigin:
+def input_file(folder: Path, content: bytes | Path) -> PackedFile:
     """The origin of a file, or of these bytes in a file of ``folder``."""
     path = content if isinstance(content, Path) else folder / "archive"
     if isinstance(content, bytes):
         path.write_bytes(content)
-    return file_origin(path, path.name, path.stat().st_size, Unpacking(folder / "run", 0, lambda: None))
+    return file_input(path, path.name, path.stat().st_size, Unpacking(folder / "run", 0, lambda: None))

@@ -13,12 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sluice.backfill.inputs.packed import file_origin
+from sluice.backfill.inputs.packed import file_input
 from sluice.backfill.inputs.unpacking import Unpacking
+from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import open_source
-from sluice.backfill.stop import Stop, Stopped
 from sluice.tasks.errors import UnreadableArchive
-from tests.unit.backfill.inputs.reading import opened, origin, plan, read, texts
+from tests.unit.backfill.inputs.reading import input_file, opened, plan, read, texts
 
 Pack = Callable[[bytes], bytes]
 CSV = b"id,text\n1,one\n2,two\n"
@@ -241,17 +241,17 @@ def test_the_limit_bounds_what_all_inputs_unpack_to(tmp_path: Path, pack: Pack) 
 def test_what_must_be_a_file_is_unpacked_into_the_folder_only_if_it_is_packed(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(CSV)
-    assert origin(tmp_path, plain).file() == plain
+    assert input_file(tmp_path, plain).local_path() == plain
     assert not (tmp_path / "run").exists()
-    packed = origin(tmp_path, gzip.compress(CSV))
-    assert packed.file().parent == tmp_path / "run"
-    assert packed.file().read_bytes() == CSV
+    packed = input_file(tmp_path, gzip.compress(CSV))
+    assert packed.local_path().parent == tmp_path / "run"
+    assert packed.local_path().read_bytes() == CSV
     assert len(list((tmp_path / "run").iterdir())) == 1
 
 
 def test_positions_are_of_the_packed_file(tmp_path: Path) -> None:
     packed = gzip.compress(LONG)
-    found = origin(tmp_path, packed)
+    found = input_file(tmp_path, packed)
     with found.open() as stream:
         before = found.position
         stream.read()
@@ -266,9 +266,9 @@ def test_a_stop_ends_the_survey(tmp_path: Path, archive: Path) -> None:
     def stop() -> None:
         raise Stopped(130)
 
-    found = file_origin(archive, "a", 1, Unpacking(tmp_path, 0, stop))
+    found = file_input(archive, "a", 1, Unpacking(tmp_path, 0, stop))
     with pytest.raises(Stopped):
-        found.file()
+        found.local_path()
 
 
 def test_the_format_given_is_taken_for_every_input(tmp_path: Path, archive: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sluice.backfill.inputs.pipe import copy_pipe
-from sluice.backfill.stop import Stopped
+from sluice.backfill.run.stop import Stopped
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, texts
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from sluice.backfill.columns import Column
-from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.registry import open_writer
+from sluice.backfill.table.columns import Column
 
 Table = tuple[list[str], list[list[Any]]]
 

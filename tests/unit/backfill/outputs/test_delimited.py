@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from sluice.backfill.columns import Column
 from sluice.backfill.outputs.delimited import DelimitedWriter
+from sluice.backfill.table.columns import Column
 from tests.unit.backfill.outputs.reading import written
 
 TEXT = [Column("id"), Column("text")]

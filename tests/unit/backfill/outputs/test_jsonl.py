@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from sluice.backfill.columns import Column
-from sluice.backfill.outputs.values import TOO_DEEP
+from sluice.backfill.table.columns import Column
+from sluice.backfill.table.values import TOO_DEEP
 from tests.unit.backfill.outputs.reading import written
 
 COLUMNS = [Column("id"), Column("value")]

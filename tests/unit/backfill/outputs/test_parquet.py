@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sluice.backfill.columns import Column
 from sluice.backfill.outputs import parquet
+from sluice.backfill.table.columns import Column
 from tests.unit.backfill.outputs.reading import read_back, written
 
 UTC_US = pa.timestamp("us", "UTC")

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from sluice.backfill.columns import Column
 from sluice.backfill.outputs.base import State
-from sluice.backfill.outputs.opening import FORMATS, open_writer
+from sluice.backfill.outputs.registry import FORMATS, open_writer
+from sluice.backfill.table.columns import Column
 from tests.unit.backfill.outputs.reading import read_back, written
 
 COLUMNS = [

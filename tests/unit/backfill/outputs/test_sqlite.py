@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sluice.backfill.columns import Column
-from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.outputs.sqlite import distinct
+from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.outputs.reading import read_back, written
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.columns import Column
-from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.page.writer import write_report
-from sluice.backfill.tally import Tally
+from sluice.backfill.run.stats import RunStats
+from sluice.backfill.table.columns import Column
 
 NAMES = ReportNames("text", "sender", "received_at", "label", "probability", "error")
 COLUMNS = [
@@ -41,8 +41,8 @@ def failure(code: str = "invalid_input") -> Line:
     return (None, None, None, None, None, f"{code}: the text is empty or blank")
 
 
-def tally_of(rows: list[Line], **changes: Any) -> Tally:
-    tally = Tally(sent=len(rows))
+def tally_of(rows: list[Line], **changes: Any) -> RunStats:
+    tally = RunStats(sent=len(rows))
     tally.labels = Counter(one[3] for one in rows if one[3] is not None)
     tally.errors = Counter(one[5].split(":")[0] for one in rows if one[5] is not None)
     tally.versions = Counter({"sms-mini 3": tally.labels.total()})

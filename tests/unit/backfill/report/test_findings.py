@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sluice.backfill.outputs.opening import open_writer
+from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.report import read, scripts
 from sluice.backfill.report.findings import OTHER_ERROR, Findings, unwanted_of
 from tests.unit.backfill.report.outputs import COLUMNS, NAMES, Line, failure, row

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sluice.backfill.columns import Column
-from sluice.backfill.outputs.opening import FORMATS, open_writer
+from sluice.backfill.outputs.registry import FORMATS, open_writer
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.read import BATCH_CHARS, BATCH_ROWS, batches
+from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnreadableArchive
 
 NAMES = ReportNames("body", "from", "at", "label", "probability", "error")

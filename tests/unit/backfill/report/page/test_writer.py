@@ -15,7 +15,7 @@ import pytest
 
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.page.writer import write_report
-from sluice.backfill.tally import Tally
+from sluice.backfill.run.stats import RunStats
 from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, tally_of
 
@@ -210,7 +210,7 @@ def test_the_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("the earlier one")
     with pytest.raises(UnreadableArchive):
-        write_report(report, tmp_path / "gone", "csv", NAMES, Tally(), title="t", include_text=False)
+        write_report(report, tmp_path / "gone", "csv", NAMES, RunStats(), title="t", include_text=False)
     assert report.read_text() == "the earlier one"
     report_on(tmp_path, [])
     assert names_in(tmp_path) == ["out", "report.html"]
@@ -226,6 +226,6 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
         (target, "would overwrite the output"),
     ):
         with pytest.raises(UnwritableOutput, match=told):
-            write_report(report, target, "csv", NAMES, Tally(), title="t", include_text=False)
+            write_report(report, target, "csv", NAMES, RunStats(), title="t", include_text=False)
     assert names_in(tmp_path) == ["out", "report.html"]
     assert not [name for name in names_in(tmp_path.parent) if name.endswith(".part")]

@@ -1,0 +1,1 @@
+"""Files that survive crashes, and locks on folders."""
