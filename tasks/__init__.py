@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if __name__ == "tasks":  # `celery -A tasks` in a checkout: the one module, by the name of its folder
     sys.modules[__name__] = import_module("sluice.tasks")
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     classify: Task
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in ("celery", "classify"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import logging

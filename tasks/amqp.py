@@ -14,12 +14,15 @@ from typing import Any
 from amqp.exceptions import ChannelError
 from celery import Celery
 from celery.app.amqp import AMQP, task_message
+from kombu import Producer
 
 from sluice.tasks.envelope import TASK_NAME, describe, lane_of, message_count
 from sluice.tasks.ledger import Count, Ledger
 from sluice.tasks.transport import ServiceConnection
 from sluice.tasks.wire.headers import COUNTED_MARK, is_counted
 
+Send = Callable[..., object]
+"""Celery's sender of a task message."""
 #: AMQP's code for a message that no queue takes.
 NO_ROUTE = 312
 
@@ -33,20 +36,22 @@ class PrivateAMQP(AMQP):
         self.task_protocols = {1: self.as_task_v2, 2: self.as_task_v2}
 
     def as_task_v2(
-        self, task_id: str, name: str, args: Any = None, kwargs: Any = None, *rest: Any, **options: Any
+        self, task_id: str, name: str, args: object = None, kwargs: object = None, *rest: object, **options: object
     ) -> task_message:
         if name == TASK_NAME:
             options["argsrepr"] = describe(args or (), kwargs)
             options["kwargsrepr"] = "{}"
         return super().as_task_v2(task_id, name, args, kwargs, *rest, **options)
 
-    def _create_task_sender(self) -> Callable[..., Any]:
-        send: Callable[..., Any] = super()._create_task_sender()
+    def _create_task_sender(self) -> Send:
+        send: Send = super()._create_task_sender()
         if self.app.sluice_settings.uses_amqp:
             send = _routed(send)
         ledger = Ledger(self.app.sluice_settings.backend)
 
-        def send_task_message(producer: Any, name: str, message: task_message, *rest: Any, **options: Any) -> Any:
+        def send_task_message(
+            producer: Producer, name: str, message: task_message, *rest: object, **options: Any
+        ) -> object:
             # One with an ETA is in no queue for as long as it is not due; one with the mark was counted by its sender.
             marked = is_counted(options.get("headers") or {}) or is_counted(message.headers)
             if name != TASK_NAME or message.headers.get("eta") or marked:
@@ -66,14 +71,16 @@ class PrivateAMQP(AMQP):
         return send_task_message
 
 
-def _routed(send: Callable[..., Any]) -> Callable[..., Any]:
+def _routed(send: Send) -> Send:
     """``send`` for RabbitMQ, which confirms and drops what no queue takes: a queue that was deleted is declared anew.
 
     Raises:
         ChannelError: there is no queue for it all the same.
     """
 
-    def send_task_message(producer: Any, name: str, message: task_message, *rest: Any, **options: Any) -> Any:
+    def send_task_message(
+        producer: Producer, name: str, message: task_message, *rest: object, **options: Any
+    ) -> object:
         if name != TASK_NAME:
             return send(producer, name, message, *rest, **options)
         options["mandatory"] = True

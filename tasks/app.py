@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 from celery import Celery
 
@@ -18,7 +17,7 @@ class App(Celery):
     """Celery's app, whose workers have names of their own."""
 
     @cached_property
-    def Worker(self) -> Any:  # noqa: N802  Celery's name; resolved in a worker only
+    def Worker(self) -> type:  # noqa: N802  Celery's name; resolved in a worker only
         return self.subclass_with_self("sluice.worker.consumer.node:Worker")
 
 
@@ -41,7 +40,7 @@ def settings_of(app: Celery) -> Settings:
     return settings
 
 
-def _transport_options(settings: Settings) -> dict[str, Any]:
+def _transport_options(settings: Settings) -> dict[str, object]:
     if settings.uses_amqp:
         # A 202 promises that the message is safe: wait for RabbitMQ's confirmation of each envelope.
         return {"confirm_publish": True}
@@ -56,7 +55,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _conf(settings: Settings) -> dict[str, Any]:
+def _conf(settings: Settings) -> dict[str, object]:
     interactive = QUEUES["interactive"]
     return {
         "broker_url": settings.broker,

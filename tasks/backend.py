@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import redis
 from celery import Celery
@@ -34,7 +33,7 @@ class LettingGo(threading.local):
 
 
 class CalmConsumer(ResultConsumer):
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         self._letting_go = LettingGo()
 
@@ -58,11 +57,11 @@ class CalmConsumer(ResultConsumer):
 class ListeningFreeRedis(RedisBackend):
     ResultConsumer = CalmConsumer
 
-    def __init__(self, app: Celery, url: str | None = None, **options: Any) -> None:
+    def __init__(self, app: Celery, url: str | None = None, **options: object) -> None:
         # Celery knows the scheme of a socket without ``redis+``.
         super().__init__(app=app, url=app.sluice_settings.backend.removeprefix("redis+"), **options)
 
-    def _get_pool(self, **params: Any) -> redis.ConnectionPool:
+    def _get_pool(self, **params: object) -> redis.ConnectionPool:
         pool: redis.ConnectionPool = super()._get_pool(**params)
         pool.connection_class = failing_over(pool.connection_class)
         return pool
@@ -70,5 +69,5 @@ class ListeningFreeRedis(RedisBackend):
     def as_uri(self, include_password: bool = False) -> str:
         return str(self.url) if include_password else masked_url(str(self.url))
 
-    def on_task_call(self, producer: Any, task_id: str) -> None:
+    def on_task_call(self, producer: object, task_id: str) -> None:
         """Do nothing; Celery would subscribe here."""

@@ -13,9 +13,7 @@ in input order. A single text that fails makes the task fail; in a list the fail
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sluice.tasks.errors import InvalidInput
 from sluice.tasks.prediction_options import LABEL_ONLY, OPTION_NAMES, PredictionOptions
@@ -75,27 +73,27 @@ class Call:
     options: PredictionOptions = LABEL_ONLY
 
 
-def describe(args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> str:
+def describe(args: object, kwargs: object = None) -> str:
     """What may be shown of a call: its name and message count, never a text."""
     count = message_count(args, kwargs)
     return f"classify({count} message{'' if count == 1 else 's'})"
 
 
-def log_safe(name: Any, most: int = 100) -> str:
+def log_safe(name: object, most: int = 100) -> str:
     """A client's own name of something as a log line may show it: one line, not endless."""
     text = name if isinstance(name, str) else type(name).__name__
     text = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def message_count(args: Any, kwargs: Any = None) -> int:
+def message_count(args: object, kwargs: object = None) -> int:
     """Messages in a call; 1 for whatever is no list."""
     given = args if isinstance(args, (list, tuple)) else [args]
     payload = given[0] if given else kwargs.get("messages") if isinstance(kwargs, dict) else None
     return len(payload) if isinstance(payload, (list, tuple)) else 1
 
 
-def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
+def parse(args: object, kwargs: object, max_text_chars: int) -> Call:
     """Read the arguments of a task message.
 
     Raises:
@@ -134,7 +132,7 @@ def parse(args: Any, kwargs: Any, max_text_chars: int) -> Call:
     return Call(messages, False, options)
 
 
-def read_message(item: Any, max_text_chars: int, field: str) -> Message:
+def read_message(item: object, max_text_chars: int, field: str) -> Message:
     """One item of the list; what is wrong with it goes into ``error``.
 
     The sentence there is about the item's ``text`` or ``id``; only the sender knows what the item is called where it
@@ -175,10 +173,10 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def _is_id(value: Any) -> bool:
+def _is_id(value: object) -> bool:
     """Whether ``value`` can name a message: a short string that UTF-8 can carry."""
     return isinstance(value, str) and 1 <= len(value) <= MAX_ID_CHARS and is_unicode(value)
 
 
-def _bad(identity: str | None, message: str, details: dict[str, Any]) -> Message:
+def _bad(identity: str | None, message: str, details: dict[str, object]) -> Message:
     return Message("", identity, InvalidInput(message, details))

@@ -9,8 +9,8 @@ that exchange is one queue, which the workers consume themselves (``sluice.worke
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from amqp.channel import Channel
 from amqp.exceptions import PreconditionFailed
 from kombu import Exchange, Queue
 
@@ -33,16 +33,16 @@ class LaneQueue(Queue):
 
     #: Whether the queue that exists has no dead letters of its own; known once it was declared.
     outdated = False
-    queue_arguments: dict[str, Any] | None
+    queue_arguments: dict[str, object] | None
 
-    def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
+    def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Channel | None = None) -> object:
         """Declare it; as it stands, if it is there with the right type and without arguments of today.
 
         Raises:
             PreconditionFailed: it is there with another type.
         """
         channel = channel or self.channel
-        ours: dict[str, Any] = dict(self.queue_arguments or {})
+        ours: dict[str, object] = dict(self.queue_arguments or {})
         if passive or set(ours) <= {TYPE}:
             return super().queue_declare(nowait, passive, channel)
         declare = super().queue_declare
@@ -62,7 +62,7 @@ class LaneQueue(Queue):
         return declare(False, True, channel)
 
 
-def _apart(channel: Any, action: Callable[[Any], Any]) -> Any:
+def _apart(channel: Channel, action: Callable[[Channel], object]) -> object:
     """``action`` on a channel of its own: RabbitMQ closes the one on which it refuses something."""
     probe = channel.connection.channel()
     try:
@@ -78,7 +78,7 @@ def lane_queue(name: str, settings: Settings) -> Queue:
         return Queue(name, Exchange(EXCHANGE_NAME, type="direct"), routing_key=name)
     # Celery's delayed delivery (countdown, eta) on quorum queues works through topic exchanges only.
     exchange = Exchange(EXCHANGE_NAME, type="topic", durable=True)
-    arguments: dict[str, Any] = {TYPE: settings.queue_type}
+    arguments: dict[str, object] = {TYPE: settings.queue_type}
     if has_dead_letters(settings):
         arguments |= {"x-delivery-limit": NO_LIMIT, "x-dead-letter-exchange": DEAD_LETTERS, **SAFELY}
     return LaneQueue(name, exchange, routing_key=name, durable=True, queue_arguments=arguments)

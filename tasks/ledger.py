@@ -16,9 +16,9 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import redis
+from redis.client import Pipeline
 
 from sluice.tasks import keys
 from sluice.tasks.envelope import LANES
@@ -56,14 +56,14 @@ class LaneCounts:
     others: Count = Count()
 
 
-def add(pipe: Any, lane: str, count: Count, *, others: bool = False) -> None:
+def add(pipe: Pipeline, lane: str, count: Count, *, others: bool = False) -> None:
     """Add to a lane's numbers in a pipeline; a negative count takes off."""
     prefix = "other_" if others else ""
     pipe.hincrby(keys.LEDGER, f"{lane}:{prefix}envelopes", count.envelopes)
     pipe.hincrby(keys.LEDGER, f"{lane}:{prefix}messages", count.messages)
 
 
-def take_off(pipe: Any, answered: Iterable[tuple[str, int, bool]]) -> int:
+def take_off(pipe: Pipeline, answered: Iterable[tuple[str, int, bool]]) -> int:
     """Note answered envelopes in a pipeline: lane, messages and whether it was counted, of each.
 
     Returns:

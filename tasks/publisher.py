@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 from celery import Celery
+from kombu import Producer
 from kombu.pools import producers
 
 from sluice.tasks.app import settings_of
@@ -30,10 +31,10 @@ class Publisher:
             refuses, within a quarter of a minute if it is frozen.
     """
 
-    def __init__(self, app: Celery, retry_policy: dict[str, Any] | None = None) -> None:
+    def __init__(self, app: Celery, retry_policy: dict[str, object] | None = None) -> None:
         self._app = app
         self._retry_policy = retry_policy or RETRY_POLICY
-        self._producer: Any = None
+        self._producer: Producer | None = None
         self._server = Server.broker(settings_of(app))
         self._errors = connection_errors(app)
 
@@ -106,7 +107,7 @@ class Publisher:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _acquire(self) -> Any:
+    def _acquire(self) -> Producer:
         if self._producer is None:
             self._producer = producers[self._app.connection_for_write()].acquire(block=True, timeout=5)
         return self._producer

@@ -33,7 +33,7 @@ def connect(url: str, *, socket_timeout: float | None = 10.0, retries: int = 0, 
     return client
 
 
-def require_writes(client: Any, key: str) -> None:
+def require_writes(client: redis.Redis, key: str) -> None:
     """Ask for a write that changes nothing, of the string ``key``: who takes no writes refuses it as any other.
 
     Raises:
@@ -54,7 +54,7 @@ class _FailingOver:
     connection reaches the server that is in charge now, and everybody waits and tries again.
     """
 
-    def read_response(self, *args: Any, **options: Any) -> Any:
+    def read_response(self, *args: object, **options: object) -> object:
         try:
             return super().read_response(*args, **options)  # type: ignore[misc]
         except redis.ResponseError as exc:
@@ -65,7 +65,7 @@ class _FailingOver:
             raise redis.ConnectionError(f"Redis refuses to work: {word}") from exc
 
 
-def failing_over(connection_class: type[Any]) -> type[Any]:
+def failing_over(connection_class: type) -> type:
     """``connection_class`` of redis-py, for which a server that refuses to work is a lost connection."""
     if issubclass(connection_class, _FailingOver):
         return connection_class

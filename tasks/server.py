@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ class Server:
             lasting=cause in LASTING,
         )
 
-    def ask(self, command: Any, *args: Any, **options: Any) -> Any:
+    def ask(self, command: Callable[..., Any], *args: object, **options: object) -> Any:
         """What ``command(*args, **options)`` of a Redis client returns.
 
         Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import Task
 
 from sluice.tasks.envelope import TASK_NAME
@@ -26,5 +24,5 @@ class Classify(Task):
     max_retries = 0
     typing = False
 
-    def run(self, messages: Any, scores: bool = False, verdict: bool = False) -> Any:
+    def run(self, messages: object, scores: bool = False, verdict: bool = False) -> object:
         raise NotImplementedError("this task runs in batches: start its worker with `sluice worker`")

@@ -14,7 +14,7 @@ from sluice.tasks.redis_client import failing_over
 class RedisChannel(kombu_redis.Channel):
     """Kombu's channel; see ``redis_client.py``."""
 
-    def _connparams(self, *args: Any, **options: Any) -> dict[str, Any]:
+    def _connparams(self, *args: object, **options: object) -> dict[str, object]:
         if self.connection is None:  # closed, with its connection; a producer of a pool may have it still
             raise redis.ConnectionError("the channel is closed")
         params: dict[str, Any] = super()._connparams(*args, **options)
@@ -31,8 +31,8 @@ class RedisTransport(kombu_redis.Transport):
 class ServiceConnection(Connection):
     """A kombu connection that takes Sluice's transports in place of kombu's."""
 
-    TRANSPORTS: ClassVar[dict[type[Any], type[Any]]] = {kombu_redis.Transport: RedisTransport}
+    TRANSPORTS: ClassVar[dict[type[object], type[object]]] = {kombu_redis.Transport: RedisTransport}
 
-    def get_transport_cls(self) -> Any:
+    def get_transport_cls(self) -> type:
         chosen = super().get_transport_cls()
         return self.TRANSPORTS.get(chosen, chosen)

@@ -17,6 +17,8 @@ NUMBER = "sluice_wire"
 #: What is added to the headers of an envelope when its messages have been counted.
 COUNTED_MARK = {COUNTED: True}
 
+Headers = Mapping[Any, Any]
+"""Of a message, as its sender wrote them."""
 #: Far more than any sender holds back.
 MOST = 2**31
 
@@ -39,7 +41,7 @@ class EnvelopeHeaders:
     counted: bool = False
     wire: int = WIRE
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> dict[str, object]:
         """The headers; those that say nothing are left out."""
         headers = {
             REPLY: self.reply_to,
@@ -51,7 +53,7 @@ class EnvelopeHeaders:
         return {name: value for name, value in headers.items() if value}
 
     @classmethod
-    def from_wire(cls, headers: Mapping[Any, Any]) -> Self:
+    def from_wire(cls, headers: Headers) -> Self:
         """The headers of a message by whomever: what makes no sense counts as not said."""
         get = headers.get
         more = get(MORE, 0)
@@ -64,7 +66,7 @@ class EnvelopeHeaders:
         )
 
 
-def is_counted(headers: Mapping[Any, Any]) -> bool:
+def is_counted(headers: Headers) -> bool:
     """Whether the messages of an envelope with these headers are in the ledger."""
     return headers.get(COUNTED) is True
 

@@ -113,11 +113,11 @@ class StoredResult:
             return self.result if isinstance(self.result, list) else [self.result]
         if self.state == "REVOKED":
             return [failure(None, "revoked", "cancelled or expired before the model saw it")] * count
-        error: Mapping[str, Any] = self.result if isinstance(self.result, dict) else {}
+        error: Mapping[str, object] = self.result if isinstance(self.result, dict) else {}
         return [failure(None, code_of(error.get("exc_type")), _sentence(error))] * count
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
+def _sentence(error: Mapping[str, object]) -> str:
     """The message inside an exception as Celery stores it."""
     message = error.get("exc_message")
     if isinstance(message, (list, tuple)):

@@ -8,7 +8,7 @@ OpenAPI document follow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -147,7 +147,7 @@ class WorkerStatus(Part):
         """Whether it is of a release that has verdicts; its model may give none all the same."""
         return "verdicts" in self.model_fields_set
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON-ready data: what `/stats` and `inspect` show."""
         return self.model_dump(exclude=None if self.cascade else {"cascade"})
 
@@ -156,7 +156,7 @@ class WorkerStatus(Part):
         return orjson.dumps(self.to_json())
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, object]) -> Self:
         """A status of any release; ValueError: it is none."""
         return cls.model_validate({"wire": FIRST, **data})
 

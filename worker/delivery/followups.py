@@ -7,27 +7,30 @@ neither its envelope nor another follow-up.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import amqp
 import redis
 from celery import Celery
 from celery.app.task import Context
-from celery.canvas import maybe_signature
+from celery.canvas import Signature, maybe_signature
 from celery.exceptions import TaskRevokedError
 
 from sluice.tasks.envelope import log_safe
 from sluice.tasks.errors import FollowUpFailed, SluiceError
 from sluice.tasks.outage import sentence_of
 from sluice.worker.delivery.forwarding import FollowUpApp, NotSent
+from sluice.worker.delivery.patience import Patiently
 from sluice.worker.delivery.result_store import EnvelopeResult
 from sluice.worker.engine.mail import InFlightEnvelope
 
 log = logging.getLogger(__name__)
+
+Origin = Mapping[str, object]
+"""Which call a follow-up comes from, as Celery's keywords."""
 
 #: Signatures in one follow-up that a failure is told to, and how deep they may lie in each other.
 MOST_PARTS, DEEPEST = 10_000, 50
@@ -41,7 +44,7 @@ class FollowUps:
         patiently: calls what it is given until its server takes it; raises ``Interrupted`` when the worker must end.
     """
 
-    def __init__(self, app: Celery, patiently: Callable[[Callable[[], Any]], Any]) -> None:
+    def __init__(self, app: Celery, patiently: Patiently) -> None:
         self._app = FollowUpApp(app, patiently)
         self._patiently = patiently
 
@@ -62,9 +65,9 @@ class FollowUps:
         if stored.state == "SUCCESS":
             origin = self._origin(stored)
             for callback in _listed(embed.get("callbacks")):
-                self._send(stored, callback, stored.result, **origin)
+                self._send(stored, callback, stored.result, origin)
             if chain:
-                self._send(stored, chain.pop(), stored.result, chain, **origin)
+                self._send(stored, chain.pop(), stored.result, origin, chain)
         else:
             for waiting in chain:
                 self._fail(stored, waiting, stored.error or SluiceError("it failed"))
@@ -72,37 +75,38 @@ class FollowUps:
         if embed.get("chord"):
             self._count(stored, embed["chord"])
 
-    def _origin(self, stored: EnvelopeResult) -> dict[str, Any]:
+    def _origin(self, stored: EnvelopeResult) -> Origin:
         return {"parent_id": stored.envelope.id, "root_id": stored.envelope.root_id}
 
     def _send(
-        self, stored: EnvelopeResult, what: Any, argument: Any, chain: list[Any] | None = None, **origin: Any
+        self, stored: EnvelopeResult, what: object, argument: object, origin: Origin, chain: list[object] | None = None
     ) -> None:
-        more: dict[str, Any] = {"chain": chain} if chain else {}
+        options = {**origin, "chain": chain} if chain else origin
         try:
-            self._patiently(partial(self._apply, what, argument, **more, **origin))
+            self._patiently(partial(self._apply, what, argument, options))
         except Exception as exc:
             error = self._refused(stored, what, exc)
             for waiting in (what, *(chain or ())):
                 self._fail(stored, waiting, error)
 
-    def _apply(self, what: Any, argument: Any, **options: Any) -> None:
+    def _apply(self, what: object, argument: object, options: Mapping[str, object]) -> None:
         # Copies: Celery writes into what it sends.
-        self._signature(what).apply_async((argument,), **deepcopy(options))
+        self._signature(what).apply_async((argument,), **deepcopy(dict(options)))
 
-    def _signature(self, what: Any) -> Any:
+    def _signature(self, what: object) -> Signature:
         if not isinstance(what, Mapping) or not isinstance(what.get("task"), str):
             raise NotSent("it is no signature of a task")
         if not all(_id_of(part) is None or isinstance(_id_of(part), str) for part in islice(_parts(what), MOST_PARTS)):
             raise NotSent("its task_id is not a text")
-        return maybe_signature(deepcopy(what), app=self._app)
+        signature: Signature = maybe_signature(deepcopy(what), app=self._app)
+        return signature
 
-    def _refused(self, stored: EnvelopeResult, what: Any, exc: Exception) -> FollowUpFailed:
+    def _refused(self, stored: EnvelopeResult, what: object, exc: Exception) -> FollowUpFailed:
         error = FollowUpFailed(f"the follow-up {_name(what)} cannot be sent: {_reason(exc)}")
         log.warning("%s: %s", stored.envelope.shown_id, error)
         return error
 
-    def _count(self, stored: EnvelopeResult, body: Any) -> None:
+    def _count(self, stored: EnvelopeResult, body: object) -> None:
         """Note the result for its chord; the last one starts the body."""
         result = stored.result if stored.state == "SUCCESS" else stored.error
         if stored.state == "REVOKED":
@@ -114,7 +118,7 @@ class FollowUps:
         except Exception as exc:
             self._fail(stored, body, self._refused(stored, body, exc))
 
-    def _fail(self, stored: EnvelopeResult, what: Any, error: SluiceError) -> None:
+    def _fail(self, stored: EnvelopeResult, what: object, error: SluiceError) -> None:
         """Record for all who wait for a follow-up, or for a part of it, why it never comes."""
         for part in islice(_parts(what), MOST_PARTS):
             options = part.get("options")
@@ -128,30 +132,30 @@ class FollowUps:
                 log.warning("%s: no failure recorded for its follow-up: %s", stored.envelope.shown_id, _reason(exc))
             self._call_errbacks(stored, task_id, options.get("link_error"))
 
-    def _call_errbacks(self, stored: EnvelopeResult, failed_id: str, errbacks: Any) -> None:
+    def _call_errbacks(self, stored: EnvelopeResult, failed_id: str, errbacks: object) -> None:
         """Tell each errback the id of what failed; one that cannot be told is only logged, and its own failure kept."""
         for errback in _listed(errbacks):
             try:
-                self._patiently(partial(self._apply, errback, failed_id, **self._origin(stored)))
+                self._patiently(partial(self._apply, errback, failed_id, self._origin(stored)))
             except Exception as exc:
                 error = self._refused(stored, errback, exc)
                 for part in islice(_parts(errback), MOST_PARTS):
                     self._fail(stored, _without_errbacks(part), error)
 
 
-def _context(envelope: InFlightEnvelope, body: Any) -> Context:
+def _context(envelope: InFlightEnvelope, body: object) -> Context:
     """What Celery's backend asks of the request that a chord waits for."""
     return Context(id=envelope.id, group=envelope.group, group_index=envelope.group_index, chord=body)
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     """What was hung on as a list: clients of other languages send one signature alone, or nonsense."""
     if not value:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _parts(what: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+def _parts(what: object, depth: int = 0) -> Iterator[Mapping[str, object]]:
     """A signature and all that lie in it or hang on it: each may have a result that somebody waits for."""
     if isinstance(what, (list, tuple)):
         for one in what:
@@ -159,24 +163,24 @@ def _parts(what: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     if not isinstance(what, Mapping) or depth > DEEPEST:
         return
     yield what
-    for place, names in (("kwargs", ("tasks", "header", "body")), ("options", ("chord", "link"))):
-        holder = what.get(place)
+    for group, names in (("kwargs", ("tasks", "header", "body")), ("options", ("chord", "link"))):
+        holder = what.get(group)
         if isinstance(holder, Mapping):
             for name in names:
                 yield from _parts(holder.get(name), depth + 1)
 
 
-def _without_errbacks(part: Mapping[str, Any]) -> dict[str, Any]:
+def _without_errbacks(part: Mapping[str, object]) -> dict[str, object]:
     """The part alone, for an errback's errbacks are not called: they could be endless."""
     return {"options": {"task_id": _id_of(part)}}
 
 
-def _id_of(part: Mapping[str, Any]) -> Any:
+def _id_of(part: Mapping[str, object]) -> object:
     options = part.get("options")
     return options.get("task_id") if isinstance(options, Mapping) else None
 
 
-def _name(what: Any) -> str:
+def _name(what: object) -> str:
     name = what.get("task") if isinstance(what, Mapping) else None
     return log_safe(name) if isinstance(name, str) else "without a task name"
 

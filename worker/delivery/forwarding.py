@@ -1,18 +1,19 @@
 """Where follow-ups go, and how they get there. All in the result writer.
 
 A follow-up goes where its own options say, as from any Celery worker. It is sent through an app of its own: the
-worker's app knows two queues and creates none, while a caller's queue is the caller's. One that names no place goes,
-with Celery, to the *worker's* default queue; nobody but ``classify`` is at home in ours, so that is refused in words.
+worker's app knows two queues and creates none, while a caller's queue is the caller's. One that names no destination
+goes, with Celery, to the *worker's* default queue; nobody but ``classify`` is at home in ours, so that is refused in
+words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.compression import get_encoder
 from kombu.messaging import Producer
 from kombu.transport.virtual import Channel as VirtualChannel
@@ -21,6 +22,10 @@ from sluice.tasks.amqp import PrivateAMQP
 from sluice.tasks.app import EXCHANGE_NAME, settings_of
 from sluice.tasks.envelope import QUEUES, TASK_NAME, log_safe
 from sluice.tasks.outage import is_outage
+from sluice.worker.delivery.patience import Patiently
+
+Options = dict[str, Any]
+"""Keywords with which Celery and kombu publish, as a client may have written them."""
 
 #: Seconds for a write to the broker and for its confirmation: RabbitMQ may hold up those who publish.
 PUBLISH_TIMEOUT_S = 10.0
@@ -45,32 +50,29 @@ class NotSent(Exception):
     """A follow-up cannot be sent; the text says why, and may be shown."""
 
 
-class Interrupted(BaseException):
-    """A server is away, and the worker is to end. No ``Exception``: Celery would take it for the follow-up's fault."""
-
-
 class Router:
     """Celery's router for follow-ups: exchange and routing key from what the signature says."""
 
-    def route(self, options: dict[str, Any], name: str, *_: Any) -> dict[str, Any]:
-        """``options`` with a place in them.
+    def route(self, options: Options, name: str, *_: object) -> Options:
+        """``options`` with a destination in them.
 
         Raises:
-            NotSent: they name none, or one that is no place.
+            NotSent: they name none, or one that is none.
         """
         options = dict(options)
-        places = [options.pop(key, None) for key in ("queue", "exchange", "routing_key")]
+        named = [options.pop(key, None) for key in ("queue", "exchange", "routing_key")]
         options.pop("declare", None)
-        if not all(place is None or isinstance(place, str) for place in places):
+        if not all(one is None or isinstance(one, str) for one in named):
             raise NotSent("its queue, exchange or routing_key is not a text")
-        exchange, key = _place(name, *places)
+        exchange, key = _destination(name, *named)
         if max(len(exchange.encode()), len(key.encode())) > 255:
             raise NotSent("its queue, exchange or routing_key is longer than 255 bytes")
         # Of another type than direct, so that Celery leaves exchange and key as they are.
         return {**options, "exchange": exchange, "routing_key": key, "exchange_type": "topic"}
 
 
-def _place(name: str, queue: str | None, exchange: str | None, key: str | None) -> tuple[str, str]:
+def _destination(name: str, queue: str | None, exchange: str | None, key: str | None) -> tuple[str, str]:
+    """Exchange and routing key."""
     if queue:
         return (EXCHANGE_NAME, queue) if queue in QUEUES.values() else ("", queue)
     if exchange:
@@ -84,22 +86,22 @@ def _place(name: str, queue: str | None, exchange: str | None, key: str | None) 
 
 
 class FollowUpAMQP(PrivateAMQP):
-    def Router(self, queues: Any = None, create_missing: Any = None) -> Router:  # noqa: N802 Celery's name
+    def Router(self, queues: object = None, create_missing: object = None) -> Router:  # noqa: N802 Celery's name
         return Router()
 
-    def _retry_publish(self, publish: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    def _retry_publish(self, publish: Callable[..., object], *args: object, **options: object) -> object:
         """What Celery, from 5.7 on, sends chords' callbacks with; its own tries again by itself, as the sender does."""
         return publish(*args, **options)
 
 
-def _publish(producer: Producer, body: Any, exchange: str, routing_key: str, **options: Any) -> None:
+def _publish(producer: Producer, body: object, exchange: str, routing_key: str, options: Options) -> None:
     """Publish one message so that what reaches no queue is an error.
 
     Raises:
         NotSent: no queue takes it, or this worker cannot write it.
     """
     _check_compression(options.get("compression"))
-    options.update(retry=False, declare=[], exchange=exchange, routing_key=routing_key)
+    options = dict(options, retry=False, declare=[], exchange=exchange, routing_key=routing_key)
     channel = producer.channel
     if isinstance(channel, VirtualChannel):
         if exchange and not channel._lookup(exchange, routing_key):
@@ -116,16 +118,16 @@ def _publish(producer: Producer, body: Any, exchange: str, routing_key: str, **o
     _arrives(producer, body, options)
 
 
-def _arrives(producer: Producer, body: Any, options: dict[str, Any]) -> bool:
+def _arrives(producer: Producer, body: object, options: Options) -> bool:
     """Publish to RabbitMQ; whether the message got into a queue."""
-    returned: list[Any] = []
+    returned: list[object] = []
     # What comes back comes before the confirmation, which publishing waits for.
     producer.channel.events["basic_return"] = {lambda *why: returned.append(why)}
     producer.publish(body, **{**options, "headers": dict(options.get("headers") or {})})
     return not returned
 
 
-def _check_compression(name: Any) -> None:
+def _check_compression(name: object) -> None:
     try:
         if name:
             get_encoder(name)
@@ -145,19 +147,19 @@ class Sender:
         patiently: calls what it is given until its server takes it; raises ``Interrupted`` when the worker must end.
     """
 
-    def __init__(self, connect: Callable[[], Any], patiently: Callable[[Callable[[], Any]], Any]) -> None:
+    def __init__(self, connect: Callable[[], Connection], patiently: Patiently) -> None:
         self._connect, self._patiently = connect, patiently
-        self._connection: Any = None
+        self._connection: Connection | None = None
         self._producer: Producer | None = None
 
     @property
     def connection(self) -> Sender:
         return self
 
-    def _reraise_as_library_errors(self) -> Any:
+    def _reraise_as_library_errors(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def publish(self, body: Any, **options: Any) -> None:
+    def publish(self, body: object, exchange: str, routing_key: str, **options: object) -> None:
         """Send one message, however long the broker is away.
 
         Raises:
@@ -169,7 +171,7 @@ class Sender:
         def attempt() -> None:
             nonlocal lost
             try:
-                _publish(self._ready(), body, **options)
+                _publish(self._ready(), body, exchange, routing_key, options)
             except BaseException as exc:
                 lost += self._producer is not None and is_outage(exc)
                 self.close()
@@ -201,7 +203,7 @@ class FollowUpApp(Celery):
         patiently: as for ``Sender``.
     """
 
-    def __init__(self, app: Celery, patiently: Callable[[Callable[[], Any]], Any]) -> None:
+    def __init__(self, app: Celery, patiently: Patiently) -> None:
         super().__init__(
             "sluice-follow-ups",
             amqp="sluice.worker.delivery.forwarding:FollowUpAMQP",

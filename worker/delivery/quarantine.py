@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from sluice.tasks.errors import TooManyDeliveries
+from sluice.worker.delivery.patience import Patiently
 from sluice.worker.engine.mail import Alone, Begin, InFlightEnvelope, Outcome, Trial
 
 #: Messages tried together: few enough for any batch.
@@ -65,7 +66,7 @@ class Quarantine:
     def __init__(
         self,
         notes: Notes,
-        patiently: Callable[[Callable[[], Any]], Any],
+        patiently: Patiently,
         to_batcher: Callable[[Trial | Begin], None],
         generation: Callable[[], int],
     ) -> None:

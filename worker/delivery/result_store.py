@@ -12,11 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import redis
 from celery import Celery
 from celery.utils.log import get_logger
+from redis.client import Pipeline
 
 from sluice.tasks import keys, ledger
 from sluice.tasks.envelope import log_safe
@@ -27,7 +27,7 @@ from sluice.tasks.results import WORKER_TTL_S
 from sluice.tasks.wire.entry import Entry, is_prediction, kind_of
 from sluice.tasks.wire.progress import EnvelopeProgress
 from sluice.tasks.wire.reply import IndexedEntry, pack_reply
-from sluice.tasks.wire.resultmeta import StoredResult, pack_meta
+from sluice.tasks.wire.resultmeta import StoredError, StoredResult, pack_meta
 from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.delivery.quarantine import Piece
 from sluice.worker.engine.mail import InFlightEnvelope
@@ -63,25 +63,28 @@ class EnvelopeResult:
 
     envelope: InFlightEnvelope
     state: str
-    result: Any = None
+    result: list[Entry] | Entry | None = None
     error: SluiceError | None = None
+
+    def entries(self) -> list[Entry]:
+        """Those of a call that succeeded."""
+        if self.result is None:
+            return []
+        return self.result if isinstance(self.result, list) else [self.result]
 
     def counts(self) -> tuple[int, int]:
         """Messages with a label and messages with an error."""
         messages = len(self.envelope.messages)
         if self.state != "SUCCESS":
             return 0, messages
-        entries = self.result if isinstance(self.result, list) else [self.result]
-        wrong = sum(not is_prediction(entry) for entry in entries)
+        wrong = sum(not is_prediction(entry) for entry in self.entries())
         return messages - wrong, wrong
 
     def summary(self) -> str:
         """The result as events and logs may show it: counts, no text."""
         if self.state != "SUCCESS":
             return self.error.code if self.error else self.state.lower()
-        if not isinstance(self.result, list):
-            return f"1 {kind_of(self.result)}"
-        counts = Counter(map(kind_of, self.result))
+        counts = Counter(map(kind_of, self.entries()))
         return ", ".join(f"{count} {label}" for label, count in counts.most_common())
 
 
@@ -158,7 +161,7 @@ class ResultStore:
         else:
             self._check(["a result"] * others + names, outcomes)
 
-    def _check(self, names: Sequence[str], outcomes: Sequence[Any]) -> None:
+    def _check(self, names: Sequence[str], outcomes: Sequence[object]) -> None:
         """Raise what makes writing again worth while; a key that cannot be written is left, and told once."""
         for name, outcome in zip(names, outcomes, strict=True):
             if not isinstance(outcome, redis.RedisError):
@@ -217,7 +220,7 @@ class ResultStore:
         pipe.zrem(keys.WORKERS, self._hostname)
         pipe.execute()
 
-    def _add_results(self, pipe: Any, done: Sequence[EnvelopeResult]) -> None:
+    def _add_results(self, pipe: Pipeline, done: Sequence[EnvelopeResult]) -> None:
         finished_at = self._app.now().isoformat()
         names, values = [], []
         for stored in done:
@@ -227,7 +230,7 @@ class ResultStore:
                 values.append(self._meta(stored.envelope, stored.state, result, finished_at))
         self._add_values(pipe, STORE_SCRIPT, names, values, self._ttl_s)
 
-    def _add_values(self, pipe: Any, script: str, names: list[bytes], values: list[bytes], ttl_s: int) -> None:
+    def _add_values(self, pipe: Pipeline, script: str, names: list[bytes], values: list[bytes], ttl_s: int) -> None:
         """What ``script`` does for these keys and values; without scripts as one command after the other."""
         if self._scripts:
             for start in range(0, len(names), SCRIPT_RESULTS):
@@ -239,7 +242,7 @@ class ResultStore:
             if script is STORE_SCRIPT:
                 pipe.publish(name, value)
 
-    def _add_progress(self, pipe: Any, group: str, stored: EnvelopeResult) -> str:
+    def _add_progress(self, pipe: Pipeline, group: str, stored: EnvelopeResult) -> str:
         """Two commands; returns the key they write."""
         name, (good, bad) = keys.progress(group), stored.counts()
         pipe.hset(name, stored.envelope.id, EnvelopeProgress(good, bad, time.time()).to_wire())
@@ -251,12 +254,18 @@ class ResultStore:
         key: bytes = self._key_prefix + envelope.id.encode()
         return key
 
-    def _meta(self, envelope: InFlightEnvelope, state: str, result: Any, finished_at: str | None) -> bytes:
+    def _meta(
+        self,
+        envelope: InFlightEnvelope,
+        state: str,
+        result: list[Entry] | Entry | StoredError | None,
+        finished_at: str | None,
+    ) -> bytes:
         """The value under Celery's result key, as ``AsyncResult`` of any Celery client reads it."""
         return pack_meta(envelope.id, state, result, finished_at, group_id=envelope.group, parent_id=envelope.parent_id)
 
 
-def _no_script(outcome: Any) -> bool:
+def _no_script(outcome: object) -> bool:
     """Whether a command was refused for being a script: by the user's rights, or by a server that has none."""
     if isinstance(outcome, redis.exceptions.NoPermissionError):
         return True
@@ -280,7 +289,7 @@ def _counted(stored: EnvelopeResult) -> tuple[str, int, bool]:
     return lane, envelope.counted or len(envelope.messages), envelope.counted > 0
 
 
-def _stored_before(envelope: InFlightEnvelope, value: Any) -> EnvelopeResult | None:
+def _stored_before(envelope: InFlightEnvelope, value: bytes | None) -> EnvelopeResult | None:
     """The final state under Celery's key, or None; what is no result of Celery's is none."""
     try:
         found = StoredResult.from_wire(value)

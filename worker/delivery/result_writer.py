@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty, Full, Queue
-from typing import Any, assert_never
+from typing import assert_never
 
 import redis
 from celery import Celery
@@ -20,7 +20,7 @@ from sluice.tasks.server import Availability, Server
 from sluice.tasks.wire.entry import failure, fault_of, is_prediction
 from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.delivery.followups import FollowUps
-from sluice.worker.delivery.forwarding import Interrupted
+from sluice.worker.delivery.patience import Interrupted, T
 from sluice.worker.delivery.quarantine import Quarantine
 from sluice.worker.delivery.result_cache import ResultCache
 from sluice.worker.delivery.result_store import EnvelopeResult, PendingReplies, ResultStore
@@ -244,7 +244,7 @@ class ResultWriter(GuardedThread):
         else:
             self._backend.back()
 
-    def _patiently(self, action: Callable[[], Any]) -> Any:
+    def _patiently(self, action: Callable[[], T]) -> T:
         """Run ``action`` until its server takes it, with back-off; what else it raises is its own.
 
         Raises:

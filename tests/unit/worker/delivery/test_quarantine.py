@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.tasks.envelope import Message
-from sluice.worker.delivery.forwarding import Interrupted
+from sluice.worker.delivery.patience import Interrupted
 from sluice.worker.delivery.quarantine import MOST_ENDS, PIECE, Ends, Piece, Quarantine, plan
 from sluice.worker.engine.mail import Alone, Begin, InFlightEnvelope, Outcome, Trial
 

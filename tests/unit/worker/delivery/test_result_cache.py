@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from sluice.harness.process import free_port
 from sluice.harness.servers import RedisServer
@@ -33,6 +33,7 @@ def make(**facts: str) -> ResultCache:
 
 
 @given(st.lists(st.integers(0, 2**48), min_size=1), st.lists(st.integers(0, 2**48), min_size=1))
+@settings(deadline=None)
 def test_a_key_is_that_of_the_ids_alone(ids: list[int], others: list[int]) -> None:
     cache = make()
     assert cache.key(ids) == make().key(list(ids))
