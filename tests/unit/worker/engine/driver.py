@@ -25,6 +25,8 @@ from sluice.worker.engine.commands import (
 from sluice.worker.engine.mail import Encoded, EncodedText, EngineNote, InFlightEnvelope
 from sluice.worker.engine.scheduler import Scheduler
 
+MOST_ROUNDS = 1000
+
 
 class Driver:
     """Carries out what a scheduler asks for, as far as nothing takes time; holds the rest.
@@ -64,8 +66,11 @@ class Driver:
     def settle(self) -> None:
         """Everything that is due by now, as the thread does it."""
         self.due()
-        while not self.ended and self.scheduler.wake_at() <= self.now:
+        for _ in range(MOST_ROUNDS):
+            if self.ended or self.scheduler.wake_at() > self.now:
+                return
             self.due()
+        raise AssertionError("something is due for ever")
 
     def encode_aside(self) -> None:
         """The encoder's thread comes to its end."""

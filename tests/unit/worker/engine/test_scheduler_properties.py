@@ -24,6 +24,7 @@ from sluice.worker.engine.mail import (
     MessageRef,
     ModelFree,
     NewConnection,
+    NotStored,
     Outcome,
     Started,
     Trial,
@@ -62,6 +63,13 @@ class World(Driver):
         envelope = self._made(bulk, texts)
         envelope.more = more
         self.tell(envelope)
+
+    def receive_late(self, texts: list[str]) -> None:
+        """What came over an earlier connection was looked up meanwhile."""
+        if self.generation:
+            envelope = self._made(False, texts)
+            envelope.generation -= 1
+            self.tell(NotStored([envelope]))
 
     def step(self) -> None:
         """What the thread does when it has read everything."""
@@ -154,7 +162,7 @@ class World(Driver):
 
     def run(self, batch: list[EncodedText]) -> None:
         refs = [list(text.refs) for text in batch]
-        on_trial = self.trial is not None and refs[0][0][0] is self.trial.envelope
+        on_trial = self._on_trial(refs[0][0][0])
         assert not (on_trial and self.model), "the trial is not alone"
         assert on_trial or self.trial is None or not self.trial_runs(), "something runs beside a trial"
         assert all(envelope.started is not None for row in refs for envelope, _ in row)
@@ -165,6 +173,9 @@ class World(Driver):
         return self.trial is not None and any(
             envelope is self.trial.envelope for batch in self.model for text in batch for envelope, _ in text.refs
         )
+
+    def _on_trial(self, envelope: InFlightEnvelope) -> bool:
+        return self.trial is not None and envelope is self.trial.envelope
 
     def _made(self, bulk: bool, texts: list[str]) -> InFlightEnvelope:
         messages = [Message(text) for text in texts]
@@ -191,7 +202,9 @@ class World(Driver):
                 assert not self.chunks, "it is not alone"
                 self.allowed = note.trial
             elif isinstance(note, Started):
-                assert not any(envelope in self.revoked for envelope in note.envelopes), "revoked, and runs"
+                for envelope in note.envelopes:
+                    assert envelope not in self.revoked, "revoked, and runs"
+                    assert envelope.generation == self.generation or self._on_trial(envelope), "forgotten, and runs"
         if self.trial is not None and not self._unanswered(self.trial.envelope):
             self.trial = None
 
@@ -230,6 +243,7 @@ actions = st.lists(
         received,
         received,
         received,
+        st.tuples(st.just("receive_late"), texts),
         st.tuples(st.just("step")),
         st.tuples(st.just("pass_time"), seconds),
         st.tuples(st.just("pass_time"), seconds),
