@@ -87,7 +87,7 @@ class ModelThread(GuardedThread):
     def _work_in_turn(self) -> None:
         while (batch := self.inbox.get()) is not None:
             began = time.monotonic()
-            answers = self._classify([item.ids for item in batch])
+            answers = self._classify([text.ids for text in batch])
             self._hand_on(batch, answers, time.monotonic() - began)
 
     def _work_ahead(self, device: Asynchronous) -> None:
@@ -116,13 +116,13 @@ class ModelThread(GuardedThread):
     def _submit(self, device: Asynchronous, batch: list[EncodedText]) -> Running:
         began = time.monotonic()
         try:
-            handle = device.submit([item.ids for item in batch])
+            handle = device.submit([text.ids for text in batch])
         except Exception as exc:  # told when its turn comes: the batch before it is still on the device
             handle = exc
         return Running(batch, handle, began)
 
     def _collect(self, device: Asynchronous, running: Running) -> list[Answer]:
-        ids = [item.ids for item in running.batch]
+        ids = [text.ids for text in running.batch]
         if isinstance(running.handle, Exception):
             return self._after_failure(ids, running.handle)
         return self._checked(ids, lambda: device.collect(running.handle))
@@ -130,11 +130,11 @@ class ModelThread(GuardedThread):
     def _hand_on(self, batch: list[EncodedText], answers: list[Answer], spent_s: float) -> None:
         self._to_batcher(ModelFree(batch, answers, self._limit))
         self._limit = None
-        tokens = sum(item.tokens for item in batch)
-        cache_keys = [item.cache_key for item in batch] if batch[0].cache_key else None
-        pieces, unknown = self._pieces.total([item.ids for item in batch])
+        tokens = sum(text.tokens for text in batch)
+        cache_keys = [text.cache_key for text in batch] if batch[0].cache_key else None
+        pieces, unknown = self._pieces.total([text.ids for text in batch])
         self._emit(
-            Outcome([item.refs for item in batch], answers, "model", spent_s, tokens, cache_keys, pieces, unknown)
+            Outcome([text.refs for text in batch], answers, "model", spent_s, tokens, cache_keys, pieces, unknown)
         )
 
     def _classify(self, batch: list[list[int]]) -> list[Answer]:

@@ -64,7 +64,7 @@ class DeviceClassifier(Classifier):
         return super().forward(handle)
 
 
-def item(number: int) -> EncodedText:
+def encoded(number: int) -> EncodedText:
     return EncodedText([number], [(SimpleNamespace(), 0)], bulk=False, arrived=0.0)  # type: ignore[list-item]
 
 
@@ -76,7 +76,7 @@ def run_batches(
     out: SimpleQueue[Any] = SimpleQueue()
     deaths: list[str] = []
     thread = ModelThread(classifier, to_batcher=free.put, emit=out.put, on_death=deaths.append)  # type: ignore[arg-type]
-    made = [list(map(item, numbers)) for numbers in batches]
+    made = [list(map(encoded, numbers)) for numbers in batches]
     for batch in (*made, None):
         thread.inbox.put(batch)
     thread.start()
@@ -134,14 +134,14 @@ def test_the_batcher_and_the_deliver_thread_get_the_batch_with_its_answers() -> 
     outcomes, notes, _, (batch,) = run_batches([[Classifier.unknown_id, BAD]], Classifier())
     assert notes[0].batch is batch
     assert notes[0].answers == outcomes[0].answers
-    assert outcomes[0].refs == [item.refs for item in batch]
+    assert outcomes[0].refs == [text.refs for text in batch]
     assert (outcomes[0].origin, outcomes[0].tokens, outcomes[0].cache_keys) == ("model", 2, None)
     assert (outcomes[0].pieces, outcomes[0].unknown) == (2, 1)
 
 
 def test_batches_that_have_not_begun_can_be_taken_back() -> None:
     thread = ModelThread(Classifier(), to_batcher=print, emit=print, on_death=print)  # type: ignore[arg-type]
-    batches = [[item(1)], [item(2), item(3)]]
+    batches = [[encoded(1)], [encoded(2), encoded(3)]]
     for batch in batches:
         thread.inbox.put(batch)
     assert thread.take_back() == batches
@@ -171,7 +171,7 @@ class TestAhead:
         thread = ModelThread(classifier, to_batcher=free.put, emit=lambda note: None, on_death=print)  # type: ignore[arg-type]
         thread.start()
         for number in (1, 2):
-            thread.inbox.put([item(number)])
+            thread.inbox.put([encoded(number)])
             assert free.get(timeout=10).answers == [[number / 100]]
         thread.inbox.put(None)
         thread.join(10)

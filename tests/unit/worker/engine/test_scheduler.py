@@ -99,7 +99,7 @@ class Rig(Driver):
         self._pass_until(lambda: bool(self.model))
         return self.model.popleft()
 
-    def places(self) -> list[list[tuple[str, int]]]:
+    def refs(self) -> list[list[tuple[str, int]]]:
         """Who waits for each text of the next batch."""
         return [named(text.refs) for text in self.batch()]
 
@@ -151,7 +151,7 @@ def rig() -> Rig:
 
 def test_a_lone_message_goes_to_the_idle_model_at_once(rig: Rig) -> None:
     envelope = rig.receive("a", "hello")
-    assert rig.places() == [[("a", 0)]]
+    assert rig.refs() == [[("a", 0)]]
     assert rig.started.popleft().envelopes == [envelope]
 
 
@@ -162,7 +162,7 @@ def test_messages_that_come_while_the_model_is_busy_share_the_next_batch(rig: Ri
         rig.receive(name, *texts(1))
     assert not rig.model
     rig.free(first)
-    assert rig.places() == [[("b", 0)], [("c", 0)], [("d", 0)]]
+    assert rig.refs() == [[("b", 0)], [("c", 0)], [("d", 0)]]
 
 
 def test_a_full_batch_is_sent_ahead_but_never_a_third(rig: Rig) -> None:
@@ -186,13 +186,13 @@ def test_bad_items_are_refused_without_the_model(rig: Rig) -> None:
     assert outcome.origin == "refused"
     assert named(outcome.refs[0]) == [("a", 1)]
     assert isinstance(outcome.answers[0], InvalidInput)
-    assert rig.places() == [[("a", 0)], [("a", 2)]]
+    assert rig.refs() == [[("a", 0)], [("a", 2)]]
 
 
 def test_a_text_that_cannot_be_tokenised_fails_alone(rig: Rig) -> None:
     rig.receive("a", "good", "untokenisable", "fine", "good")
     assert isinstance(rig.outcome().answers[0], ModelFailed)
-    assert rig.places() == [[("a", 0), ("a", 3)], [("a", 2)]]
+    assert rig.refs() == [[("a", 0), ("a", 3)], [("a", 2)]]
 
 
 def test_a_revoked_envelope_is_dropped_just_before_the_model(rig: Rig) -> None:
@@ -202,7 +202,7 @@ def test_a_revoked_envelope_is_dropped_just_before_the_model(rig: Rig) -> None:
     rig.receive("kept", "three")
     rig.revoked["gone"] = Revoked("revoked")
     rig.free(first)
-    assert rig.places() == [[("kept", 0)]]
+    assert rig.refs() == [[("kept", 0)]]
     dropped = rig.note()
     assert isinstance(dropped, Dropped)
     assert dropped.envelope is revoked
@@ -214,7 +214,7 @@ def test_a_started_envelope_is_not_revoked_half_way(rig: Rig) -> None:
     first = rig.batch()
     rig.revoked["a"] = Revoked("revoked")
     rig.free(first)
-    assert rig.places() == [[("a", 4)], [("a", 5)]]
+    assert rig.refs() == [[("a", 4)], [("a", 5)]]
 
 
 def test_redelivered_and_refused_envelopes_go_to_deliver_first(rig: Rig) -> None:
@@ -224,7 +224,7 @@ def test_redelivered_and_refused_envelopes_go_to_deliver_first(rig: Rig) -> None
     assert isinstance(rig.note(), Dropped)
     assert not rig.model
     rig.send(NotStored([again]))
-    assert rig.places() == [[("again", 0)]]
+    assert rig.refs() == [[("again", 0)]]
 
 
 def test_envelopes_are_announced_when_their_first_message_runs(rig: Rig) -> None:
@@ -244,7 +244,7 @@ def test_a_new_connection_forgets_what_came_over_the_old_one(rig: Rig) -> None:
     rig.send(NewConnection(1))
     rig.receive("new", "two", generation=1)
     rig.free(first)
-    assert rig.places() == [[("new", 0)]]
+    assert rig.refs() == [[("new", 0)]]
 
 
 def test_out_of_memory_makes_later_batches_smaller(rig: Rig) -> None:
@@ -261,7 +261,7 @@ def test_draining_finishes_what_was_begun_forgets_the_rest_and_ends(rig: Rig) ->
     rig.receive("waiting", "text")
     rig.send(Drain())
     rig.free()
-    assert rig.places() == [[("begun", 8)], [("begun", 9)]]
+    assert rig.refs() == [[("begun", 8)], [("begun", 9)]]
     rig.free()
     rig.free()
     assert rig.ended
@@ -274,45 +274,45 @@ class TestOvertaking:
     def busy(self, rig: Rig) -> Rig:
         """Bulk messages: four run, four stand ready, two wait."""
         rig.receive("bulk", *texts(10), bulk=True)
-        assert rig.places() == [[("bulk", index)] for index in range(4)]
+        assert rig.refs() == [[("bulk", index)] for index in range(4)]
         assert len(rig.model) == 1
         return rig
 
     def test_an_interactive_message_is_in_the_next_batch(self, busy: Rig) -> None:
         assert busy.receive("urgent", "now please").started is not None
-        assert busy.places() == [[("urgent", 0)], *([("bulk", index)] for index in range(4, 7))]
+        assert busy.refs() == [[("urgent", 0)], *([("bulk", index)] for index in range(4, 7))]
         busy.free()
         busy.free()
-        assert busy.places() == [[("bulk", index)] for index in range(7, 10)]
+        assert busy.refs() == [[("bulk", index)] for index in range(7, 10)]
 
     def test_so_are_those_that_come_after_it(self, busy: Rig) -> None:
         for name in ("first", "second", "third"):
             assert busy.receive(name, f"{name} of some").started is not None
-        assert busy.places() == [[("first", 0)], [("second", 0)], [("third", 0)], [("bulk", 4)]]
+        assert busy.refs() == [[("first", 0)], [("second", 0)], [("third", 0)], [("bulk", 4)]]
 
     def test_a_batch_without_bulk_messages_is_left_as_it_is(self, busy: Rig) -> None:
         urgent = busy.receive("urgent", *texts(4))
         assert urgent.started is not None
         busy.receive("later", "and me")
         assert busy.scheduler.buffered == 7
-        assert busy.places() == [[("urgent", index)] for index in range(4)]
+        assert busy.refs() == [[("urgent", index)] for index in range(4)]
         busy.free()
-        assert busy.places()[0] == [("later", 0)]
+        assert busy.refs()[0] == [("later", 0)]
 
     def test_the_share_of_bulk_messages_that_are_overdue_stays(self, rig: Rig) -> None:
         rig.receive("bulk", *texts(10), bulk=True, arrived=rig.now - 60)
         rig.batch()
         assert len(rig.model) == 1
         assert rig.receive("urgent", *texts(10)).started is not None
-        assert rig.places() == [[("bulk", 4)], *([("urgent", index)] for index in range(3))]
+        assert rig.refs() == [[("bulk", 4)], *([("urgent", index)] for index in range(3))]
         rig.receive("later", *texts(3))
         rig.free()
-        assert rig.places()[0] == [("bulk", 5)]
+        assert rig.refs()[0] == [("bulk", 5)]
 
     def test_bulk_messages_do_not_overtake(self, busy: Rig) -> None:
         busy.receive("more", *texts(3), bulk=True)
         assert busy.scheduler.buffered == 5
-        assert busy.places() == [[("bulk", index)] for index in range(4, 8)]
+        assert busy.refs() == [[("bulk", index)] for index in range(4, 8)]
 
     def test_whoever_joined_the_ready_batch_stays_with_it(self, rig: Rig) -> None:
         words = texts(8)
@@ -321,7 +321,7 @@ class TestOvertaking:
         assert len(rig.model) == 1
         rig.receive("reads alike", words[7])
         assert rig.receive("urgent", "now please").started is not None
-        assert rig.places() == [
+        assert rig.refs() == [
             [("bulk", 7), ("reads alike", 0)],
             [("urgent", 0)],
             [("bulk", 4)],
@@ -329,17 +329,17 @@ class TestOvertaking:
         ]
         rig.free()
         rig.free()
-        assert rig.places() == [[("bulk", 6)]]
+        assert rig.refs() == [[("bulk", 6)]]
 
     @pytest.mark.parametrize("mode", ["static", "none"])
     def test_modes_that_keep_to_the_order_of_arrival_leave_it(self, mode: str) -> None:
         rig = Rig(mode=mode, wait_s=0)
         rig.receive("bulk", *texts(10), bulk=True)
-        first = rig.places()
+        first = rig.refs()
         assert len(rig.model) == 1
         rig.receive("urgent", "now please")
         assert not rig.chunks
-        assert rig.places() == [[("bulk", index)] for index in range(len(first), 2 * len(first))]
+        assert rig.refs() == [[("bulk", index)] for index in range(len(first), 2 * len(first))]
 
 
 def test_an_abort_ends_it_whatever_is_at_the_model_or_waits() -> None:
@@ -362,7 +362,7 @@ def test_static_batches_wait_for_the_oldest_message_alone() -> None:
     rig.receive("e", "one")
     assert rig.scheduler.wake_at() == rig.now + 30
     rig.wait(30)
-    assert rig.places() == [[("e", 0)]]
+    assert rig.refs() == [[("e", 0)]]
 
 
 def test_a_burst_is_waited_for_until_it_is_quiet_but_not_beyond_the_deadline(rig: Rig) -> None:
@@ -372,11 +372,11 @@ def test_a_burst_is_waited_for_until_it_is_quiet_but_not_beyond_the_deadline(rig
     rig.receive("b", "two")
     assert rig.scheduler.wake_at() == rig.now + BURST_GAP_S
     rig.wait(BURST_GAP_S)
-    assert rig.places() == [[("a", 0)], [("b", 0)]]
+    assert rig.refs() == [[("a", 0)], [("b", 0)]]
     rig.free()
     rig.receive("c", "three", more=1)
     rig.wait(0.05)
-    assert rig.places() == [[("c", 0)]]
+    assert rig.refs() == [[("c", 0)]]
 
 
 def test_nothing_is_due_where_nothing_waits(rig: Rig) -> None:
@@ -427,7 +427,7 @@ class TestAlike:
         rig.receive("a", "Call now", "other", "call NOW")
         rig.receive("b", "CALL now")
         rig.free(first)
-        assert rig.places() == [[("a", 0), ("a", 2), ("b", 0)], [("a", 1)]]
+        assert rig.refs() == [[("a", 0), ("a", 2), ("b", 0)], [("a", 1)]]
 
     def test_equal_texts_are_tokenised_once_a_chunk(self, rig: Rig, first: list[EncodedText]) -> None:
         before = rig.tokenizer.encoded
@@ -441,12 +441,12 @@ class TestAlike:
         outcome = rig.outcome()
         assert (outcome.origin, named(outcome.refs[0]), outcome.answers) == ("alike", [("late", 0)], [ANSWER])
         assert late.started is not None
-        assert rig.places() == [[("late", 1)]]
+        assert rig.refs() == [[("late", 1)]]
 
     def test_one_that_was_answered_runs_anew(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.free(first)
         rig.receive("later", "busy")
-        assert rig.places() == [[("later", 0)]]
+        assert rig.refs() == [[("later", 0)]]
 
     def test_an_error_is_that_of_all_who_share_the_text(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("late", "busy")
@@ -457,20 +457,20 @@ class TestAlike:
         rig.receive("archive", *texts(2), "urgent", bulk=True)
         rig.receive("caller", "urgent")
         rig.free(first)
-        assert rig.places()[0] == [("archive", 2), ("caller", 0)]
+        assert rig.refs()[0] == [("archive", 2), ("caller", 0)]
 
     def test_a_bulk_one_does_not_hold_an_interactive_one_back(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("caller", "urgent")
         rig.receive("archive", "urgent", *texts(2), bulk=True)
         rig.free(first)
-        assert rig.places()[0] == [("caller", 0), ("archive", 0)]
+        assert rig.refs()[0] == [("caller", 0), ("archive", 0)]
 
     def test_what_a_revoked_envelope_asked_for_runs_for_the_others(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("gone", "shared", "unshared")
         rig.receive("kept", "shared")
         rig.revoked["gone"] = Revoked("revoked")
         rig.free(first)
-        assert rig.places() == [[("kept", 0)]]
+        assert rig.refs() == [[("kept", 0)]]
 
     def test_one_revoked_while_the_other_runs_gets_no_answer(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("gone", "busy")
@@ -486,18 +486,18 @@ class TestAlike:
         rig.free(first)
         assert isinstance(rig.note(), Dropped)
         rig.receive("again", "shared")
-        assert rig.places() == [[("again", 0)]]
+        assert rig.refs() == [[("again", 0)]]
 
-    def test_a_new_connection_takes_out_the_old_places_only(self, rig: Rig, first: list[EncodedText]) -> None:
+    def test_a_new_connection_takes_out_the_old_messages_only(self, rig: Rig, first: list[EncodedText]) -> None:
         rig.receive("old", "shared", "alone", "busy")
         rig.send(NewConnection(1))
         rig.receive("new", "shared", "busy", generation=1)
         rig.free(first)
         assert named(rig.outcome().refs[0]) == [("new", 1)]
-        assert rig.places() == [[("new", 0)]]
+        assert rig.refs() == [[("new", 0)]]
         rig.receive("newer", "alone", generation=1)
         rig.free()
-        assert rig.places() == [[("newer", 0)]]
+        assert rig.refs() == [[("newer", 0)]]
 
     def test_draining_answers_begun_envelopes_and_forgets_those_who_joined(self, rig: Rig) -> None:
         rig.receive("begun", *texts(4), "later")
@@ -518,7 +518,7 @@ class TestAlike:
         while sum(map(len, batches)) < 4:
             rig.free(batches[-1])
             batches.append(rig.batch())
-        assert all(len(item.refs) == 1 for batch in batches for item in batch)
+        assert all(len(text.refs) == 1 for batch in batches for text in batch)
 
 
 class TestCache:
@@ -531,9 +531,9 @@ class TestCache:
     def asked(self, rig: Rig) -> list[EncodedText]:
         return rig.lookups.popleft()
 
-    def tell(self, rig: Rig, items: list[EncodedText], *answers: list[float] | None) -> None:
-        keys = [f"key {number}".encode() for number in range(len(items))]
-        rig.send(LookedUp(items, keys, list(answers)))
+    def tell(self, rig: Rig, asked: list[EncodedText], *answers: list[float] | None) -> None:
+        keys = [f"key {number}".encode() for number in range(len(asked))]
+        rig.send(LookedUp(asked, keys, list(answers)))
 
     def test_hits_are_answered_and_misses_run(self, rig: Rig) -> None:
         envelope = rig.receive("a", "known", "new")
@@ -541,40 +541,40 @@ class TestCache:
         outcome = rig.outcome()
         assert (outcome.origin, named(outcome.refs[0]), outcome.answers) == ("cache", [("a", 0)], [ANSWER])
         batch = rig.batch()
-        assert [(named(item.refs), item.cache_key) for item in batch] == [([("a", 1)], b"key 1")]
+        assert [(named(text.refs), text.cache_key) for text in batch] == [([("a", 1)], b"key 1")]
         assert envelope.started is not None
 
     def test_a_text_is_looked_up_once_for_all_who_wait_for_it(self, rig: Rig) -> None:
         rig.receive("a", "known")
-        items = self.asked(rig)
+        asked = self.asked(rig)
         rig.receive("b", "known")
         assert not rig.lookups
-        self.tell(rig, items, ANSWER)
+        self.tell(rig, asked, ANSWER)
         assert named(rig.outcome().refs[0]) == [("a", 0), ("b", 0)]
 
     def test_an_interactive_message_takes_along_what_is_being_looked_up(self, rig: Rig) -> None:
         rig.receive("archive", *texts(5), "urgent", bulk=True)
-        items = self.asked(rig)
+        asked = self.asked(rig)
         rig.receive("caller", "urgent")
-        self.tell(rig, items, *[None] * 6)
-        assert rig.places()[0] == [("archive", 5), ("caller", 0)]
+        self.tell(rig, asked, *[None] * 6)
+        assert rig.refs()[0] == [("archive", 5), ("caller", 0)]
 
     def test_a_revoked_envelope_gets_no_cached_answer(self, rig: Rig) -> None:
         rig.receive("a", "known")
-        items = self.asked(rig)
+        asked = self.asked(rig)
         rig.revoked["a"] = Revoked("revoked")
-        self.tell(rig, items, ANSWER)
+        self.tell(rig, asked, ANSWER)
         assert isinstance(rig.note(), Dropped)
         assert not rig.delivered
 
     def test_what_was_forgotten_meanwhile_is_not_run(self, rig: Rig) -> None:
         rig.receive("old", "one")
-        items = self.asked(rig)
+        asked = self.asked(rig)
         rig.send(NewConnection(1))
-        self.tell(rig, items, None)
+        self.tell(rig, asked, None)
         rig.receive("new", "one", generation=1)
         self.tell(rig, self.asked(rig), None)
-        assert rig.places() == [[("new", 0)]]
+        assert rig.refs() == [[("new", 0)]]
 
     def test_draining_waits_for_the_lookup_of_begun_envelopes(self, rig: Rig) -> None:
         rig.receive("begun", *texts(65))
@@ -607,7 +607,7 @@ def test_a_trial_runs_with_nothing_else_in_the_model(rig: Rig) -> None:
     assert not rig.model
     rig.send(Begin(trial))
     batch = rig.batch()
-    assert [named(item.refs) for item in batch] == [[("s", 0)], [("s", 2)]]
+    assert [named(text.refs) for text in batch] == [[("s", 0)], [("s", 2)]]
     assert [named(rig.outcome().refs[0]) for _ in range(2)] == [[("s", 1)], [("s", 3)]]
     assert not rig.model
     rig.free(batch)
@@ -623,7 +623,7 @@ def test_a_trial_of_which_nothing_runs_holds_up_nobody(rig: Rig) -> None:
         rig.send(Begin(trial))
         assert isinstance(rig.note(), Outcome if trial.envelope is suspect else Dropped)
     rig.receive("a", "text")
-    assert rig.places() == [[("a", 0)]]
+    assert rig.refs() == [[("a", 0)]]
 
 
 def test_a_trial_that_was_not_begun_ends_with_its_connection(rig: Rig) -> None:
@@ -633,7 +633,7 @@ def test_a_trial_that_was_not_begun_ends_with_its_connection(rig: Rig) -> None:
     rig.send(NewConnection(1))
     rig.free(first)
     rig.receive("b", "text", generation=1)
-    assert rig.places() == [[("b", 0)]]
+    assert rig.refs() == [[("b", 0)]]
     assert not rig.delivered
 
 
