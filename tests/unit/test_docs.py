@@ -15,6 +15,12 @@ FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`]*`")
 LINK = re.compile(r"\[[^\]]*\]\((?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (?P<text>.*)$", re.MULTILINE)
+#: A file or folder of the code; words in capitals stand for something.
+PATH = re.compile(
+    r"`(?P<path>(?:backfill|bench|cli|config|deploy|examples|harness|samples|scripts|tasks|tests|training|web|worker)"
+    r"/[\w./-]*)(?:::\w+)?`"
+)
+PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
 MAKE = re.compile(r"^make (?P<targets>[a-z][a-z -]*)", re.MULTILINE)
 SCRIPT = re.compile(r"(?<![\w/.])(?:\.ci|deploy|examples|samples|scripts)/[\w.-]+\.?(?:py|sh)|\.ci/run\b")
 
@@ -51,6 +57,12 @@ def test_what_it_says_to_run_is_there(page: Path) -> None:
     wrong = [f"make {name}" for name in sorted(targets) if not re.search(rf"^{name}:", makefile, re.MULTILINE)]
     wrong += [name for name in sorted(set(SCRIPT.findall(text))) if not (ROOT / name).exists()]
     assert not wrong
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=page_id)
+def test_every_file_that_it_names_is_there(page: Path) -> None:
+    named = {found["path"] for found in PATH.finditer(page.read_text("utf-8"))}
+    assert [path for path in sorted(named) if not PLACEHOLDER.search(path) and not (ROOT / path).exists()] == []
 
 
 def test_every_decision_is_in_the_table() -> None:
