@@ -120,15 +120,16 @@ class Lanes(bootsteps.StartStopStep):
         """A window of so many messages, before anything is consumed; see ``window.py``."""
         capacity, settings = pipeline_of(c).capacity, settings_of(c.app)
         most = prefetch_envelopes(settings)
-        if settings.uses_amqp:
-            c.qos.decrement_eventually(max(0, most - capacity.window_messages))
-            c.qos.update()
-        if settings.uses_amqp and counts_by_consumer(c):
+        if not settings.uses_amqp:
+            c.rooms[False] = WiderWindow(c.qos)
+            c.windows[False] = Window(c.qos, capacity.window_messages, most, capacity.first_mean)
+            return
+        c.qos.decrement_eventually(max(0, most - capacity.window_messages))
+        c.qos.update()
+        if counts_by_consumer(c):
             c.rooms[False] = NewWindow(lambda: c.task_consumer, c.qos.value, c.call_soon)
         else:
             c.rooms[False] = WiderWindow(c.qos)
-        if not settings.uses_amqp:
-            c.windows[False] = Window(c.qos, capacity.window_messages, most, capacity.first_mean)
 
     def _set_bulk_window(self, c: Consumer, channel: Channel) -> None:
         capacity, settings = pipeline_of(c).capacity, settings_of(c.app)

@@ -18,6 +18,7 @@ from sluice.config import settings as config
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import QUEUES
 from sluice.worker.consumer.lanes import BULK_PREFETCH, Lanes
+from sluice.worker.consumer.postponed import NewWindow, WiderWindow
 
 WINDOW = 20
 
@@ -88,3 +89,6 @@ def test_each_lane_has_its_window_before_it_consumes(version: str, queue_type: s
     assert set(interactive[len(before) :]) == {"consume"}, "later ones would reach no consumer"
     assert bulk == [(BULK_PREFETCH, False), "consume"], "of the one consumer on its channel: alike in every version"
     assert c.qos.value == WINDOW
+    # Where nothing reaches a consumer that runs, what waits for its time needs a new one.
+    assert isinstance(c.rooms[False], WiderWindow if for_the_channel else NewWindow)
+    assert isinstance(c.rooms[True], NewWindow)
