@@ -1,4 +1,4 @@
-"""A command's line to the broker, on a real Redis and on none."""
+"""One process's own line to the workers, on a real Redis and on none."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sluice.tasks.errors import BrokerUnavailable
 from sluice.tasks.redis_client import connect
 
 
-def test_an_empty_queue_holds_nothing(service: Settings) -> None:
-    with Client(service) as client:
+def test_an_empty_queue_holds_nothing(settings: Settings) -> None:
+    with Client(settings) as client:
         assert client.waiting("bulk") == 0
 
 
-def test_an_absent_broker_is_said(service: Settings) -> None:
-    away = read(_env_file=None, broker_url="redis://127.0.0.1:1/0", result_backend=service.backend)
+def test_an_absent_broker_is_said(settings: Settings) -> None:
+    away = read(_env_file=None, broker_url="redis://127.0.0.1:1/0", result_backend=settings.backend)
     with Client(away) as client, pytest.raises(BrokerUnavailable):
         client.waiting("bulk")
 
 
-def test_cancelled_envelopes_are_written_down_for_workers_that_start_later(service: Settings) -> None:
-    with Client(service) as client:
+def test_cancelled_envelopes_are_written_down_for_workers_that_start_later(settings: Settings) -> None:
+    with Client(settings) as client:
         client.revoke(["gone"])
         client.revoke([])
-    with connect(service.backend) as store:
+    with connect(settings.backend) as store:
         assert store.zscore(keys.REVOKED, "gone")
 
 
