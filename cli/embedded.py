@@ -94,12 +94,12 @@ def require_running(settings: Settings, otherwise: str = "") -> None:
     )
 
 
-def start(settings: Settings, give_up: Callable[[], bool] = lambda: False) -> subprocess.Popen[bytes] | None:
+def start(settings: Settings, abandon: Callable[[], bool] = lambda: False) -> subprocess.Popen[bytes] | None:
     """Start the embedded Redis as a child of this process and wait until it answers. It logs to ``redis.log``.
 
     Args:
         settings: its folder and socket.
-        give_up: asked while waiting; true ends the wait with an error.
+        abandon: asked while waiting; true ends the wait with an error.
 
     Returns:
         The child, which the caller has to stop; None when one answers on the socket already (not ours to stop).
@@ -114,7 +114,7 @@ def start(settings: Settings, give_up: Callable[[], bool] = lambda: False) -> su
         while not _try_lock(lock):
             if is_running(settings.redis_socket):
                 return None
-            _wait(deadline, f"another Redis holds {folder} and does not answer", give_up)
+            _wait(deadline, f"another Redis holds {folder} and does not answer", abandon)
         if is_running(settings.redis_socket):
             return None  # one that somebody started by hand, without our lock
         child = _launch(find_server(), settings, lock)
@@ -122,7 +122,7 @@ def start(settings: Settings, give_up: Callable[[], bool] = lambda: False) -> su
         if child.poll() is not None:
             raise SluiceError(f"the embedded Redis stopped at once: {_last_line(folder / LOG_FILE)}")
         try:
-            _wait(deadline, f"the embedded Redis in {folder} does not answer", give_up)
+            _wait(deadline, f"the embedded Redis in {folder} does not answer", abandon)
         except SluiceError:
             stop(child)
             raise
@@ -208,10 +208,10 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-def _wait(deadline: float, problem: str, give_up: Callable[[], bool]) -> None:
+def _wait(deadline: float, problem: str, abandon: Callable[[], bool]) -> None:
     if time.monotonic() > deadline:
         raise SluiceError(f"{problem} after {START_TIMEOUT_S:.0f} s")
-    if give_up():
+    if abandon():
         raise SluiceError("stopped while the embedded Redis was starting")
     time.sleep(POLL_S)
 

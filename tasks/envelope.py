@@ -156,10 +156,10 @@ def read_message(item: object, max_text_chars: int, field: str) -> Message:
     return Message(text, identity)
 
 
-def said_of(place: str, message: str) -> str:
+def said_of(field: str, message: str) -> str:
     """What an error entry says of its ``text``, said of a caller's own name for that text, such as ``texts[2]``."""
-    field, _, rest = message.partition(" ")
-    return f"{place} {rest}" if field == "text" else message
+    subject, _, rest = message.partition(" ")
+    return f"{field} {rest}" if subject == "text" else message
 
 
 def is_unicode(text: str) -> bool:

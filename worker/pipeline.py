@@ -123,14 +123,14 @@ class Pipeline:
         self._waker.again()
         return self.generation
 
-    def drain(self, limit_s: float = DRAIN_LIMIT_S, give_up: Callable[[], bool] = lambda: False) -> None:
+    def drain(self, limit_s: float = DRAIN_LIMIT_S, abandon: Callable[[], bool] = lambda: False) -> None:
         """Finish and store what the model has begun; then end the threads. At most ``limit_s`` plus a moment.
 
         Args:
-            give_up: asked again and again; true leaves what the model has to the broker at once.
+            abandon: asked again and again; true leaves what the model has to the broker at once.
         """
         ends = time.monotonic() + limit_s
-        in_time = self._engine.drain(limit_s, give_up)
+        in_time = self._engine.drain(limit_s, abandon)
         if not in_time:
             log.warning("not waited for any longer: the messages in the model go back to the broker")
         self.writer.join(max(1.0, ends - time.monotonic()) if in_time else 1.0)

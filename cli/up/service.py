@@ -70,7 +70,7 @@ def _start(supervisor: Supervisor, settings: Settings, *, flower: bool, processe
 
 def _start_redis(supervisor: Supervisor, settings: Settings) -> None:
     folder = settings.redis_socket.parent
-    redis = embedded.start(settings, give_up=lambda: supervisor.stops_asked > 0)
+    redis = embedded.start(settings, abandon=lambda: supervisor.stops_asked > 0)
     if redis is None:
         write_line("sluice", f"using the Redis that runs in {folder} already")
     else:

@@ -20,7 +20,15 @@ from sluice.tasks.results import ResultReader
 from sluice.tasks.wire.entry import Entry, id_of, named
 from sluice.tasks.wire.resultmeta import StoredError, StoredResult, pack_meta
 from sluice.web.gateway.backlog import Backlog
-from sluice.web.gateway.job_status import JobStatus, finished, job_status, placed, queued, single_entry, single_status
+from sluice.web.gateway.job_status import (
+    JobStatus,
+    addressed,
+    finished,
+    job_status,
+    queued,
+    single_entry,
+    single_status,
+)
 from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
 from sluice.web.gateway.overload_guard import OverloadGuard
 from sluice.web.gateway.publisher_pool import PublisherPool
@@ -391,6 +399,6 @@ class JobService:
         found = []
         for index, entry in enumerate(entries, offset):
             identity = id_of(entry) or (ids[index] if job.named and ids else str(index))
-            entry = placed(entry, f"messages[{index}].text" if job.named else f"texts[{index}]")
+            entry = addressed(entry, f"messages[{index}].text" if job.named else f"texts[{index}]")
             found.append(named(entry, identity))
         return found

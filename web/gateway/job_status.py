@@ -46,11 +46,11 @@ def own_entry(stored: StoredResult, job: Job) -> Entry:
     return job.options.trimmed(entry)
 
 
-def placed(entry: Entry, place: str) -> Entry:
-    """An entry as the job's caller gets it: what is wrong with a text is said of its place in the request."""
+def addressed(entry: Entry, field: str) -> Entry:
+    """An entry as the job's caller gets it: what is wrong with a text is said of its field of the request."""
     if is_prediction(entry) or (fault := fault_of(entry))["code"] != InvalidInput.code:
         return entry
-    return failure(id_of(entry), fault["code"], said_of(place, fault["message"]))
+    return failure(id_of(entry), fault["code"], said_of(field, fault["message"]))
 
 
 def single_entry(job: Job, stored: StoredResult | None) -> Entry:

@@ -90,7 +90,7 @@ class Pipeline(bootsteps.StartStopStep):
         self._strays.stop()
         if self._death is None:
             # A second Ctrl-C or a SIGQUIT while this waits: Celery only notes it, and would look at it afterwards.
-            w.sluice.drain(give_up=lambda: bool(worker_state.should_terminate))
+            w.sluice.drain(abandon=lambda: bool(worker_state.should_terminate))
             if self._death is None:
                 self._restarts.forget()
         # Here and not through the hub: what the hub runs at its close cannot schedule anything more.

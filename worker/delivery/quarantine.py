@@ -94,19 +94,19 @@ class Quarantine:
             self._patiently(lambda: self._notes.forget_trials(envelope))
 
     def go_on(self) -> list[Outcome]:
-        """Let the next piece run, if none does; returns the answers of messages that are given up instead."""
-        given_up: list[Outcome] = []
+        """Let the next piece run, if none does; returns the answers of messages that are refused instead."""
+        refused: list[Outcome] = []
         current = self._on_trial()
         while current is not None and current.piece is None and current.left:
             piece = current.left.popleft()
             ends = current.ends.get(piece, 0)
             if piece[1] - piece[0] == 1 and ends >= MOST_ENDS:
                 error = TooManyDeliveries(f"given up: {ends} workers ended while they ran this message alone")
-                given_up.append(Outcome([[(current.envelope, piece[0])]], [error], "refused"))
+                refused.append(Outcome([[(current.envelope, piece[0])]], [error], "refused"))
             else:
                 current.piece = piece
                 self._to_batcher(Trial(current.envelope, *piece))
-        return given_up
+        return refused
 
     def _on_trial(self) -> Suspect | None:
         """The envelope on trial, or the next: one at which the fewest workers ended, so that innocents go first."""

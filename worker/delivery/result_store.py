@@ -92,15 +92,15 @@ class EnvelopeResult:
 class PendingReplies:
     """Replies for waiting processes, by address."""
 
-    replies: dict[str, dict[str, list[IndexedEntry]]] = field(default_factory=dict)
+    by_address: dict[str, dict[str, list[IndexedEntry]]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.replies)
+        return bool(self.by_address)
 
     def add(self, envelope: InFlightEnvelope, index: int, entry: Entry) -> None:
         """Note an answer, if somebody waits for it."""
         if envelope.reply_to:
-            self.replies.setdefault(envelope.reply_to, {}).setdefault(envelope.id, []).append((index, entry))
+            self.by_address.setdefault(envelope.reply_to, {}).setdefault(envelope.id, []).append((index, entry))
 
 
 class ResultStore:
@@ -126,7 +126,7 @@ class ResultStore:
     def write(
         self,
         done: Sequence[EnvelopeResult],
-        answered: PendingReplies,
+        replies: PendingReplies,
         started: Sequence[InFlightEnvelope],
         cached: Sequence[tuple[bytes, bytes]] = (),
         cache_ttl_s: int = 0,
@@ -150,14 +150,14 @@ class ResultStore:
             if group := stored.envelope.group:
                 names += [self._add_progress(pipe, group, stored)] * 2
         names += [keys.LEDGER] * ledger.take_off(pipe, map(_counted, done))
-        for address, reply in answered.replies.items():
+        for address, reply in replies.by_address.items():
             names += [keys.reply(address)] * 2
             pipe.rpush(keys.reply(address), pack_reply(reply))
             pipe.expire(keys.reply(address), REPLY_TTL_S)
         outcomes = pipe.execute(raise_on_error=False)
         if self._scripts and any(map(_no_script, outcomes[:others])):
             self._scripts = False  # this user may run no scripts: one command after the other, then
-            self.write(done, answered, started, cached, cache_ttl_s)
+            self.write(done, replies, started, cached, cache_ttl_s)
         else:
             self._check(["a result"] * others + names, outcomes)
 

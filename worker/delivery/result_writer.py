@@ -141,16 +141,16 @@ class ResultWriter(GuardedThread):
 
     def _deliver(self, notes: Sequence[WriterNote]) -> None:
         """One pipeline for all notes, then their completions."""
-        answered, done, started, cached, checks = PendingReplies(), [], [], [], []
+        replies, done, started, cached, checks = PendingReplies(), [], [], [], []
         for note in notes:
             match note:
                 case Outcome():
-                    done += self._record(note, answered)
+                    done += self._record(note, replies)
                     if note.origin == "model":
                         self._answered()
                     cached += self._to_keep(note)
                 case Dropped():
-                    done.append(self._drop(note, answered))
+                    done.append(self._drop(note, replies))
                 case Started():
                     started += note.envelopes
                 case Alone():
@@ -161,16 +161,16 @@ class ResultWriter(GuardedThread):
                     pass  # the status is due, and the end is seen to by ``work``
                 case _:
                     assert_never(note)
-        if done or answered or started or cached:
+        if done or replies or started or cached:
             ttl_s = self._cache.ttl_s if self._cache else 0
-            self._patiently(lambda: self._store.write(done, answered, started, cached, ttl_s))
+            self._patiently(lambda: self._store.write(done, replies, started, cached, ttl_s))
             self._complete([one for one in done if self._follow_up(one)])
         if checks:
             self._check(checks)
-        if given_up := self._quarantine.go_on():
-            self._deliver(given_up)
+        if refused := self._quarantine.go_on():
+            self._deliver(refused)
 
-    def _record(self, outcome: Outcome, answered: PendingReplies) -> list[EnvelopeResult]:
+    def _record(self, outcome: Outcome, replies: PendingReplies) -> list[EnvelopeResult]:
         """Write the answers into their envelopes; returns the envelopes that are complete now."""
         self._stats.outcome(outcome)
         complete = []
@@ -178,7 +178,7 @@ class ResultWriter(GuardedThread):
             envelope.answers[index] = entry
             envelope.left -= 1
             if envelope.reply_to:
-                answered.add(envelope, index, entry)
+                replies.add(envelope, index, entry)
             if not envelope.left:
                 complete.append(_stored(envelope))
         return complete
@@ -190,10 +190,10 @@ class ResultWriter(GuardedThread):
         pairs = zip(outcome.cache_keys, outcome.answers, strict=True)
         return [(key, self._cache.pack(answer)) for key, answer in pairs if key and not isinstance(answer, SluiceError)]
 
-    def _drop(self, note: Dropped, answered: PendingReplies) -> EnvelopeResult:
+    def _drop(self, note: Dropped, replies: PendingReplies) -> EnvelopeResult:
         envelope, error = note.envelope, note.error
         for index, message in enumerate(envelope.messages):
-            answered.add(envelope, index, failure(message.id, error.code, error.message))
+            replies.add(envelope, index, failure(message.id, error.code, error.message))
         return EnvelopeResult(envelope, "REVOKED" if isinstance(error, Revoked) else "FAILURE", error=error)
 
     def _follow_up(self, stored: EnvelopeResult) -> bool:

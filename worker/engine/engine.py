@@ -83,16 +83,16 @@ class Engine:
         """Drop what waits of envelopes before this generation: they will be submitted again."""
         self._inbox.put(NewConnection(generation))
 
-    def drain(self, limit_s: float, give_up: Callable[[], bool] = lambda: False) -> bool:
+    def drain(self, limit_s: float, abandon: Callable[[], bool] = lambda: False) -> bool:
         """Finish the envelopes that the model has begun, forget the others, end. Whether that was done in time.
 
         Args:
-            give_up: asked again and again; true: it is not waited for any longer.
+            abandon: asked again and again; true: it is not waited for any longer.
         """
         ends = time.monotonic() + limit_s
         self._inbox.put(Drain())
         for thread in (self._batcher, self._model):
-            while thread.is_alive() and time.monotonic() < ends and not give_up():
+            while thread.is_alive() and time.monotonic() < ends and not abandon():
                 thread.join(GIVE_UP_CHECK_S)
         return not self._batcher.is_alive() and not self._model.is_alive()
 
