@@ -15,10 +15,10 @@ from sluice.training.start import Start, label_maps, own_encoder
 from sluice.training.vocabulary import count_pieces, cut_embeddings, cut_positions, cut_vocabulary
 from sluice.worker.model.card import read_card
 from sluice.worker.model.disguise import make_normalizer, read_normalizer
-from sluice.worker.model.hub import source
+from sluice.worker.model.hub import LoadOptions, source
 from sluice.worker.model.huggingface import text_encoder
 from sluice.worker.model.labels import read_labels
-from sluice.worker.model.library import read_library
+from sluice.worker.model.library import Report, read_library
 
 SPECIAL_NAMES = {
     "pad_token": ("<pad>", "[PAD]"),
@@ -117,7 +117,7 @@ def _begin(tokenizer: Any, model: Any, max_length: int, normalize: bool) -> Star
     return Start(model, encoder, mask_id, lambda folder: tokenizer.save_pretrained(str(folder)), normalize)
 
 
-def _load(spec: str, option: str, maps: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+def _load(spec: str, option: str, maps: dict[str, Any]) -> tuple[Any, Any, Report]:
     """The library's tokenizer and model, and its report on the weights; `maps` are the labels of a new head."""
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -145,7 +145,7 @@ def _unloadable(spec: str, option: str, error: Exception) -> ModelUnavailable:
     )
 
 
-def _tokenizer(name: str, options: dict[str, Any]) -> Any:
+def _tokenizer(name: str, options: LoadOptions) -> Any:
     """The library's tokenizer; of a folder that has tokenizer.json alone, that one as it is.
 
     The library would guess such a folder's kind of tokenizer from the model's, and cut texts by another rule.

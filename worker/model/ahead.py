@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,7 +16,10 @@ from sluice.worker.model.buckets import Bucket, choose, exact, ladder
 from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.layout import lay_out
 from sluice.worker.model.packed import PackedClassifier, PackedModel
-from sluice.worker.model.varlen import VarlenAttention
+from sluice.worker.model.varlen import Attend, VarlenAttention
+
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ class StagingBuffer:
     """int32: what `Bucket.write` writes."""
     answers: Tensor
     """float32 (messages, labels)."""
-    done: Any
+    done: torch.cuda.Event | None
     """A CUDA event, or None on a CPU."""
 
 
@@ -38,7 +41,7 @@ class Ticket:
     """A submitted batch: where its answers will be."""
 
     answers: Tensor
-    done: Any
+    done: torch.cuda.Event | None
 
 
 class AheadClassifier(PackedClassifier):
@@ -59,12 +62,12 @@ class AheadClassifier(PackedClassifier):
         info: ModelInfo,
         device: torch.device,
         precision: str,
-        attend: Callable[..., Any],
+        attend: Attend,
     ) -> None:
         super().__init__(model, encoder, labels, info, device, precision)
         self._attend = attend
         self._buckets: list[Bucket] = []
-        self._graphs: dict[Bucket, tuple[Any, Tensor]] = {}
+        self._graphs: dict[Bucket, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._inputs = torch.empty(0, dtype=torch.int32, device=device)
         self._staging: list[StagingBuffer] = []
         self._turn = 0
@@ -121,7 +124,7 @@ class AheadClassifier(PackedClassifier):
         self._inputs = torch.zeros(size, dtype=torch.int32, device=self._device)
         self._staging = [self._make_staging(size, max_batch) for _ in range(BATCHES_AHEAD)]
 
-    def _on_device(self) -> AbstractContextManager[Any]:
+    def _on_device(self) -> AbstractContextManager[object]:
         """Events and graphs belong to the thread's current device, which starts as the first."""
         return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
 
@@ -168,7 +171,7 @@ class AheadClassifier(PackedClassifier):
                 log.warning("CUDA graphs are off: %s", str(error).strip().splitlines()[0])
                 return
 
-    def _record_one(self, bucket: Bucket, pool: Any) -> tuple[Any, Tensor]:
+    def _record_one(self, bucket: Bucket, pool: _POOL_HANDLE) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         longest = self._encoder.max_length
         stream = torch.cuda.Stream(self._device)
         stream.wait_stream(torch.cuda.current_stream(self._device))

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers.activations import ACT2FN
+
+if TYPE_CHECKING:  # at run time, none of the library's model files is imported for another's sake
+    from transformers import PreTrainedModel
+    from transformers.models.bert.modeling_bert import BertForSequenceClassification, BertLayer, BertModel
+    from transformers.models.distilbert.modeling_distilbert import (
+        DistilBertForSequenceClassification,
+        TransformerBlock,
+    )
+    from transformers.models.roberta.modeling_roberta import (
+        RobertaForSequenceClassification,
+        RobertaModel,
+    )
 
 
 @dataclass(frozen=True)
@@ -59,20 +71,24 @@ def read(model: nn.Module) -> Blueprint | None:
     return reader(model) if absolute and not decodes else None
 
 
-def _bert(model: Any) -> Blueprint:
-    return _like_bert(model, model.bert, model.bert.pooler.dense, model.classifier, pad_id=None)
+def _bert(model: BertForSequenceClassification) -> Blueprint:
+    pooler = model.bert.pooler
+    assert pooler is not None
+    return _like_bert(model, model.bert, pooler.dense, model.classifier, pad_id=None)
 
 
-def _mean_bert(model: Any) -> Blueprint:
+def _mean_bert(model: BertForSequenceClassification) -> Blueprint:
     return replace(_bert(model), mean=True)
 
 
-def _roberta(model: Any) -> Blueprint:
+def _roberta(model: RobertaForSequenceClassification) -> Blueprint:
     head = model.classifier
     return _like_bert(model, model.roberta, head.dense, head.out_proj, pad_id=model.roberta.embeddings.padding_idx)
 
 
-def _like_bert(model: Any, base: Any, pooler: nn.Linear, classifier: nn.Linear, pad_id: int | None) -> Blueprint:
+def _like_bert(
+    model: PreTrainedModel, base: BertModel | RobertaModel, pooler: nn.Linear, classifier: nn.Linear, pad_id: int | None
+) -> Blueprint:
     embeddings = base.embeddings
     return Blueprint(
         words=embeddings.word_embeddings.weight,
@@ -80,7 +96,7 @@ def _like_bert(model: Any, base: Any, pooler: nn.Linear, classifier: nn.Linear, 
         segment=embeddings.token_type_embeddings.weight[0],
         embedded_norm=embeddings.LayerNorm,
         pad_id=pad_id,
-        layers=tuple(_like_bert_layer(layer) for layer in base.encoder.layer),
+        layers=tuple(_like_bert_layer(cast("BertLayer", layer)) for layer in base.encoder.layer),
         heads=model.config.num_attention_heads,
         activation=_activation(model.config.hidden_act),
         pooler=pooler,
@@ -89,7 +105,7 @@ def _like_bert(model: Any, base: Any, pooler: nn.Linear, classifier: nn.Linear, 
     )
 
 
-def _like_bert_layer(layer: Any) -> Layer:
+def _like_bert_layer(layer: BertLayer) -> Layer:
     attention, output = layer.attention.self, layer.attention.output
     return Layer(
         query=attention.query,
@@ -103,7 +119,7 @@ def _like_bert_layer(layer: Any) -> Layer:
     )
 
 
-def _distilbert(model: Any) -> Blueprint:
+def _distilbert(model: DistilBertForSequenceClassification) -> Blueprint:
     embeddings = model.distilbert.embeddings
     return Blueprint(
         words=embeddings.word_embeddings.weight,
@@ -111,7 +127,9 @@ def _distilbert(model: Any) -> Blueprint:
         segment=None,
         embedded_norm=embeddings.LayerNorm,
         pad_id=None,
-        layers=tuple(_distilbert_layer(layer) for layer in model.distilbert.transformer.layer),
+        layers=tuple(
+            _distilbert_layer(cast("TransformerBlock", layer)) for layer in model.distilbert.transformer.layer
+        ),
         heads=model.config.n_heads,
         activation=_activation(model.config.activation),
         pooler=model.pre_classifier,
@@ -120,7 +138,7 @@ def _distilbert(model: Any) -> Blueprint:
     )
 
 
-def _distilbert_layer(layer: Any) -> Layer:
+def _distilbert_layer(layer: TransformerBlock) -> Layer:
     return Layer(
         query=layer.attention.q_lin,
         key=layer.attention.k_lin,
@@ -133,7 +151,7 @@ def _distilbert_layer(layer: Any) -> Layer:
     )
 
 
-def _activation(name: Any) -> Callable[[Tensor], Tensor]:
+def _activation(name: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     chosen: Callable[[Tensor], Tensor] = ACT2FN[name] if isinstance(name, str) else name
     return chosen
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from sluice.worker.model.base import Classifier
 
@@ -24,7 +24,7 @@ MIXTURE = (1.0, 0.6, 1.4, 0.8, 1.2)
 class Varying(Protocol):
     """A classifier whose cost depends on what it reads, not only on how much."""
 
-    def forward_as_expected(self, batch: Sequence[list[int]]) -> Any:
+    def forward_as_expected(self, batch: Sequence[list[int]]) -> object:
         """Do the work that a batch of this size mostly takes."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import ModelInfo
@@ -19,7 +18,7 @@ LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 """What a fit that is any good stays far within; beyond them every answer is either certain or a toss-up."""
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, object]:
     """The folder's `sluice.json`, or an empty dict when there is none.
 
     Raises ModelUnavailable when it cannot be read: what it says decides what is blocked.
@@ -38,17 +37,18 @@ def read_card(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def model_info(spec: str, folder: Path | None, config: Mapping[str, Any], labels: Sequence[str]) -> ModelInfo:
+def model_info(spec: str, folder: Path | None, config: Mapping[str, object], labels: Sequence[str]) -> ModelInfo:
     """The card's facts; where it is silent, the name of the folder or hub id and the model's config.
 
     Raises ModelUnavailable when the card cannot be read, or says what cannot be.
     """
-    architectures = config.get("architectures") or [config.get("model_type") or UNKNOWN]
+    architectures = config.get("architectures")
+    named = architectures[0] if isinstance(architectures, list) and architectures else config.get("model_type")
     author = UNKNOWN if folder is not None or "/" not in spec else spec.split("/")[0]
     fallback = {
         "name": folder.resolve().name if folder is not None else spec,
         "version": str(config.get("version") or UNKNOWN),
-        "architecture": str(architectures[0]),
+        "architecture": str(named or UNKNOWN),
         "author": author,
         "last_training": UNKNOWN,
     }
@@ -69,7 +69,7 @@ def stated_info(folder: Path | None, fallback: Mapping[str, str], labels: Sequen
     )
 
 
-def _temperature(stated: Any, card: str) -> float:
+def _temperature(stated: object, card: str) -> float:
     if stated is None:
         return 1.0
     if not is_number(stated) or not LEAST_TEMPERATURE <= stated <= MOST_TEMPERATURE:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import Classifier, ModelInfo
@@ -50,14 +49,14 @@ def read_plan(folder: Path) -> Plan | None:
     return Plan(first, then, _sure(folder, stated["sure"]))
 
 
-def _member(folder: Path, name: str, stated: Any) -> str:
+def _member(folder: Path, name: str, stated: object) -> str:
     path = folder / str(stated)
     if not isinstance(stated, str) or not path.is_dir():
         raise _wrong(folder, f"names no model folder as {name} ({str(path)!r})")
     return str(path)
 
 
-def _sure(folder: Path, stated: Any) -> float:
+def _sure(folder: Path, stated: object) -> float:
     """A block is never the first model's alone, so no other label than ham may be."""
     if not isinstance(stated, Mapping) or set(stated) != {HAM}:
         raise _wrong(folder, f'needs sure for ham alone, {{"{HAM}": 0.98}}')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sluice.tasks.errors import ModelUnavailable
 
@@ -12,6 +12,12 @@ REQUEST_TIMEOUT_S = 5.0
 """For one request to the hub."""
 PROBE_TIMEOUT_S = 8.0
 """For name resolution, proxies and the request together."""
+
+
+class LoadOptions(TypedDict, total=False):
+    """Keyword arguments of the library's `from_pretrained` and the hub's downloads."""
+
+    local_files_only: bool
 
 
 def local_folder(spec: str, setting: str = "SLUICE_MODEL") -> Path | None:
@@ -98,7 +104,7 @@ def _probe(hub_id: str) -> str | None:
     return answer[0] if answer else f"the hub did not answer within {PROBE_TIMEOUT_S:.0f} s"
 
 
-def source(spec: str, setting: str = "SLUICE_MODEL") -> tuple[str, dict[str, Any]]:
+def source(spec: str, setting: str = "SLUICE_MODEL") -> tuple[str, LoadOptions]:
     """What to hand to `from_pretrained`: the name and its keyword arguments.
 
     Folders and cached models are read without the network.

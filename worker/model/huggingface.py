@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer
+from torch import nn
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 from sluice.tasks.errors import ModelUnavailable
@@ -72,7 +72,7 @@ def load_huggingface(spec: str, settings: ModelSettings) -> TorchClassifier:
 
 
 def classifier(
-    model: Any,
+    model: nn.Module,
     encoder: TextEncoder,
     labels: Sequence[str],
     info: ModelInfo,
@@ -118,7 +118,10 @@ def pack(blueprint: Blueprint, precision: str | None, encoder: TextEncoder) -> t
 
 
 def text_encoder(
-    tokenizer: Any, max_text_length: int, config: Any, normalizer: Normalizer | None = None
+    tokenizer: PreTrainedTokenizerBase,
+    max_text_length: int,
+    config: PreTrainedConfig,
+    normalizer: Normalizer | None = None,
 ) -> TextEncoder:
     """The encoder over a library tokenizer, its limit cut to the positions the model has.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from sluice.tasks.envelope import PROBABILITY_DECIMALS
 from sluice.tasks.errors import InvalidInput
@@ -99,7 +99,7 @@ class Judge:
         limit = deciding(self._limits, answer)
         return ("allow", self._allow) if limit is None else (limit.verdict, limit.rule)
 
-    def as_json(self) -> dict[str, Any] | None:
+    def as_json(self) -> dict[str, object] | None:
         """What is in force, for a worker's status; None where there are no thresholds."""
         if self._thresholds is None:
             return None

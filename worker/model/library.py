@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification
+from torch import Tensor
+from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils import cached_file
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model import storage
 
+Report = Mapping[str, Collection[object]]
+"""What the library says of weights: `missing_keys`, `mismatched_keys`, …"""
 
-def read_library(name: str, config: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
+
+def read_library(
+    name: str, config: PreTrainedConfig, *, local_files_only: bool = False, ignore_mismatched_sizes: bool = False
+) -> tuple[PreTrainedModel, Report]:
     """A classifier in float32 and the library's report on its weights (`missing_keys`, `mismatched_keys`, …).
 
     Args:
-        name, options: as `hub.source` has them, and what else `from_pretrained` takes.
+        name, local_files_only: as `hub.source` has them.
         config: of the model, as `AutoConfig` reads it.
+        ignore_mismatched_sizes: whether weights of another size, a head's of other labels, are made anew.
 
     Raises ModelUnavailable for damaged weights or an unknown head, and what the library raises.
     """
-    options = {**options, "config": config, "dtype": "float32", "output_loading_info": True}
-    weights, own = stored_weights(name, **options), own_class(config)
+    options: dict[str, Any] = {
+        "config": config,
+        "dtype": "float32",
+        "output_loading_info": True,
+        "local_files_only": local_files_only,
+        "ignore_mismatched_sizes": ignore_mismatched_sizes,
+    }
+    weights, own = stored_weights(name, local_files_only), own_class(config)
     if weights is None:
-        return (own or AutoModelForSequenceClassification).from_pretrained(name, **options)
-    kind: Any = own or MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
-    return kind.from_pretrained(None, state_dict=weights, **options)
+        loaded = (own or AutoModelForSequenceClassification).from_pretrained(name, **options)
+    else:
+        kind = own or cast("type[PreTrainedModel]", MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+        loaded = kind.from_pretrained(None, state_dict=weights, **options)
+    return cast("tuple[PreTrainedModel, Report]", loaded)  # both, for `output_loading_info`
 
 
-def own_class(config: Any) -> Any:
+def own_class(config: PreTrainedConfig) -> type[PreTrainedModel] | None:
     """The class for a model that the library cannot run as its config has it; None where the library can.
 
     Raises ModelUnavailable for a `classifier_pooling` that is not known for this architecture.
@@ -47,7 +68,7 @@ def own_class(config: Any) -> Any:
     return MeanBertForSequenceClassification
 
 
-def stored_weights(name: str, *, local_files_only: bool = False, **_: Any) -> dict[str, Any] | None:
+def stored_weights(name: str, local_files_only: bool) -> dict[str, Tensor] | None:
     """The weights that only `storage` can read; None where the library can."""
     file = cached_file(
         name, storage.FILE, local_files_only=local_files_only, _raise_exceptions_for_missing_entries=False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 from transformers import BertForSequenceClassification
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -15,7 +13,7 @@ class MeanBertForSequenceClassification(BertForSequenceClassification):
     Its folders are BERT's, with `"classifier_pooling": "mean"` in config.json.
     """
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> SequenceClassifierOutput:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **options: object) -> SequenceClassifierOutput:
         """Logits, (messages, labels). `input_ids` and `attention_mask` are int64 (messages, longest)."""
         hidden = self.bert(input_ids, attention_mask=attention_mask, **options).last_hidden_state
         real = attention_mask[..., None].to(hidden.dtype)

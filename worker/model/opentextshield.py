@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertTokenizer
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.base import ModelInfo, ModelSettings
@@ -37,7 +43,7 @@ def load_opentextshield(path: Path, settings: ModelSettings, base: str | None = 
     weights = read_state_dict(path)
     base = base or base_beside(path.parent)
     config = bert_config(weights, base, path)
-    model: Any = BertForSequenceClassification(config)
+    model: PreTrainedModel = BertForSequenceClassification(config)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -127,7 +133,7 @@ def bert_config(weights: Mapping[str, torch.Tensor], base: str, path: Path) -> B
     )
 
 
-def load_tokenizer(base: str) -> Any:
+def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
     """The cased multilingual WordPiece tokenizer, from a folder or the hub.
 
     Raises ModelUnavailable when it cannot be had.
@@ -145,7 +151,7 @@ def load_tokenizer(base: str) -> Any:
         ) from error
 
 
-def with_adapter(model: Any, adapter: Path) -> Any:
+def with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     """Merges a PEFT adapter into the model.
 
     Raises ModelUnavailable when `peft` is not installed or the adapter does not fit.
@@ -158,7 +164,8 @@ def with_adapter(model: Any, adapter: Path) -> Any:
             f"the file that {SETTING} names."
         ) from None
     try:
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        return merged
     except Exception as error:  # a damaged adapter raises almost anything
         raise ModelUnavailable(
             f"The adapter {adapter.name} cannot be loaded ({type(error).__name__}): repair it or move it away from "

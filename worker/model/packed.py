@@ -8,7 +8,6 @@ lengths; and one plain function costs less Python than the library's tree of mod
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sluice.worker.model.attention import Attention, GroupedAttention
+from sluice.worker.model.base import ModelInfo
 from sluice.worker.model.blueprint import Blueprint, Layer
+from sluice.worker.model.encoder import TextEncoder
 from sluice.worker.model.int8 import Int8Linear
 from sluice.worker.model.layout import filled, lay_out
 from sluice.worker.model.steady import row_step
@@ -104,8 +105,16 @@ class PackedClassifier(TorchClassifier):
     padded = False
     _model: PackedModel
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        model: PackedModel,
+        encoder: TextEncoder,
+        labels: Sequence[str],
+        info: ModelInfo,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        super().__init__(model, encoder, labels, info, device, precision)
         if self._device.type == "cpu":
             self._model.row_step = row_step(self._model)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.golden import Agreement, answers, compare, golden_texts
@@ -55,7 +55,7 @@ def _impossible(precision: str, why: str) -> ModelUnavailable:
     return ModelUnavailable(f"SLUICE_PRECISION={precision} {why}: set SLUICE_PRECISION to auto or another.")
 
 
-Logits = Callable[[Sequence[list[int]]], Any]
+Logits = Callable[[Sequence[list[int]]], Tensor]
 """Token ids of a batch to logits, (messages, labels)."""
 
 
@@ -116,7 +116,7 @@ def _weigh(
     return gain, found.labels >= LEAST_AGREEMENT, words
 
 
-def agreement(full: Any, cheap: Any, messages: Sequence[list[int]]) -> Agreement:
+def agreement(full: Logits, cheap: Logits, messages: Sequence[list[int]]) -> Agreement:
     """How the answers of `cheap` compare with those of `full`."""
     with torch.inference_mode():
         return compare(answers(full, messages), answers(cheap, messages))
@@ -135,12 +135,12 @@ def has_bfloat16() -> bool:
     return bool(facts.get("amx_bf16") or facts.get("amx_tile") or facts.get("avx512_bf16"))
 
 
-def _forward_s(logits: Any, batch: Sequence[list[int]]) -> float:
+def _forward_s(logits: Logits, batch: Sequence[list[int]]) -> float:
     with torch.inference_mode():
         return _seconds(lambda: logits(batch))
 
 
-def _seconds(work: Callable[[], Any]) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     """The best of a few: noise only ever adds, and the first may build kernels."""
     spent = []
     for _ in range(REPEATS):

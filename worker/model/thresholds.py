@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.labels import HARMLESS, SYNONYMS
@@ -25,7 +25,7 @@ Thresholds = Mapping[str, Threshold]
 """By label, for the labels that are acted on."""
 
 
-def read_thresholds(stated: Any, labels: Sequence[str], card: str) -> Thresholds | None:
+def read_thresholds(stated: object, labels: Sequence[str], card: str) -> Thresholds | None:
     """`{"phishing": {"flag": 0.5, "block": 0.9}}`, checked against the model's labels; None where nothing is stated.
 
     Args:
@@ -57,7 +57,7 @@ def _label(name: str, labels: Sequence[str]) -> str | None:
     return next((one for one in (lowered, SYNONYMS.get(lowered)) if one in labels), None)
 
 
-def _threshold(limits: Any, card: str, field: str) -> Threshold:
+def _threshold(limits: object, card: str, field: str) -> Threshold:
     known = {"flag", "block"}
     if not isinstance(limits, dict) or not limits or not set(limits) <= known:
         raise wrong(card, field, 'an object with "flag", "block" or both', limits)
@@ -72,12 +72,12 @@ def _threshold(limits: Any, card: str, field: str) -> Threshold:
     return Threshold(*(None if one is None else float(one) for one in (flag, block)))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value of JSON is a number; neither true nor NaN is one."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
-def wrong(card: str, field: str, takes: str, given: Any) -> ModelUnavailable:
+def wrong(card: str, field: str, takes: str, given: object) -> ModelUnavailable:
     """A field of a card that holds something else than it takes."""
     shown = repr(given)
     shown = shown if len(shown) <= 60 else f"{shown[:60]}…"

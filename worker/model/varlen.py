@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from sluice.worker.model.attention import means
 
+Attend = Callable[..., Tensor]
+"""Queries, keys, values, and the borders and longest sequences of both, to contexts shaped as the queries."""
 HALF = (torch.float16, torch.bfloat16)
 LEAST_CAPABILITY = (8, 0)
 """Of the CUDA devices that have the kernel."""
@@ -23,12 +25,12 @@ def supported(device: torch.device, dtype: torch.dtype, head_width: int) -> bool
     return torch.cuda.get_device_capability(device) >= LEAST_CAPABILITY
 
 
-def kernel() -> Callable[..., Any]:
+def kernel() -> Attend:
     """Torch's variable-length attention. It logs a line a call at level info, which is once a layer and batch."""
     from torch.nn.attention.varlen import varlen_attn
 
     logging.getLogger("torch.nn.attention.varlen").setLevel(logging.WARNING)
-    return varlen_attn
+    return cast(Attend, varlen_attn)  # a tensor alone, unless more is asked for
 
 
 class VarlenAttention:
@@ -41,7 +43,7 @@ class VarlenAttention:
         attend: `torch.nn.attention.varlen.varlen_attn`, or what stands in for it.
     """
 
-    def __init__(self, borders: Tensor, first: Tensor, longest: int, attend: Callable[..., Any]) -> None:
+    def __init__(self, borders: Tensor, first: Tensor, longest: int, attend: Attend) -> None:
         self.first = first
         self._borders, self._longest, self._attend = borders, longest, attend
         self._one_each = torch.arange(len(first) + 1, dtype=torch.int32, device=first.device)

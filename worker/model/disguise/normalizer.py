@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer
 
 from sluice.tasks.errors import ModelUnavailable
 from sluice.worker.model.disguise.alike import same_script, unlike
@@ -15,6 +17,9 @@ from sluice.worker.model.disguise.links import plain_links, suspect
 from sluice.worker.model.disguise.signs import ALPHABETS, SIGNS
 from sluice.worker.model.disguise.spacing import joined
 from sluice.worker.model.disguise.vocabulary import Vocabulary, vocabulary_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 NORMALIZATION = 1
 """`normalization` in the sluice.json of models that were trained on texts as this package leaves them."""
@@ -116,12 +121,12 @@ def _unmarked(text: str) -> str:
     return bare if runs >= 3 or (runs and len(text) - len(bare) > runs) else text
 
 
-def make_normalizer(tokenizer: Any) -> Normalizer:
+def make_normalizer(tokenizer: PreTrainedTokenizerBase | Tokenizer) -> Normalizer:
     """The normalizer of models to be trained, over a fast tokenizer, the library's or its backend."""
-    return Normalizer(vocabulary_of(getattr(tokenizer, "backend_tokenizer", tokenizer)))
+    return Normalizer(vocabulary_of(tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer))
 
 
-def read_normalizer(facts: Mapping[str, Any], tokenizer: Any) -> Normalizer | None:
+def read_normalizer(facts: Mapping[str, object], tokenizer: PreTrainedTokenizerBase | Tokenizer) -> Normalizer | None:
     """The normalizer that a model's sluice.json asks for, over its fast tokenizer; None without one.
 
     Raises ModelUnavailable for a number that this version does not know.

@@ -10,9 +10,9 @@ import math
 import re
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import orjson
+from tokenizers import Tokenizer
 
 LINK = re.compile("https?://|hxxps?:|www\\.", re.IGNORECASE)
 """What follows has no borders, for where a link ends nobody knows."""
@@ -84,7 +84,7 @@ class Vocabulary:
         return borders[::-1]
 
 
-def vocabulary_of(tokenizer: Any) -> Vocabulary | None:
+def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary | None:
     """The vocabulary of a fast tokenizer; None for one that is not unigram, or whose pieces know nothing of words."""
     model = orjson.loads(tokenizer.to_str())["model"]
     if model.get("type") != "Unigram":
