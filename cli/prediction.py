@@ -23,6 +23,7 @@ from sluice.tasks.client import Client
 from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.results import entries_of
 from sluice.tasks.verdicts import objection
 from sluice.tasks.wire.entry import Entry, Fault, Prediction, fault_of, is_prediction
 
@@ -128,7 +129,7 @@ def ask(client: Client, texts: Sequence[str], wait_s: float, options: Prediction
         if not replies:
             stored = client.fetch([envelope_id])[0]
             if stored.ready:
-                entries.update(enumerate(stored.entries(len(texts))))
+                entries.update(enumerate(entries_of(stored, len(texts))))
     return [entries[i] for i in range(len(texts))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import redis
 from celery import Celery
@@ -11,13 +11,33 @@ from celery import Celery
 from sluice.tasks import keys, weeks
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import LANES
+from sluice.tasks.errors import code_of
 from sluice.tasks.redis_client import require_writes
 from sluice.tasks.server import Server
+from sluice.tasks.wire.entry import Entry, failure
 from sluice.tasks.wire.resultmeta import StoredResult
 from sluice.tasks.wire.status import WorkerStatus
 
 #: Seconds after its last status when a worker counts as gone.
 WORKER_TTL_S = 10
+
+
+def entries_of(stored: StoredResult, count: int) -> list[Entry]:
+    """An envelope's entries in order; one that failed or was revoked gives ``count`` equal failures."""
+    if stored.state == "SUCCESS":
+        return stored.result if isinstance(stored.result, list) else [stored.result]
+    if stored.state == "REVOKED":
+        return [failure(None, "revoked", "cancelled or expired before the model saw it")] * count
+    error: Mapping[str, object] = stored.result if isinstance(stored.result, dict) else {}
+    return [failure(None, code_of(error.get("exc_type")), _sentence(error))] * count
+
+
+def _sentence(error: Mapping[str, object]) -> str:
+    """The message inside an exception as Celery stores it."""
+    message = error.get("exc_message")
+    if isinstance(message, (list, tuple)):
+        message = message[0] if message else None
+    return str(message or "the message could not be classified")
 
 
 class ResultReader:

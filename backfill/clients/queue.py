@@ -15,6 +15,7 @@ from sluice.config.settings import Settings
 from sluice.tasks.client import Client
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
+from sluice.tasks.results import entries_of
 from sluice.tasks.shape import envelope_messages
 from sluice.tasks.verdicts import objection
 from sluice.tasks.wire.status import WorkerStatus
@@ -208,7 +209,7 @@ class QueueClient:
         missing: list[str] = []
         for identity, one in zip(overdue, stored, strict=True):
             if one.ready:
-                found.append((identity, list(enumerate(one.entries(len(self._sent[identity].texts))))))
+                found.append((identity, list(enumerate(entries_of(one, len(self._sent[identity].texts))))))
             else:
                 missing.append(identity)
         if missing and not self._workers:

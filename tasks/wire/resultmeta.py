@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, Self, TypedDict
 
 import orjson
 
-from sluice.tasks.errors import code_of
-from sluice.tasks.wire.entry import Entry, failure
+from sluice.tasks.wire.entry import Entry
 from sluice.tasks.wire.release import FIRST, WIRE, wire_of
 
 #: Celery's states that are final, and its word for what it knows nothing of.
@@ -106,20 +104,3 @@ class StoredResult:
     def begun(self) -> bool:
         """Whether a worker has begun with it, or is through."""
         return self.state != PENDING
-
-    def entries(self, count: int) -> list[Entry]:
-        """The envelope's entries in order; a failed or revoked envelope gives ``count`` equal failures."""
-        if self.state == "SUCCESS":
-            return self.result if isinstance(self.result, list) else [self.result]
-        if self.state == "REVOKED":
-            return [failure(None, "revoked", "cancelled or expired before the model saw it")] * count
-        error: Mapping[str, object] = self.result if isinstance(self.result, dict) else {}
-        return [failure(None, code_of(error.get("exc_type")), _sentence(error))] * count
-
-
-def _sentence(error: Mapping[str, object]) -> str:
-    """The message inside an exception as Celery stores it."""
-    message = error.get("exc_message")
-    if isinstance(message, (list, tuple)):
-        message = message[0] if message else None
-    return str(message or "the message could not be classified")

@@ -16,7 +16,7 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, SluiceError
 from sluice.tasks.ledger import Count
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
-from sluice.tasks.results import ResultReader
+from sluice.tasks.results import ResultReader, entries_of
 from sluice.tasks.wire.entry import Entry, id_of, named
 from sluice.tasks.wire.resultmeta import StoredError, StoredResult, pack_meta
 from sluice.web.gateway.backlog import Backlog
@@ -389,7 +389,7 @@ class JobService:
             for stored, (_, count, first) in zip(self._reader.fetch([c[0] for c in chunk]), chunk, strict=True):
                 if not stored.ready:
                     return self._named(job, entries, offset)
-                entries += stored.entries(count)[max(0, offset - first) : end - first]
+                entries += entries_of(stored, count)[max(0, offset - first) : end - first]
         return self._named(job, entries, offset)
 
     def _named(self, job: Job, entries: list[Entry], offset: int, ids: list[str] | None = None) -> list[Entry]:

@@ -10,6 +10,7 @@ from celery import states
 
 from sluice.tasks.envelope import said_of
 from sluice.tasks.errors import InvalidInput
+from sluice.tasks.results import entries_of
 from sluice.tasks.wire.entry import Entry, failure, fault_of, id_of, is_prediction
 from sluice.tasks.wire.progress import JobProgress
 from sluice.tasks.wire.resultmeta import StoredResult
@@ -37,7 +38,7 @@ class JobStatus:
 
 def own_entry(stored: StoredResult, job: Job) -> Entry:
     """The entry of the message with the job's token, from its envelope's finished result."""
-    entries = stored.entries(1)
+    entries = entries_of(stored, 1)
     mine = (entry for entry in entries if id_of(entry) == job.token)
     # An envelope that failed as a whole has entries without ids, all alike.
     entry = next(mine, None) or next(

@@ -15,6 +15,7 @@ import pytest
 
 from sluice.tasks.envelope import parse
 from sluice.tasks.prediction_options import PredictionOptions
+from sluice.tasks.results import entries_of
 from sluice.tasks.wire.entry import Entry, fault_of, id_of, is_prediction, prediction_of
 from sluice.tasks.wire.headers import EnvelopeHeaders
 from sluice.tasks.wire.progress import EnvelopeProgress, JobProgress
@@ -44,7 +45,7 @@ def fields_of(value: Any, path: str = "") -> set[str]:
 
 
 def test_every_kind_of_entry_is_read() -> None:
-    scored, named, blank, long, poisoned = StoredResult.from_wire(recorded("result_all.json")).entries(5)
+    scored, named, blank, long, poisoned = entries_of(StoredResult.from_wire(recorded("result_all.json")), 5)
     assert prediction_of(scored)["verdict"] == "flag"
     assert prediction_of(scored)["rule"] == "spam >= 0.5"
     assert set(prediction_of(scored)["scores"]) == {"ham", "spam", "phishing"}
@@ -81,7 +82,7 @@ def test_every_kind_of_result_is_read(name: str, state: str, entries: list[str])
     found = StoredResult.from_wire(recorded(f"result_{name}.json"))
     assert (found.state, found.ready, found.begun, found.wire) == (state, True, True, FIRST)
     assert found.finished_at is not None
-    assert [shown(entry) for entry in found.entries(2)] == entries
+    assert [shown(entry) for entry in entries_of(found, 2)] == entries
 
 
 def test_replies_are_read() -> None:
@@ -157,7 +158,7 @@ def test_a_job_is_read() -> None:
 
 
 def test_it_reads_our_entries_results_and_replies() -> None:
-    entry = prediction_of(StoredResult.from_wire(recorded("result_all.json")).entries(5)[0])
+    entry = prediction_of(entries_of(StoredResult.from_wire(recorded("result_all.json")), 5)[0])
     state, result, finished_at = v1_readers.result(pack_meta("e", "SUCCESS", [entry], "2026-11-30T21:00:00+00:00"))
     assert (state, finished_at) == ("SUCCESS", "2026-11-30T21:00:00+00:00")
     assert v1_readers.prediction(result[0]) == entry
