@@ -148,8 +148,12 @@ class WorkerStatus(Part):
         return "verdicts" in self.model_fields_set
 
     def to_json(self) -> dict[str, object]:
-        """As JSON-ready data: what `/stats` and `inspect` show."""
+        """As JSON-ready data."""
         return self.model_dump(exclude=None if self.cascade else {"cascade"})
+
+    def said(self) -> dict[str, object]:
+        """As JSON-ready data what the worker itself has said, with no defaults for what its release does not know."""
+        return self.model_dump(exclude_unset=True) | {"model": self.model.model_dump()}
 
     def to_wire(self) -> bytes:
         """The value of the worker's key."""

@@ -75,7 +75,7 @@ def totals(workers: list[WorkerStatus], gateway: Gateway) -> dict[str, Any]:
     batches = counters["batches"]
     computed = counters["messages"] - counters["duplicates"] - counters["cached"]
     return {
-        "workers": [worker.to_json() for worker in workers],
+        "workers": [worker.said() for worker in workers],
         "rate": sum(worker.rate for worker in workers),
         "counters": dict(counters),
         "answers": _answers(workers),

@@ -119,7 +119,7 @@ def test_a_status_is_read_and_shown_as_it_was_written() -> None:
     assert status.full_batch.messages == 64
     assert status.answers is not None
     assert (status.counters.errors, status.answers.labels["spam"]) == (1, 1)
-    assert status.to_json() == {**orjson.loads(recorded("status.json")), "wire": FIRST}
+    assert status.said() == {**orjson.loads(recorded("status.json")), "wire": FIRST}
 
 
 @pytest.mark.parametrize(

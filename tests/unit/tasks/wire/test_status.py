@@ -36,6 +36,14 @@ def test_what_a_later_release_says_is_shown_as_it_stands() -> None:
     assert found.to_json()["later"] == {"a": 1}
 
 
+def test_what_a_worker_does_not_say_is_not_shown_as_if_it_did() -> None:
+    found = WorkerStatus.from_wire(b'{"hostname": "w", "rate": 5, "model": {"name": "m"}}')
+    model = {"name": "m", "version": "", "architecture": "", "author": "", "last_training": ""}
+    assert found.said() == {"hostname": "w", "rate": 5.0, "model": model, "wire": FIRST}
+    ours = WorkerStatus.from_wire(WorkerStatus().to_wire())
+    assert ours.said() == ours.to_json()
+
+
 def test_a_state_of_a_later_release_is_none_in_which_it_takes_messages() -> None:
     assert WorkerStatus.from_json({"state": "ready"}).ready
     assert not WorkerStatus.from_json({"state": "resting"}).ready
