@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from sluice.backfill.formats.base import Reader
-from sluice.backfill.formats.names import listed
 from sluice.backfill.inputs.open_inputs import OpenInput, open_inputs
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stop import Stop
 from sluice.backfill.table.columns import Column, Roles
+from sluice.backfill.table.names import listed
 from sluice.backfill.table.row import Row
 from sluice.backfill.table.widening import Convert, conversion, gets_zone, wider
 from sluice.tasks.errors import UnreadableArchive

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 from xml.parsers import expat
 
-from sluice.backfill.formats.base import MAX_FIELD_CHARS
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, Finding
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.formats.xml_stream import ElementStream, UnendedMessage
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles, unique
@@ -30,6 +32,9 @@ ALWAYS = ("address", "date", "body")
 FROM, OWN_NUMBER = "137", "insert-address-token"
 NO_TEXT = "the message has no text"
 MESSAGES = ("sms", "mms")
+
+_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 Attributes = dict[str, str]
 
@@ -57,7 +62,15 @@ class Mms:
             self.sender = found
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> BackupReader:
+def probe(sample: Sample) -> Finding | None:
+    """Its root is that of a backup, of messages or (for an error that says so) of calls."""
+    if not sample.head.startswith("<"):
+        return None
+    element = _ELEMENT.search(_COMMENT.sub("", sample.head))
+    return Finding() if element is not None and element[1] in ("smses", "calls") else None
+
+
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> BackupReader:
     """A reader that has gone through the file once, for its attributes.
 
     Raises:

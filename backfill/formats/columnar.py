@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice.backfill.formats.input_file import InputFile
-from sluice.backfill.formats.names import listed
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles, unique
+from sluice.backfill.table.names import listed
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages, UnreadableArchive
 

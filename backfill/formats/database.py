@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.input_file import InputFile
-from sluice.backfill.formats.names import listed
+from sluice.backfill.table.names import listed
 from sluice.tasks.errors import DamagedArchive, UnreadableArchive
 
+#: What the file begins with.
+SIGNATURE = b"SQLite format 3\0"
 #: Rows of one question.
 SLICE_ROWS = 1_000
 FIRST_ROWID = -(2**63)

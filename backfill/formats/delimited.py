@@ -6,23 +6,26 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sluice.backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES
-from sluice.backfill.formats.dialect import Match, delimiter_of, dialect_of
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, TEXT_NAMES, Finding
+from sluice.backfill.formats.dialect import Dialect, Match, delimiter_of, dialect_of
+from sluice.backfill.formats.encoding import Encoding, whole
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.line_ends import KEPT, kept, newline_of, restored
-from sluice.backfill.formats.names import is_name, is_value
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.formats.row_lines import RowLines
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, unique
+from sluice.backfill.table.names import NAME_WORDS, is_name, is_value
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Longest line, in characters; rows over several lines may have more.
 MAX_LINE_CHARS = 8 * MAX_FIELD_CHARS
+#: Least share of rows that fit a header with unknown names, for a text to be such a table.
+MIN_SHARE = 0.8
 #: In place of an over-long line: the ``csv`` module then raises its own error, whatever state it is in.
 _TOO_LONG = "x" * (MAX_FIELD_CHARS + 1)
 #: Lines of a text that may have as many delimiters as a row, by chance.
@@ -33,47 +36,89 @@ FIRST_LINE = "its first line is taken for the names of its columns, and for no m
 DIALECT_CHARS = 1 << 17
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> DelimitedReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFinding(Finding):
+    """How to read a table.
+
+    Attributes:
+        header: its first row.
+        newline: what ``open`` takes for its lines.
+        quoted: there are quotes in its first lines.
+        repeats: a field of the header is in a later row of the same column too.
+    """
+
+    encoding: Encoding
+    dialect: Dialect
+    header: list[str]
+    newline: str
+    quoted: bool
+    repeats: bool
+
+
+def probe(sample: Sample) -> TableFinding | None:
+    """Its first rows have as many fields as the header, or the header names what is looked for."""
+    if sample.head.startswith("<"):
+        return None
+    match = sample.once(match_of)
+    if match is None or not (match.known or (len(match.header) > 1 and match.share >= MIN_SHARE)):
+        return None
+    return _found(sample, match)
+
+
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> DelimitedReader:
     """The rows of a delimited file with a header.
 
     Raises:
         UnreadableArchive: no header, no such column, no such encoding.
     """
-    return DelimitedReader(input_file, options)
+    if isinstance(finding, TableFinding):
+        return DelimitedReader(input_file, options, finding)
+    sample = Sample.of(input_file, options)
+    match = match_of(sample)
+    if match is None:
+        raise NoMessages(f"{input_file.name} is empty or has no header: its first line must name the columns")
+    return DelimitedReader(input_file, options, _found(sample, match))
 
 
-def match_of(sample: bytes, complete: bool, options: ReadOptions) -> tuple[Encoding, Match | None]:
-    """Encoding and dialect of a file that begins with ``sample``."""
-    encoding = encoding_of(sample, options.encoding)
-    text = decoded(sample, encoding)
+def match_of(sample: Sample) -> Match | None:
+    """The dialect of a file, and how well it fits; None if nothing is in it."""
+    options, text = sample.options, sample.text
     delimiter = delimiter_of(options.delimiter) if options.delimiter else None
     names = {options.text_column.strip().lower()} if options.text_column else set(TEXT_NAMES)
     # A header of a hundred thousand columns is longer than that.
     if newline_of(text):
         text = kept(text)
     chars = DIALECT_CHARS if re.search("[\r\n]", text[:DIALECT_CHARS].lstrip("\r\n")) else len(text)
-    return encoding, dialect_of(text[:chars], complete and len(text) <= chars, names, delimiter)
+    return dialect_of(text[:chars], sample.complete and len(text) <= chars, names, delimiter)
+
+
+def _found(sample: Sample, match: Match) -> TableFinding:
+    return TableFinding(
+        encoding=sample.encoding,
+        # A comma in each line of few makes a table of any text, whose first line is then no header.
+        may_be_plain=not match.known and any(len(name.split()) > NAME_WORDS for name in match.header),
+        dialect=match.dialect,
+        header=match.header,
+        newline=newline_of(sample.text),
+        quoted=(match.dialect.quote or "") in sample.text,
+        repeats=any(
+            field and field in {row[column] for row in match.first if column < len(row)}
+            for column, field in enumerate(match.header)
+        ),
+    )
 
 
 class DelimitedReader:
     """See ``open_reader``. All values are strings, as they are in the file."""
 
-    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions, finding: TableFinding) -> None:
         self._input_file = input_file
-        with input_file.open() as stream:
-            sample = stream.read(SAMPLE_BYTES)
-        csv.field_size_limit(MAX_FIELD_CHARS)
-        self._encoding, match = match_of(sample, len(sample) < SAMPLE_BYTES, options)
-        if match is None:
-            raise NoMessages(f"{input_file.name} is empty or has no header: its first line must name the columns")
-        self._dialect = match.dialect
+        self._encoding, self._dialect, self._newline = finding.encoding, finding.dialect, finding.newline
+        self._quoted = finding.quoted
         self._padded = re.compile(f"({self._dialect.quote}) +(?={re.escape(self._dialect.delimiter)}|[\r\n]|\\Z)")
-        text = decoded(sample, self._encoding)
-        self._newline = newline_of(text)
-        self._quotes_seen = (self._dialect.quote or "") in text
-        self._header = _header(input_file.name, restored(match.header))
+        self._header = _header(input_file.name, restored(finding.header))
         self.columns: Sequence[Column] = [Column(name) for name in self._header]
-        named = _by_name(input_file.name, self._header, options, match.first)
+        named = _by_name(input_file.name, self._header, options, finding.repeats)
         self.roles = roles_of(input_file.name, self._header, named)
         notes = [self._encoding.note, self._dialect.note(), FIRST_LINE if named != options else None]
         self.notes = [note for note in notes if note]
@@ -138,7 +183,7 @@ class DelimitedReader:
         In a file that seemed to have none, they also do where each line has as many fields as a row.
         """
         count, delimiter = len(self._header) - 1, self._dialect.delimiter
-        unlikely = not self._quotes_seen and count and len(row) > MOST_ALIKE
+        unlikely = not self._quoted and count and len(row) > MOST_ALIKE
         if unlikely and all(line.count(delimiter) == count for line in row):
             return False
         try:
@@ -190,8 +235,8 @@ def _header(name: str, header: list[str]) -> list[str]:
     return unique(header)
 
 
-def _by_name(name: str, header: Sequence[str], options: ReadOptions, rows: Sequence[Sequence[str]]) -> ReadOptions:
-    """``options`` with the names of columns in place of positions; ``rows`` are the first behind the header.
+def _by_name(name: str, header: Sequence[str], options: ReadOptions, repeats: bool) -> ReadOptions:
+    """``options`` with the names of columns in place of positions; ``repeats`` as in ``TableFinding``.
 
     Raises:
         UnreadableArchive: a position is meant, but the first line is a row like any other.
@@ -202,7 +247,7 @@ def _by_name(name: str, header: Sequence[str], options: ReadOptions, rows: Seque
             return wanted
         assert wanted is not None
         at = int(wanted) - 1
-        if _is_row(header, at, rows):
+        if repeats or any(map(is_value, header)) or not is_name(header[at]):
             raise UnreadableArchive(
                 f"{name} seems to have no header, for its first line holds values like the others: add a line that"
                 " names the columns, or say what they are called if it is one"
@@ -219,12 +264,3 @@ def _by_name(name: str, header: Sequence[str], options: ReadOptions, rows: Seque
 
 def _is_position(wanted: str | None, header: Sequence[str]) -> bool:
     return wanted is not None and wanted not in header and wanted.isdecimal() and 1 <= int(wanted) <= len(header)
-
-
-def _is_row(header: Sequence[str], at: int, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line is a row: it holds numbers, a text at ``at``, or what other rows have in the same column."""
-    if any(map(is_value, header)) or not is_name(header[at]):
-        return True
-    return any(
-        field and field in {row[column] for row in rows if column < len(row)} for column, field in enumerate(header)
-    )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from sluice.backfill.formats.base import Finding
 from sluice.backfill.formats.input_file import InputFile
-from sluice.backfill.formats.jsonl import Object, found_in
-from sluice.backfill.formats.sms_ie import ExportReader, address_of, dicts, text_parts
+from sluice.backfill.formats.jsonl import JsonFinding, Object, found_in, is_json, layout_of
+from sluice.backfill.formats.sample import Sample
+from sluice.backfill.formats.sms_ie import ExportReader, address_of, dicts, layout, text_parts
 from sluice.backfill.run.read_options import ReadOptions
 
 #: The key that says what a message is, and the keys of an old conversation.
@@ -20,26 +22,31 @@ _OLD = re.compile(r'[\[{]?\s*\{?\s*"(?:sms|mms)"\s*:\s*\[')
 _PICTURE = re.compile(r'"contentDisposition"\s*:|"contentLocation"\s*:')
 
 
+def probe(sample: Sample) -> JsonFinding | None:
+    """JSON with the keys of these apps."""
+    return layout_of(sample) if sample.once(is_json) and is_export(sample.head) else None
+
+
 def is_export(head: str) -> bool:
     """Whether JSON that begins with ``head`` is of these apps."""
     return _OLD.match(head) is not None or _NEW.search(head) is not None or _PICTURE.search(head) is not None
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> FossifyReader:
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> FossifyReader:
     """A reader that has gone through the file once, for its keys.
 
     Raises:
         NoMessages: there is no object in it.
         UnreadableArchive: it is damaged, or too large.
     """
-    return FossifyReader(input_file, options)
+    return FossifyReader(input_file, options, layout(input_file, options, finding))
 
 
 class FossifyReader(ExportReader):
     """One row for every SMS and MMS, as ``ExportReader``; ``backupType`` says which of them it is."""
 
     def _objects(self) -> Iterator[Object | str]:
-        for found in found_in(self._input_file):
+        for found in found_in(self._input_file, self._finding):
             if isinstance(found, str) or not _is_conversation(found):
                 yield found
                 continue

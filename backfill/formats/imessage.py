@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.formats.database import Database, quoted
+from sluice.backfill.formats.base import Finding
+from sluice.backfill.formats.database import SIGNATURE, Database, quoted
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.formats.typedstream import text_of
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import TEXT, Column, Roles
 from sluice.backfill.table.row import Row
-from sluice.tasks.errors import NoMessages
+from sluice.tasks.errors import DamagedArchive, NoMessages
 
 #: What dates count from, and above which they are nanoseconds: as seconds that would be the year 33,000.
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
@@ -37,7 +42,20 @@ CHAT = """(SELECT chat.chat_identifier FROM chat_message_join AS j JOIN chat ON 
  WHERE j.message_id = {rowid} LIMIT 1)"""
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> MessagesReader:
+def probe(sample: Sample) -> Finding | None:
+    """A database with the table ``message``."""
+    if not sample.data.startswith(SIGNATURE) or sample.input_file is None:
+        return None
+    path = Path(sample.input_file.local_path()).absolute()
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'message'")
+            return Finding() if found.fetchone() else None
+    except sqlite3.Error as exc:
+        raise DamagedArchive(f"{sample.input_file.name} is a damaged SQLite database ({exc})") from exc
+
+
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> MessagesReader:
     """A reader of the table ``message``.
 
     Raises:

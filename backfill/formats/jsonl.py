@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, AnyStr, BinaryIO
 
 import orjson
 
-from sluice.backfill.formats.base import MAX_FIELD_CHARS
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, Finding
+from sluice.backfill.formats.encoding import Encoding, whole
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.json_array import BROKEN, ArrayElements, begin_of
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, unique
 from sluice.backfill.table.row import Row
@@ -25,27 +28,79 @@ _MARK = b"\xef\xbb\xbf"
 _MANY_DIGITS = b"0" * 20
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 
+#: Lines that are looked at.
+LINES = 20
+
 Object = dict[str, Any]
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> JsonReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonFinding(Finding):
+    """Where the objects are.
+
+    Attributes:
+        begin: the character at which their array begins; None if there is an object a line.
+        wrapped: the array is in an object.
+    """
+
+    encoding: Encoding
+    begin: int | None
+    wrapped: bool
+
+
+def probe(sample: Sample) -> JsonFinding | None:
+    """An array of objects, also in an object, or lines of which half are objects."""
+    return layout_of(sample) if sample.once(is_json) else None
+
+
+def layout_of(sample: Sample) -> JsonFinding:
+    """How JSON lies in a file that is JSON."""
+    body = sample.text.lstrip("\ufeff \t\r\n")
+    begin = begin_of(body)
+    at = None if begin is None else len(sample.text) - len(body) + begin
+    return JsonFinding(encoding=sample.encoding, begin=at, wrapped=bool(begin))
+
+
+def is_json(sample: Sample) -> bool:
+    head = sample.head
+    if head.startswith("["):
+        return re.match(r"\[\s*(\{\s*[\"}]|\])", head) is not None
+    if not head.startswith("{"):
+        return False
+    if begin_of(head) is not None:
+        return True
+    lines = [line for line in head.split("\n") if line.strip()]  # texts may hold what else ends a line
+    whole_lines = lines if sample.complete else lines[:-1]
+    if not whole_lines:
+        return re.match(r'\{\s*"', head) is not None
+    good = sum(_is_object(line) for line in whole_lines[:LINES])
+    return 2 * good >= len(whole_lines[:LINES])
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return isinstance(parsed_leniently(line), dict)
+
+
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> JsonReader:
     """The rows of a file of JSON objects; their keys are the columns.
 
     Raises:
         UnreadableArchive: no object in it, no such key, too many keys.
     """
-    return JsonReader(input_file, options)
+    found = finding if isinstance(finding, JsonFinding) else layout_of(Sample.of(input_file, options))
+    return JsonReader(input_file, options, found)
 
 
 class JsonReader:
     """See ``open_reader``. A column is typed where all its values are; nested values stay as they are."""
 
-    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions, finding: JsonFinding) -> None:
         self._input_file = input_file
-        self._options = options
-        with input_file.open() as stream:
-            sample = stream.read(SAMPLE_BYTES)
-        self._encoding = encoding_of(sample, options.encoding)
+        self._finding = finding
+        self._encoding = finding.encoding
         keys = Keys(input_file.name)
         broken = False
         for found in self._objects():
@@ -87,7 +142,7 @@ class JsonReader:
         return Row(values, None, f"the text, {self.roles.text!r}, {problem}")
 
     def _objects(self) -> Iterator[Object | str]:
-        return found_in(self._input_file, self._options.encoding)
+        return found_in(self._input_file, self._finding)
 
 
 def joined(text: Any) -> Any:
@@ -99,23 +154,18 @@ def joined(text: Any) -> Any:
     return "".join(strings) if strings and len(strings) == len(pieces) else text
 
 
-def found_in(input_file: InputFile, encoding: str | None = None) -> Iterator[Object | str]:
+def found_in(input_file: InputFile, layout: JsonFinding) -> Iterator[Object | str]:
     """Every object of a file of JSON, lines or an array, or the problem of what stands in place of one."""
-    with input_file.open() as stream:
-        sample = stream.read(SAMPLE_BYTES)
-    found = encoding_of(sample, encoding)
-    head = decoded(sample, found)
-    body = head.lstrip("\ufeff \t\r\n")
-    begin = begin_of(body)
+    encoding = layout.encoding
     with input_file.open() as raw:
-        if begin is not None:
-            with io.TextIOWrapper(raw, found.name, found.errors, newline="") as stream:
-                stream.read(len(head) - len(body) + begin)
-                yield from ArrayElements(stream.read, wrapped=begin > 0)
-        elif found.is_utf8:
+        if layout.begin is not None:
+            with io.TextIOWrapper(raw, encoding.name, encoding.errors, newline="") as stream:
+                stream.read(layout.begin)
+                yield from ArrayElements(stream.read, wrapped=layout.wrapped)
+        elif encoding.is_utf8:
             yield from objects(raw)
         else:
-            with io.TextIOWrapper(raw, found.name, found.errors, newline="\n") as text:
+            with io.TextIOWrapper(raw, encoding.name, encoding.errors, newline="\n") as text:
                 yield from _parsed(_lines(text.readline, "\n", "\ufeff"))
 
 

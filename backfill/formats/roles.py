@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from sluice.backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES
-from sluice.backfill.formats.names import listed
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
+from sluice.backfill.table.names import listed
 from sluice.tasks.errors import NoMessages, UnreadableArchive
 
 #: Words in names of columns that say "message" or "text" in other languages, or with something beside them.

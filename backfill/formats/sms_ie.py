@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sluice.backfill.formats.base import Finding
 from sluice.backfill.formats.encoding import SAMPLE_BYTES
 from sluice.backfill.formats.input_file import InputFile
-from sluice.backfill.formats.jsonl import Object, found_in
+from sluice.backfill.formats.jsonl import JsonFinding, Object, found_in, is_json, layout_of
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles, unique
 from sluice.backfill.table.row import Row
@@ -33,6 +35,11 @@ _OWN_KEYS = re.compile(r'"__(?:parts|display_name|sender_address|recipient_addre
 _ANDROID_KEYS = re.compile(r'\{[^\n]*"(?:body|address|thread_id|msg_box)"\s*:')
 
 
+def probe(sample: Sample) -> JsonFinding | None:
+    """JSON with the keys that this app adds."""
+    return layout_of(sample) if sample.once(is_json) and is_export_text(sample.head) else None
+
+
 def is_export_text(head: str) -> bool:
     """Whether JSON lines that begin with ``head`` are of this app: only it adds such keys."""
     return _OWN_KEYS.search(head) is not None
@@ -46,13 +53,20 @@ def is_export(input_file: InputFile) -> bool:
     return not head or is_export_text(head) or _ANDROID_KEYS.match(head) is not None
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> ExportReader:
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> ExportReader:
     """A reader that has gone through the file once, for its keys; ``input_file`` gives ``messages.ndjson``.
 
     Raises:
         UnreadableArchive: it is damaged from the start, or has too many keys.
     """
-    return ExportReader(input_file, options)
+    return ExportReader(input_file, options, layout(input_file, options, finding))
+
+
+def layout(input_file: InputFile, options: ReadOptions, finding: Finding | None) -> JsonFinding:
+    """How the file lies; its encoding is what its content says, for ``options`` speak of tables."""
+    if isinstance(finding, JsonFinding) and options.encoding is None:
+        return finding
+    return layout_of(Sample.of(input_file, ReadOptions()))
 
 
 class ExportReader:
@@ -61,8 +75,9 @@ class ExportReader:
     An MMS has its text parts for a ``body``, a line each, and its sender for an ``address``.
     """
 
-    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions, finding: JsonFinding) -> None:
         self._input_file = input_file
+        self._finding = finding
         keys = Keys(input_file.name)
         messages = with_text = 0
         for found in self._objects():
@@ -90,7 +105,7 @@ class ExportReader:
         """Nothing is open between two calls of ``rows``."""
 
     def _objects(self) -> Iterator[Object | str]:
-        yield from found_in(self._input_file)
+        yield from found_in(self._input_file, self._finding)
 
     def _texts(self, message: Object) -> list[str]:
         return text_parts(message.get(PARTS), "ct")

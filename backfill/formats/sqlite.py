@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.backfill.formats.database import Database, quoted
+from sluice.backfill.formats.base import Finding
+from sluice.backfill.formats.database import SIGNATURE, Database, quoted
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import TEXT, Column, Roles
 from sluice.backfill.table.row import Row
@@ -25,7 +27,12 @@ TYPES = {
 }
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> TableReader:
+def probe(sample: Sample) -> Finding | None:
+    """Any database: what is in it is seen when it is opened."""
+    return Finding() if sample.data.startswith(SIGNATURE) else None
+
+
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> TableReader:
     """A reader of the table ``messages``.
 
     Raises:

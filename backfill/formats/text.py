@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from sluice.backfill.formats.base import MAX_FIELD_CHARS
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, decoded, encoding_of, whole
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, Finding
+from sluice.backfill.formats.encoding import Encoding, whole
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles
 from sluice.backfill.table.row import Row
@@ -46,10 +48,26 @@ MOST = 0.8
 TABLE_DELIMITERS = 2
 
 
-def is_plain(sample: bytes, options: ReadOptions) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFinding(Finding):
+    """``newline`` is what ``open`` takes for its lines."""
+
+    encoding: Encoding
+    newline: str
+
+
+def probe(sample: Sample) -> TextFinding | None:
+    """It is text, and looks like nothing else."""
+    return _lines_of(sample) if is_plain(sample) else None
+
+
+def _lines_of(sample: Sample) -> TextFinding:
+    return TextFinding(encoding=sample.encoding, newline="\n" if "\n" in sample.text else "")
+
+
+def is_plain(sample: Sample) -> bool:
     """Whether a text that is nothing else may be one with a message a line, as far as its beginning tells."""
-    encoding = encoding_of(sample, options.encoding)
-    text = decoded(sample, encoding).lstrip("\ufeff \t\r\n")
+    text = sample.text.lstrip("\ufeff \t\r\n")
     if not text or "\0" in text or sum(char < " " and char not in "\t\r\n" for char in text[:4096]) > 1:
         return False
     if _OTHER.match(text):
@@ -72,13 +90,14 @@ def _is_table(lines: Sequence[str], delimiter: str) -> bool:
     )
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> TextReader:
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> TextReader:
     """The lines of a text; nothing is wrong with any text.
 
     Raises:
         UnreadableArchive: there is no such encoding, or no such column.
     """
-    return TextReader(input_file, options)
+    found = finding if isinstance(finding, TextFinding) else _lines_of(Sample.of(input_file, options))
+    return TextReader(input_file, options, found)
 
 
 class TextReader:
@@ -87,12 +106,9 @@ class TextReader:
     Lines end in LF or CRLF, and a lone CR is a character of theirs; in files without any LF it ends them.
     """
 
-    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions, finding: TextFinding) -> None:
         self._input_file = input_file
-        with input_file.open() as stream:
-            sample = stream.read(SAMPLE_BYTES)
-        self._encoding = encoding_of(sample, options.encoding)
-        self._newline = "\n" if "\n" in decoded(sample, self._encoding) else ""
+        self._encoding, self._newline = finding.encoding, finding.newline
         self._blank = 0
         self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
         self.roles: Roles = roles_or(Roles("text"), input_file.name, COLUMNS, options)

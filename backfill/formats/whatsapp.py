@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import BinaryIO
 
 from sluice.backfill.formats import months
-from sluice.backfill.formats.base import MAX_FIELD_CHARS
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, Encoding, decoded, encoding_of, whole
+from sluice.backfill.formats.base import MAX_FIELD_CHARS, Finding
+from sluice.backfill.formats.encoding import Encoding, whole
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles
 from sluice.backfill.table.row import Row
@@ -95,18 +96,36 @@ YEARS = range(1970, 2200)
 MAX_NAMED = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatFinding(Finding):
+    """``newline`` is what ``open`` takes for its lines."""
+
+    encoding: Encoding
+    newline: str
+
+
+def probe(sample: Sample) -> ChatFinding | None:
+    """It begins as a message does."""
+    return _lines_of(sample) if form_of(sample.head) is not None else None
+
+
+def _lines_of(sample: Sample) -> ChatFinding:
+    return ChatFinding(encoding=sample.encoding, newline="\n" if "\n" in sample.text else "")
+
+
 def form_of(head: str) -> re.Pattern[str] | None:
     """The form of a chat that begins with ``head``; None if it is none."""
     return next((form for form in FORMS if form.match(head)), None)
 
 
-def open_reader(input_file: InputFile, options: ReadOptions) -> ChatReader:
+def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> ChatReader:
     """A reader that has gone through the file once, for the order of its dates.
 
     Raises:
         UnreadableArchive: no line of it begins a message.
     """
-    return ChatReader(input_file, options)
+    found = finding if isinstance(finding, ChatFinding) else _lines_of(Sample.of(input_file, options))
+    return ChatReader(input_file, options, found)
 
 
 @dataclass(slots=True)
@@ -133,7 +152,7 @@ class ChatReader:
     ``date`` and ``time`` are as written; ``timestamp`` is ISO 8601 without a zone, None for a time that does not exist.
     """
 
-    def __init__(self, input_file: InputFile, options: ReadOptions) -> None:
+    def __init__(self, input_file: InputFile, options: ReadOptions, finding: ChatFinding) -> None:
         self._input_file = input_file
         self.columns: Sequence[Column] = [Column(name) for name in COLUMNS]
         self.roles: Roles = roles_or(
@@ -141,10 +160,7 @@ class ChatReader:
         )
         assert self.roles.text is not None
         self._text = COLUMNS.index(self.roles.text)
-        with input_file.open() as stream:
-            sample = stream.read(SAMPLE_BYTES)
-        self._encoding = encoding_of(sample, options.encoding)
-        self._newline = "\n" if "\n" in decoded(sample, self._encoding) else ""
+        self._encoding, self._newline = finding.encoding, finding.newline
         self.notes = [self._encoding.note] if self._encoding.note else []
         self._form = self._found()
         survey = DateSurvey()

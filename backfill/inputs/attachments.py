@@ -9,14 +9,18 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sluice.backfill.formats.encoding import SAMPLE_BYTES, encoding_of
+from sluice.backfill.formats.encoding import Encoding
 from sluice.backfill.formats.input_file import InputFile
+from sluice.backfill.formats.registry import Detected
+from sluice.backfill.formats.sample import Sample
+from sluice.backfill.formats.table import Family, of_family
+from sluice.backfill.run.read_options import ReadOptions
 
 CHAT, SMS_IE = "whatsapp", "sms-ie"
 #: The folder beside an archive of SMS Import / Export that holds the attachments of its messages.
 SMS_IE_DATA = "data"
 #: Formats of backups and of chats, which are made by programs of their own; anything else may have been sent.
-BACKUPS = frozenset({"backup-xml", SMS_IE, "fossify", "imessage", CHAT})
+BACKUPS = of_family(Family.BACKUP)
 #: How WhatsApp names what it exports: ``00000012-prices.csv`` on iOS, ``DOC-20260401-WA0003.csv`` on Android.
 SENT = re.compile(r"\d{8}-.|.*-WA\d{4,}(\D|$)", re.IGNORECASE)
 #: Characters of a chat that are looked through at once, and the longest name, which may lie across two pieces.
@@ -29,13 +33,18 @@ class Neighbour:
 
     Attributes:
         path: within its folder or ZIP file, with slashes.
-        kind: its format, ``zip``, or None if it is none that holds messages.
+        detected: its format, ``zip``, or None if it is none that holds messages.
         input_file: what to read it from; None for a ZIP file.
     """
 
     path: str
-    kind: str | None
+    detected: Detected | None
     input_file: InputFile | None
+
+    @property
+    def kind(self) -> str | None:
+        """The name of its format."""
+        return None if self.detected is None else self.detected.name
 
     @property
     def folder(self) -> PurePosixPath:
@@ -62,7 +71,7 @@ def attachments(found: Sequence[Neighbour], check: Callable[[], None], *, export
         near = [one for one in found if _is_near(one, chat) and one.kind is not None and one.path not in sent]
         sent.update(one.path for one in near if one.kind not in BACKUPS and _is_sent(one, chat, exported))
         left = {one.name for one in near if one.path not in sent}
-        named = names_in(chat.input_file, left, check) if left else set()
+        named = names_in(chat.input_file, _encoding(chat, chat.input_file), left, check) if left else set()
         sent.update(one.path for one in near if one.name in named)
     return sent
 
@@ -75,14 +84,17 @@ def _is_sent(one: Neighbour, chat: Neighbour, exported: bool) -> bool:
     return SENT.match(one.name) is not None or (exported and one.folder == chat.folder)
 
 
-def names_in(input_file: InputFile, names: Collection[str], check: Callable[[], None]) -> set[str]:
+def _encoding(chat: Neighbour, input_file: InputFile) -> Encoding:
+    found = chat.detected.finding.encoding if chat.detected is not None else None
+    return found or Sample.of(input_file, ReadOptions()).encoding
+
+
+def names_in(input_file: InputFile, encoding: Encoding, names: Collection[str], check: Callable[[], None]) -> set[str]:
     """Those of ``names`` that stand in a text, as words of their own; its length is no matter for the memory."""
     left = {name: re.compile(rf"(?<![\w.-]){re.escape(name)}(?!\w)") for name in names if len(name) <= NAME_CHARS}
     found: set[str] = set()
     with input_file.open() as stream:
-        sample = stream.read(SAMPLE_BYTES)
-    with input_file.open() as stream:
-        decode = codecs.getincrementaldecoder(encoding_of(sample).name)("replace").decode
+        decode = codecs.getincrementaldecoder(encoding.name)("replace").decode
         before = ""
         while left and (data := stream.read(PIECE_CHARS)):
             check()

@@ -11,10 +11,11 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from sluice.backfill.formats.base import Reader
 from sluice.backfill.formats.detect import detect, plain_text, recognise
-from sluice.backfill.formats.registry import open_reader
+from sluice.backfill.formats.registry import Detected, open_reader
 from sluice.backfill.formats.roles import says_text
 from sluice.backfill.formats.sms_ie import is_export
-from sluice.backfill.inputs.attachments import SMS_IE_DATA, Neighbour, attachments
+from sluice.backfill.formats.table import Family, of_family
+from sluice.backfill.inputs.attachments import SMS_IE, SMS_IE_DATA, Neighbour, attachments
 from sluice.backfill.inputs.input_paths import InputPath, find
 from sluice.backfill.inputs.names import is_called_text
 from sluice.backfill.inputs.packed import PackedFile, file_input, member_input
@@ -39,7 +40,7 @@ TELLING_BYTES = 64
 #: Names that a note lists.
 LISTED = 5
 #: Formats whose columns have names that may be any.
-TABLES = frozenset({"csv", "jsonl", "parquet", "arrow", "sqlite"})
+TABLES = of_family(Family.TABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,13 @@ class Candidate:
 
     input_path: InputPath
     file: File
-    kind: str | None
+    detected: Detected | None
     input_file: PackedFile | None
     damage: DamagedArchive | None = None
 
     @property
     def neighbour(self) -> Neighbour:
-        return Neighbour(self.file.path.as_posix(), self.kind, self.input_file)
+        return Neighbour(self.file.path.as_posix(), self.detected, self.input_file)
 
 
 def open_inputs(plan: Plan, stop: Stop) -> Inputs:
@@ -216,20 +217,22 @@ class Inputs:
             raise UnreadableArchive(f"{input_path.name} cannot be read ({exc.strerror})") from exc
         file_ = File(path, input_path.name, info.st_size, info.st_mtime_ns)
         if kind == "zip":
-            return Candidate(input_path, file_, "zip", None)
+            return Candidate(input_path, file_, Detected("zip"), None)
         input_file = file_input(path, input_path.name, info.st_size, self._unpacking)
         try:
-            return Candidate(input_path, file_, self._kind(input_file, input_path), input_file)
+            return Candidate(input_path, file_, self._detect(input_file, input_path), input_file)
         except DamagedArchive as exc:
             if input_path.asked:
                 raise
-            return Candidate(input_path, file_, DAMAGED, None, exc)
+            return Candidate(input_path, file_, Detected(DAMAGED), None, exc)
 
-    def _kind(self, input_file: PackedFile, input_path: InputPath) -> str | None:
+    def _detect(self, input_file: PackedFile, input_path: InputPath) -> Detected | None:
         options = self._plan.read
         if not input_path.asked:
             return recognise(input_file, options)
-        return options.format or detect(input_file, options, plain=self._may_be_plain(input_path))
+        if options.format is not None:
+            return Detected(options.format)
+        return detect(input_file, options, plain=self._may_be_plain(input_path))
 
     def _may_be_plain(self, input_path: InputPath) -> bool:
         return input_path.path is None or input_path.name in self._plan.plain or is_called_text(input_path.name)
@@ -247,7 +250,7 @@ class Inputs:
                     raise
                 self._leave(input_path.name, file.size, exc)
         else:
-            self._open_packed(candidate.input_file, candidate.kind, input_path.asked)
+            self._open_packed(candidate.input_file, candidate.detected, input_path.asked)
         if len(self.opened) > before:
             self.files.append(file)
         for open_input in self.opened[before:]:
@@ -268,17 +271,17 @@ class Inputs:
             raise UnreadableArchive(f"{input_path.name} is neither a file nor a folder")
         return input_path.path
 
-    def _open_packed(self, input_file: PackedFile, kind: str | None, asked: bool) -> None:
+    def _open_packed(self, input_file: PackedFile, detected: Detected | None, asked: bool) -> None:
         damage = input_file.damage
-        if kind is None and isinstance(damage, DamagedArchive) and damage.details["bytes"] < TELLING_BYTES:
+        if detected is None and isinstance(damage, DamagedArchive) and damage.details["bytes"] < TELLING_BYTES:
             self._leave(input_file.name, input_file.size, damage)
             return
-        if kind is None:
+        if detected is None:
             nested = packing_of(input_file.head(HEAD_BYTES)) == "zip"
             (self._nested if nested else self._skipped).append(input_file.name)
             return
         try:
-            reader = open_reader(kind, input_file, self._plan.read)
+            reader = open_reader(detected, input_file, self._plan.read)
         except DamagedArchive as exc:
             if asked:
                 raise
@@ -287,9 +290,9 @@ class Inputs:
             if asked:
                 raise
             self._refused.append(exc)
-            (self._tables if kind in TABLES else self._skipped).append(input_file.name)
+            (self._tables if detected.name in TABLES else self._skipped).append(input_file.name)
         else:
-            self.opened.append(OpenInput(input_file, kind, reader))
+            self.opened.append(OpenInput(input_file, detected.name, reader))
 
     def _leave(self, name: str, size: int, damage: DamagedArchive) -> None:
         """A file that cannot be read is a row that says so, in its place: it may hold messages."""
@@ -309,9 +312,9 @@ class Inputs:
             self._skipped.append(input_path.name)
             return
         before, refused = len(self.opened), len(self._refused)
-        for input_file, kind in self._told(archive, members, input_path):
+        for input_file, detected in self._told(archive, members, input_path):
             self._check()
-            self._open_packed(input_file, kind, asked=False)
+            self._open_packed(input_file, detected, asked=False)
         if len(self.opened) > before:
             return
         if not input_path.asked:
@@ -326,12 +329,12 @@ class Inputs:
 
     def _told(
         self, archive: ZipFile, members: list[ZipInfo], input_path: InputPath
-    ) -> Iterator[tuple[PackedFile, str | None]]:
+    ) -> Iterator[tuple[PackedFile, Detected | None]]:
         """The members that are looked at, with their formats; what was sent in a chat among them is left out."""
         input_files = [member_input(archive, member, input_path.name, self._unpacking) for member in members]
         exports = self._exports(members, input_files, input_path.name)
         if exports and (self._plan.read.format is not None or all(_folder(member) == [] for member in exports)):
-            yield from ((input_files[members.index(member)], "sms-ie") for member in exports)
+            yield from ((input_files[members.index(member)], Detected(SMS_IE)) for member in exports)
             return
         told: list[Neighbour] = []
         damages: dict[str, DamagedArchive] = {}
@@ -340,12 +343,12 @@ class Inputs:
             if any(_is_part_of(member, export) for export in exports):
                 continue
             try:
-                kind = "sms-ie" if member in exports else recognise(input_file, self._plan.read)
+                detected = Detected(SMS_IE) if member in exports else recognise(input_file, self._plan.read)
             except DamagedArchive as exc:
-                kind, damages[input_file.name] = DAMAGED, exc
-            if kind is None and len(members) == 1 and input_path.asked and is_called_text(member.filename):
-                kind = plain_text(input_file, self._plan.read)
-            told.append(Neighbour("/".join(_parts(member)), kind, input_file))
+                detected, damages[input_file.name] = Detected(DAMAGED), exc
+            if detected is None and len(members) == 1 and input_path.asked and is_called_text(member.filename):
+                detected = plain_text(input_file, self._plan.read)
+            told.append(Neighbour("/".join(_parts(member)), detected, input_file))
         sent = attachments(told, self._check, exported=True)
         for one in told:
             assert isinstance(one.input_file, PackedFile)
@@ -354,13 +357,13 @@ class Inputs:
             elif one.input_file.name in damages:
                 self._leave(one.input_file.name, one.input_file.size, damages[one.input_file.name])
             else:
-                yield one.input_file, one.kind
+                yield one.input_file, one.detected
 
     def _exports(self, members: list[ZipInfo], input_files: list[PackedFile], name: str) -> list[ZipInfo]:
         """The messages among the members that are of SMS Import / Export: at the top, or in the folders of archives
         that were unpacked and packed again."""
         wanted = self._plan.read.format
-        if wanted not in (None, "sms-ie"):
+        if wanted not in (None, SMS_IE):
             return []
         found = [
             member

@@ -7,16 +7,29 @@ from typing import Any
 
 import click
 
+from sluice.backfill.formats.table import FORMATS, NAMES
 from sluice.cli.completion import files
 
-FORMATS = (
-    *("csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "fossify", "imessage", "whatsapp", "sqlite", "text"),
-)
 OUTPUTS = ("csv", "tsv", "jsonl", "parquet", "sqlite")
 DEFAULT_WINDOW = 16_384
 
 
+#: What is read, as people call it.
+TITLES = "; ".join(one.title.replace("`", "") for one in FORMATS)
+HELP = f"""Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
+
+Reads {TITLES} (a message a line); also packed as .gz, .bz2, .zst or .zip.
+OUT has all columns of IN, in the same order of rows, and label, probability, model, version, error. A row that
+cannot be read or classified keeps its place, with the reason in `error`.
+
+OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
+needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them. With `-o -` the rows go
+to standard output as they are answered; such a run cannot be carried on.
+"""
+
+
 @click.command(
+    help=HELP,
     epilog="""
 Examples:
 
@@ -27,7 +40,7 @@ Examples:
   zcat dump.gz | sluice backfill - -o out.sqlite
   sluice backfill messages.txt -o - | jq -r .label
   sluice backfill sms-20261105.xml -o out.jsonl --local
-"""
+""",
 )
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, shell_complete=files)
 @click.option(
@@ -46,7 +59,7 @@ Examples:
     type=click.Choice(OUTPUTS),
     help="Format of OUT.  [default: by its suffix: .csv .tsv .jsonl .ndjson .parquet .sqlite .db; jsonl for -]",
 )
-@click.option("--format", type=click.Choice(FORMATS), help="Format of IN.  [default: found out from the content]")
+@click.option("--format", type=click.Choice(NAMES), help="Format of IN.  [default: found out from the content]")
 @click.option(
     "--text-column",
     metavar="NAME",
@@ -83,17 +96,7 @@ Examples:
     help="Most messages under way at once; fewer when the workers are slower.",
 )
 def backfill(inputs: tuple[str, ...], **options: Any) -> int:
-    """Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
-
-    Reads CSV, TSV, JSON lines, Parquet, Arrow, SMS Backup & Restore XML, SMS Import/Export ZIP, Fossify JSON,
-    iMessage chat.db, WhatsApp _chat.txt and plain text (a message a line), also packed as .gz, .bz2, .zst or .zip.
-    OUT has all columns of IN, in the same order of rows, and label, probability, model, version, error. A row that
-    cannot be read or classified keeps its place, with the reason in `error`.
-
-    OUT appears when it is complete. After Ctrl-C or a crash of whatever part, the same command carries on; what it
-    needs for that is in OUT.sluice. When the broker or the workers go away, it waits for them. With `-o -` the rows go
-    to standard output as they are answered; such a run cannot be carried on.
-    """
+    """What ``HELP`` says."""
     from sluice.cli.extras import require
 
     require("backfill", *["worker"] * options["local"])

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
-from sluice.backfill.archive.folder import SUFFIXES
+from sluice.backfill.archive.folder import SUFFIXES as OUTPUT_SUFFIXES
+from sluice.backfill.formats.table import SUFFIXES
 
 MAX_NAME_CHARS = 100
 DEFAULT = "archive"
-#: Endings that say what a file was; they are not so of its result.
-INPUT_SUFFIXES = (
-    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".parquet", ".arrow", ".feather"),
-    *(".db", ".sqlite", ".sqlite3", ".zip", ".gz", ".bz2", ".zst"),
-)
 
 
 def shown_name(given: str | None) -> str:
@@ -25,6 +21,6 @@ def shown_name(given: str | None) -> str:
 def result_name(names: list[str], output: str) -> str:
     """What a download is called: ``sms.csv.gz`` becomes ``sms.classified.csv``."""
     stem = names[0] if len(names) == 1 else DEFAULT
-    while suffix := next((one for one in INPUT_SUFFIXES if stem.lower().endswith(one)), None):
+    while suffix := next((one for one in SUFFIXES if stem.lower().endswith(one)), None):
         stem = stem[: -len(suffix)]
-    return f"{stem.strip('. ') or DEFAULT}.classified{SUFFIXES[output]}"
+    return f"{stem.strip('. ') or DEFAULT}.classified{OUTPUT_SUFFIXES[output]}"

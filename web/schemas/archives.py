@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from sluice.backfill.formats.table import NAMES
 from sluice.web.schemas.body import Body
 from sluice.web.schemas.error import Failure
 
-ArchiveFormat = Literal[
-    "csv", "jsonl", "parquet", "arrow", "backup-xml", "sms-ie", "fossify", "imessage", "whatsapp", "sqlite", "text"
-]
+if TYPE_CHECKING:
+    ArchiveFormat = str
+else:
+    ArchiveFormat = Literal[NAMES]
 #: Delimiters that have a name, as `sluice backfill` takes them.
 DELIMITERS = frozenset({"tab", "comma", "semicolon", "pipe", "\\t"})
 ColumnName = Annotated[str, Field(max_length=200)]

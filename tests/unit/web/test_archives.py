@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from sluice.backfill.archive.folder import REPORTING, Description, Folder, Progress, Starts
 from sluice.backfill.files.lock import Lock
-from sluice.backfill.formats.registry import FORMATS
+from sluice.backfill.formats.table import NAMES
 from sluice.config.settings import Settings, read
 from sluice.harness.process import wait_for
 from sluice.web.app import create_app
@@ -601,7 +601,7 @@ def test_a_runner_gets_the_settings_but_not_the_keys(root: Path, monkeypatch: py
 
 def test_the_formats_are_those_that_can_be_read() -> None:
     schema = ArchiveRequest.model_json_schema()["properties"]["format"]["anyOf"][0]["enum"]
-    assert tuple(schema) == FORMATS
+    assert tuple(schema) == NAMES
 
 
 def test_archives_are_in_the_list_of_jobs(make_app: MakeApp, root: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from sluice.backfill.formats import backup_xml
 from sluice.backfill.formats.backup_xml import BackupReader
-from sluice.backfill.formats.detect import recognise
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import format_name
 
 
 @pytest.fixture
@@ -297,5 +297,5 @@ def test_a_declaration_of_another_encoding_than_that_of_the_bytes(read: Any, dec
 
 def test_zeros_in_the_midst_of_a_backup_are_left_out(read: Any, input_file: Any) -> None:
     content = b"<?xml version='1.0'?>\n" + document(sms("one"), bytes(4_096), sms("two"))
-    assert recognise(input_file(content)) == "backup-xml"
+    assert format_name(input_file(content)) == "backup-xml"
     assert [row.text for row in read(content).rows()] == ["one", "two"]

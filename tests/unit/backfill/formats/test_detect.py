@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from sluice.backfill.formats.detect import detect, recognise
-from sluice.backfill.formats.registry import FORMATS, open_reader
+from sluice.backfill.formats.detect import detect
+from sluice.backfill.formats.registry import Detected, open_reader
+from sluice.backfill.formats.table import NAMES
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnreadableArchive
-from tests.unit.backfill.inputs.reading import FIXTURES, input_file
+from tests.unit.backfill.inputs.reading import FIXTURES, format_name, input_file
 
 Kind = Callable[..., str | None]
 
@@ -29,7 +30,7 @@ Kind = Callable[..., str | None]
 def kind(tmp_path: Path) -> Kind:
     def of(data: bytes | str | Path, **options: Any) -> str | None:
         content = data.encode() if isinstance(data, str) else data
-        return recognise(input_file(tmp_path, content), ReadOptions(**options))
+        return format_name(input_file(tmp_path, content), **options)
 
     return of
 
@@ -158,7 +159,7 @@ def test_what_is_not_recognised_is_described(tmp_path: Path, data: bytes, said: 
         detect(input_file(tmp_path, data))
     assert "--format" in str(caught.value)
     assert "secret" not in str(caught.value)
-    assert all(name in str(caught.value) for name in FORMATS)
+    assert all(name in str(caught.value) for name in NAMES)
 
 
 def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
@@ -174,14 +175,14 @@ def test_fixtures(kind: Kind) -> None:
 
 def test_there_is_no_such_format(tmp_path: Path) -> None:
     with pytest.raises(UnreadableArchive, match="no format 'excel': --format takes csv, jsonl"):
-        open_reader("excel", input_file(tmp_path, b"text\n"), ReadOptions())
+        open_reader(Detected("excel"), input_file(tmp_path, b"text\n"), ReadOptions())
 
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_a_format_or_not(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     try:
-        found = recognise(input_file(tmp_path_factory.mktemp("any"), data))
+        found = format_name(input_file(tmp_path_factory.mktemp("any"), data))
     except UnreadableArchive:
         return  # damaged: it begins like something packed or a database
-    assert found is None or found in FORMATS
+    assert found is None or found in NAMES

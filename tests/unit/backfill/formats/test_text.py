@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sluice.backfill.formats.base import MAX_FIELD_CHARS
+from sluice.backfill.formats.sample import Sample
 from sluice.backfill.formats.text import is_plain
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnreadableArchive
@@ -168,7 +169,7 @@ def test_an_error_says_how_to_read_it(tmp_path: Path) -> None:
     ],
 )
 def test_chats_of_other_programs_are_no_messages_a_line(content: str) -> None:
-    assert not is_plain(content.encode(), ReadOptions())
+    assert not is_plain(Sample(content.encode(), ReadOptions()))
 
 
 @pytest.mark.parametrize(
@@ -181,4 +182,4 @@ def test_chats_of_other_programs_are_no_messages_a_line(content: str) -> None:
     ],
 )
 def test_messages_that_resemble_chats_are_messages(content: str) -> None:
-    assert is_plain(content.encode(), ReadOptions())
+    assert is_plain(Sample(content.encode(), ReadOptions()))

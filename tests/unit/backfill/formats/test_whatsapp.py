@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from sluice.backfill.formats import whatsapp
-from sluice.backfill.formats.detect import recognise
 from sluice.backfill.formats.whatsapp import DateSurvey, timestamp
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
+from tests.unit.backfill.inputs.reading import format_name
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_every_form_of_exports_is_read(read: Any, input_file: Any, form: str, st
     lines = ["\u200eMessages are secured.", "Mia Example: are we on?", "Tom: yes: at\nsee you there", "Tom: now - ok"]
     content = "".join(f"{form.format(stamp, line)}\n" for line in lines)
     order = "ymd" if stamp.startswith("20") else "dmy"
-    assert recognise(input_file(content.encode())) == "whatsapp"
+    assert format_name(input_file(content.encode())) == "whatsapp"
     rows = list(read(content, date_order=order).rows())
     assert [row.values[2] for row in rows] == [moment] * 4
     assert [row.values[3] for row in rows] == [None, "Mia Example", "Tom", "Tom"]
@@ -276,7 +276,7 @@ NAMED_FORMS = [
 def test_dates_with_names_of_months_are_read(read: Any, input_file: Any, form: str, day: str, iso: str | None) -> None:
     lines = ["Mia Example: are we on?", "Tom: yes: at\nsee you there", "Tom: now - ok"]
     content = "".join(f"{form.format(date=day, time='13:59', line=line)}\n" for line in lines)
-    assert recognise(input_file(content.encode())) == "whatsapp"
+    assert format_name(input_file(content.encode())) == "whatsapp"
     rows = list(read(content).rows())
     assert [row.values[2] for row in rows] == [iso and f"{iso}T13:59:00"] * 3
     assert [row.values[3] for row in rows] == ["Mia Example", "Tom", "Tom"]
@@ -322,7 +322,7 @@ def test_years_of_other_calendars(date: str, moment: str | None) -> None:
     ],
 )
 def test_what_only_resembles_a_date_begins_no_chat(input_file: Any, line: str) -> None:
-    assert recognise(input_file(f"{line}\n{line}\n".encode())) != "whatsapp"
+    assert format_name(input_file(f"{line}\n{line}\n".encode())) != "whatsapp"
 
 
 @pytest.mark.parametrize(

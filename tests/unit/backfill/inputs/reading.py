@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sluice.backfill.formats.detect import recognise
+from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.inputs.packed import PackedFile, file_input
 from sluice.backfill.inputs.unpacking import Unpacking
 from sluice.backfill.run.plan import Plan
@@ -45,3 +47,9 @@ def input_file(folder: Path, content: bytes | Path) -> PackedFile:
     if isinstance(content, bytes):
         path.write_bytes(content)
     return file_input(path, path.name, path.stat().st_size, Unpacking(folder / "run", 0, lambda: None))
+
+
+def format_name(file: InputFile, **options: Any) -> str | None:
+    """The name of the format that a file is recognised as."""
+    found = recognise(file, ReadOptions(**options))
+    return None if found is None else found.name
