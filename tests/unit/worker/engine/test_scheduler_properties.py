@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from sluice.tasks.envelope import Message
 from sluice.tasks.errors import Revoked
@@ -261,10 +261,23 @@ actions = st.lists(
     max_size=60,
 )
 modes = st.sampled_from(["dynamic", "dynamic", "static", "none"])
+#: A batch of bulk texts stands ready, somebody joins it, and it is cut anew for somebody else.
+OVERTAKEN: list[tuple[Any, ...]] = [
+    ("receive", True, ["a", "b", "c", "aa", "bb", "cc"], 0),
+    ("step",),
+    ("receive", False, ["cc"], 0),
+    ("step",),
+    ("finish_chunk", 0.0),
+    ("receive", False, ["ab"], 0),
+    ("step",),
+    ("finish_chunk", 0.0),
+    ("step",),
+]
 
 
 @pytest.mark.parametrize("drains", [False, True], ids=["runs on", "drains"])
 @given(actions, modes, st.booleans(), st.booleans())
+@example(OVERTAKEN, "dynamic", False, False)
 @settings(max_examples=200, deadline=None)
 def test_each_message_is_answered_once(
     drains: bool, todo: list[tuple[Any, ...]], mode: str, cached: bool, padded: bool
