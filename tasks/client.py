@@ -25,7 +25,7 @@ from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader, StoredResult
 from sluice.tasks.revocation import revoke
 from sluice.tasks.server import Availability, Server, connection_errors
-from sluice.tasks.wire.reply import IndexedEntry
+from sluice.tasks.wire.reply import IndexedEntries
 from sluice.tasks.wire.status import WorkerStatus
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ REDIS_TIMEOUT_S = 5.0
 #: Seconds that a command waits for a connection to the broker.
 BROKER_TIMEOUT_S = 5.0
 
-Reply = tuple[str, list[IndexedEntry]]
+Reply = tuple[str, IndexedEntries]
 """An envelope id, and entries of that envelope."""
 
 

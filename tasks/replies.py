@@ -16,7 +16,7 @@ import redis
 from sluice.tasks import keys
 from sluice.tasks.redis_client import connect
 from sluice.tasks.server import Availability, Server
-from sluice.tasks.wire.reply import IndexedEntry, unpack_reply
+from sluice.tasks.wire.reply import IndexedEntries, unpack_reply
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class ReplyListener:
     def __init__(
         self,
         backend_url: str,
-        on_answers: Callable[[str, list[IndexedEntry]], None],
+        on_answers: Callable[[str, IndexedEntries], None],
         availability: Availability | None = None,
     ) -> None:
         self._availability = availability or Availability(Server.at(backend_url), log)

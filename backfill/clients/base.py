@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sluice.tasks.envelope import ENVELOPE_MESSAGES
-from sluice.tasks.wire.entry import Entry
-
-IndexedEntries = list[tuple[int, Entry]]
+from sluice.tasks.wire.reply import IndexedEntries
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import orjson
 
 from sluice.tasks.wire.entry import Entry
 
-IndexedEntry = tuple[int, Entry]
-"""An entry, and the index of its message in the envelope."""
-Reply = Mapping[str, list[IndexedEntry]]
+IndexedEntries = list[tuple[int, Entry]]
+"""Entries, each with the index of its message in the envelope."""
+Reply = Mapping[str, IndexedEntries]
 """By envelope id."""
 
 

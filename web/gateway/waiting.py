@@ -14,7 +14,7 @@ from typing import Protocol
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
 from sluice.tasks.wire.entry import Entry
-from sluice.tasks.wire.reply import IndexedEntry
+from sluice.tasks.wire.reply import IndexedEntries
 
 
 class Waiter:
@@ -100,7 +100,7 @@ class Waiter:
 class Receiver(Protocol):
     """Takes the answers of an envelope it was registered for."""
 
-    def receive(self, envelope_id: str, answers: list[IndexedEntry]) -> bool:
+    def receive(self, envelope_id: str, entries: IndexedEntries) -> bool:
         """Take answers; True when nothing more is expected of this envelope."""
 
 
@@ -112,8 +112,8 @@ class SharedEnvelope:
     def __init__(self, waiters: list[Waiter]) -> None:
         self._waiters = dict(enumerate(waiters))
 
-    def receive(self, envelope_id: str, answers: list[IndexedEntry]) -> bool:
-        for index, entry in answers:
+    def receive(self, envelope_id: str, entries: IndexedEntries) -> bool:
+        for index, entry in entries:
             # ``pop`` is atomic: the answer and a waiter that gives up meet here, and one of them gets it.
             waiter = self._waiters.pop(index, None)
             if waiter is not None:
@@ -140,9 +140,9 @@ class JobCollector:
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def receive(self, envelope_id: str, answers: list[IndexedEntry]) -> bool:
+    def receive(self, envelope_id: str, entries: IndexedEntries) -> bool:
         slots = self._entries[envelope_id]
-        for index, entry in answers:
+        for index, entry in entries:
             if 0 <= index < len(slots) and slots[index] is None:
                 slots[index] = entry
                 self._left[envelope_id] -= 1
@@ -198,8 +198,8 @@ class Registry:
         if isinstance(receiver, SharedEnvelope) and receiver.abandon(waiter.index):
             self.forget(waiter.envelope_id)
 
-    def deliver(self, envelope_id: str, answers: list[IndexedEntry]) -> None:
+    def deliver(self, envelope_id: str, entries: IndexedEntries) -> None:
         """Called by the reply listener."""
         receiver = self._receivers.get(envelope_id)
-        if receiver is not None and receiver.receive(envelope_id, answers):
+        if receiver is not None and receiver.receive(envelope_id, entries):
             self.forget(envelope_id)

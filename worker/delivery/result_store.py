@@ -26,7 +26,7 @@ from sluice.tasks.replies import REPLY_TTL_S
 from sluice.tasks.results import WORKER_TTL_S
 from sluice.tasks.wire.entry import Entry, is_prediction, kind_of
 from sluice.tasks.wire.progress import EnvelopeProgress
-from sluice.tasks.wire.reply import IndexedEntry, pack_reply
+from sluice.tasks.wire.reply import IndexedEntries, pack_reply
 from sluice.tasks.wire.resultmeta import StoredError, StoredResult, pack_meta
 from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.delivery.quarantine import Piece
@@ -92,7 +92,7 @@ class EnvelopeResult:
 class PendingReplies:
     """Replies for waiting processes, by address."""
 
-    by_address: dict[str, dict[str, list[IndexedEntry]]] = field(default_factory=dict)
+    by_address: dict[str, dict[str, IndexedEntries]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.by_address)

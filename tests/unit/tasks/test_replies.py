@@ -12,15 +12,15 @@ from sluice.config.settings import Settings
 from sluice.harness.process import wait_for
 from sluice.tasks import keys
 from sluice.tasks.replies import ReplyListener
-from sluice.tasks.wire.reply import IndexedEntry
+from sluice.tasks.wire.reply import IndexedEntries
 
 SECRET = "the text of a message"
 
 
 def test_no_reply_ends_the_listener(settings: Settings, store: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
-    taken: dict[str, list[IndexedEntry]] = {}
+    taken: dict[str, IndexedEntries] = {}
 
-    def take(envelope_id: str, answers: list[IndexedEntry]) -> None:
+    def take(envelope_id: str, answers: IndexedEntries) -> None:
         if envelope_id == "bad":
             raise ValueError(SECRET)
         taken[envelope_id] = answers
