@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from sluice.tasks.wire.release import FIRST, WIRE, wire_of
+from sluice.tasks.wire.release import WIRE, wire_of
 
 REPLY = "sluice_reply"
 MORE = "sluice_more"
@@ -23,9 +22,8 @@ Headers = Mapping[Any, Any]
 MOST = 2**31
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeHeaders:
-    """Our own headers of one envelope.
+class EnvelopeHeaders(NamedTuple):
+    """Our own headers of one envelope. A tuple: workers make one of every message.
 
     Attributes:
         reply_to: the address (``sluice.tasks.replies``) at which a waiting process wants the answers.
@@ -56,13 +54,13 @@ class EnvelopeHeaders:
     def from_wire(cls, headers: Headers) -> Self:
         """The headers of a message by whomever: what makes no sense counts as not said."""
         get = headers.get
-        more = get(MORE, 0)
+        address, more, number = get(REPLY), get(MORE), get(NUMBER)
         return cls(
-            _address(get(REPLY)),
-            more if isinstance(more, int) and more is not True and 0 <= more < MOST else 0,
+            _address(address) if address is not None else None,
+            more if type(more) is int and 0 <= more < MOST else 0,
             get(VERDICT) is True,
             get(COUNTED) is True,
-            wire_of(get(NUMBER, FIRST)),
+            WIRE if number == WIRE else wire_of(number),
         )
 
 
