@@ -1,8 +1,10 @@
-"""Documentation: every link leads somewhere, every make target and script that it names is there."""
+"""Documentation: every link leads somewhere; every make target, script, file and class that it names is there."""
 
 from __future__ import annotations
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ PATH = re.compile(
     r"`(?P<path>(?:backfill|bench|cli|config|deploy|examples|harness|samples|scripts|tasks|tests|training|web|worker)"
     r"/[\w./-]*)(?:::\w+)?`"
 )
+#: Something that a file defines: ``file.py:Name``.
+DEFINED = re.compile(r"`(?P<path>[\w/]+\.py):(?P<name>\w+)`")
 PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
 MAKE = re.compile(r"^make (?P<targets>[a-z][a-z -]*)", re.MULTILINE)
 SCRIPT = re.compile(r"(?<![\w/.])(?:\.ci|deploy|examples|samples|scripts)/[\w.-]+\.?(?:py|sh)|\.ci/run\b")
@@ -63,6 +67,31 @@ def test_what_it_says_to_run_is_there(page: Path) -> None:
 def test_every_file_that_it_names_is_there(page: Path) -> None:
     named = {found["path"] for found in PATH.finditer(page.read_text("utf-8"))}
     assert [path for path in sorted(named) if not PLACEHOLDER.search(path) and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_name_is_where_it_says(page: Path) -> None:
+    named = {(found["path"], found["name"]) for found in DEFINED.finditer(page.read_text("utf-8"))}
+    assert [f"{path}:{name}" for path, name in sorted(named) if name not in definitions(path)] == []
+
+
+@cache
+def definitions(path: str) -> frozenset[str]:
+    """Classes, functions and values at the top of a file; none of a file that is not there."""
+    if not (ROOT / path).is_file():
+        return frozenset()
+    found = set()
+    for node in ast.parse((ROOT / path).read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return frozenset(found)
+
+
+def test_the_glossary_names_where_its_words_are() -> None:
+    assert len(DEFINED.findall((ROOT / "docs" / "glossary.md").read_text("utf-8"))) > 50
 
 
 def test_every_decision_is_in_the_table() -> None:
