@@ -42,7 +42,8 @@ def test_a_gap_that_stays_open_costs_bounded_memory() -> None:
 def test_each_finished_tag_is_acknowledged_and_no_other(count: int, seed: int, foreign: set[int]) -> None:
     order = [tag for tag in range(1, count + 1) if tag not in foreign]
     random.Random(seed).shuffle(order)
-    window, acknowledged, finished = TagWindow(), set(), set()
+    window, finished = TagWindow(), set[int]()
+    acknowledged: set[int] = set()
     while order:
         several, order = order[:7], order[7:]
         finished.update(several)

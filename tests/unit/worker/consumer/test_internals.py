@@ -136,7 +136,8 @@ def test_nothing_private_is_used_that_is_not_listed(file: Path) -> None:
 
 def foreign(tree: ast.Module) -> set[str]:
     """Private names that a file looks up and does not define."""
-    own, used = set(), set()
+    own: set[str] = set()
+    used: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery.worker.request import Request
@@ -12,6 +12,7 @@ from sluice.config import settings as config
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import TASK_NAME
 from sluice.worker.consumer.request import UNUSUAL, EnvelopeRequest
+from sluice.worker.consumer.transport import kombu_types
 
 #: Ours says them when someone looks.
 OURS = {"_argsrepr", "_kwargsrepr"}
@@ -56,4 +57,6 @@ def test_it_leaves_what_celery_leaves(more: dict[str, Any]) -> None:
         "utc": True,
     }
     assert not set(UNUSUAL) & set(headers)
-    assert fields_of(EnvelopeRequest(message, **options)) == fields_of(Request(message, **options))
+    assert fields_of(EnvelopeRequest(cast(kombu_types.Message, message), **options)) == fields_of(
+        Request(message, **options)
+    )

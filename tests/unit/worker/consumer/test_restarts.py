@@ -29,7 +29,9 @@ class Machine:
         one.begin()
         if answered:
             one.answered()
-        noted = orjson.loads(self.client.hget(one._name, one._mine))
+        kept = self.client.hget(one._name, one._mine)
+        assert kept is not None
+        noted = orjson.loads(kept)
         self.dead += 1
         self.client.hset(one._name, f"{self.process.pid}:{self.dead}", orjson.dumps([noted[0] - ago_s, noted[1]]))
         self.client.hdel(one._name, one._mine)

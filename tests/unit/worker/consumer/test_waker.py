@@ -9,9 +9,10 @@ from sluice.worker.consumer.waker import Waker
 
 class Hub:
     def __init__(self) -> None:
-        self.ready: list[Callable[[], None]] = []
+        self.on_tick: set[Callable[[], object]] = set()
+        self.ready: list[Callable[[], object]] = []
 
-    def call_soon(self, action: Callable[[], None]) -> None:
+    def call_soon(self, action: Callable[[], object]) -> None:
         self.ready.append(action)
 
 

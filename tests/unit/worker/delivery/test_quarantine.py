@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.tasks.envelope import Message
+from sluice.tasks.wire.entry import failure, prediction
 from sluice.worker.delivery.patience import Interrupted
 from sluice.worker.delivery.quarantine import MOST_ENDS, PIECE, Ends, Piece, Quarantine, plan
 from sluice.worker.engine.mail import Alone, Begin, InFlightEnvelope, Outcome, Trial
@@ -58,7 +59,9 @@ class Rig:
 
 
 def answer(trial: Trial) -> None:
-    trial.envelope.answers[trial.first : trial.end] = [{"label": "ham"}] * (trial.end - trial.first)
+    trial.envelope.answers[trial.first : trial.end] = [prediction(None, "ham", 1.0, "m", "1")] * (
+        trial.end - trial.first
+    )
 
 
 def given_up(outcomes: list[Outcome]) -> list[int]:
@@ -130,7 +133,7 @@ def test_workers_that_die_find_the_guilty_messages(messages: int, guilty: set[in
         while None in one.answers:
             for index in given_up(rig.quarantine.go_on()):
                 found.add(index)
-                one.answers[index] = {"error": {}}
+                one.answers[index] = failure(None, "too_many_deliveries", "")
             trial = rig.begun()
             if trial is None:
                 continue

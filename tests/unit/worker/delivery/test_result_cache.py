@@ -25,9 +25,9 @@ from sluice.worker.engine.mail import EncodedText, LookedUp
 from sluice.worker.model.simulated import SimulatedClassifier
 
 
-def make(**facts: str) -> ResultCache:
+def make(precision: str = "", **facts: Any) -> ResultCache:
     classifier = SimulatedClassifier()
-    classifier.precision = facts.pop("precision", classifier.precision)
+    classifier.precision = precision or classifier.precision
     classifier.info = replace(classifier.info, **facts)
     return ResultCache(classifier, ttl_s=60)
 
@@ -110,6 +110,6 @@ def test_a_cache_that_is_away_knows_nothing(caplog: pytest.LogCaptureFixture) ->
 
 def test_a_key_of_another_kind_is_no_error(redis_server: RedisServer, client: redis.Redis) -> None:
     rig = Rig(redis_server.url)
-    client.hset(rig.cache.key([1]), "field", "value")  # type: ignore[arg-type]
+    client.hset(rig.cache.key([1]), "field", "value")
     assert rig.ask([1]) == [None]
     rig.end()

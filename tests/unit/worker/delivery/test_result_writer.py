@@ -108,7 +108,9 @@ def test_replies_name_envelope_and_place(rig: Rig) -> None:
     a = envelope_of("a", None, None)
     a.reply_to = "web"
     rig.finished(Outcome([[(a, 0), (a, 1)]], [SPAM]))
-    replies = orjson.loads(rig.client.lpop(keys.reply("web")))
+    packed = rig.client.lpop(keys.reply("web"))
+    assert isinstance(packed, bytes)
+    replies = orjson.loads(packed)
     assert [(index, entry["label"]) for index, entry in replies["a"]] == [(0, "spam"), (1, "spam")]
 
 
@@ -116,7 +118,9 @@ def test_answers_are_kept_and_errors_are_not(rig: Rig) -> None:
     a = envelope_of("a", None, None)
     names = [rig.cache.key([number]) for number in range(2)]
     rig.finished(Outcome([[(a, 0)], [(a, 1)]], [SPAM, ModelFailed("no")], "model", 0.01, 2, list(names)))
-    assert rig.cache.unpack(rig.client.get(names[0])) == SPAM
+    packed = rig.client.get(names[0])
+    assert isinstance(packed, bytes)
+    assert rig.cache.unpack(packed) == SPAM
     assert 0 < rig.client.ttl(names[0]) <= 60
     assert rig.client.get(names[1]) is None
 
@@ -155,6 +159,7 @@ def test_the_figures_of_the_week_are_kept_when_the_worker_ends(rig: Rig) -> None
     a = envelope_of("a", *"uvw")
     rig.finished(Outcome([[(a, 0), (a, 1)], [(a, 2)]], [SPAM, HAM], "model", 0.5, 20, None, 16, 3))
     [name] = rig.client.zrange(keys.WEEKS, 0, -1)
+    assert isinstance(name, bytes)
     assert name.decode() == keys.week("2026-W01", "simulated", "1")
     assert rig.client.hgetall(name) == {
         b"week": b"2026-W01",

@@ -92,6 +92,7 @@ def test_weeks_are_forgotten_after_half_a_year(client: redis.Redis) -> None:
     assert len(found) == weeks.KEPT_WEEKS
     assert found[0]["week"] == weeks.week_of(clock.now)[0]
     name = client.zrange(keys.WEEKS, 0, 0)[0]
+    assert isinstance(name, bytes)
     assert 0 < client.ttl(name) <= weeks.KEPT_WEEKS * WEEK_S
 
 

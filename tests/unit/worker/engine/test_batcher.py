@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 
 import pytest
@@ -14,7 +14,17 @@ from sluice.tasks.envelope import Message
 from sluice.tasks.errors import Revoked
 from sluice.worker.engine.capacity import Capacity
 from sluice.worker.engine.engine import Engine
-from sluice.worker.engine.mail import Check, Dropped, Ended, EngineNote, InFlightEnvelope, NotStored, Outcome, Started
+from sluice.worker.engine.mail import (
+    Answer,
+    Check,
+    Dropped,
+    Ended,
+    EngineNote,
+    InFlightEnvelope,
+    NotStored,
+    Outcome,
+    Started,
+)
 from sluice.worker.model.calibrate import Cost
 from sluice.worker.model.simulated import SimulatedClassifier
 
@@ -28,7 +38,7 @@ class Cache:
         self.known = known
         self.closed = False
 
-    def look_up(self, texts: list[list[int]]) -> tuple[list[bytes], list[list[float] | None]]:
+    def look_up(self, texts: Sequence[list[int]]) -> tuple[list[bytes], list[list[float] | None]]:
         return [str(len(ids)).encode() for ids in texts], [self.known.get(len(ids)) for ids in texts]
 
     def close(self) -> None:
@@ -83,7 +93,7 @@ def rig() -> Iterator[Rig]:
 def test_what_is_submitted_is_answered_as_the_model_does(rig: Rig) -> None:
     texts = [f"text {number} of some" for number in range(10)]
     envelope = rig.submit("a", *texts)
-    answers = {}
+    answers: dict[int, Answer] = {}
     while len(answers) < len(texts):
         note = rig.next(Outcome)
         assert isinstance(note, Outcome)
