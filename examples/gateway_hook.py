@@ -10,7 +10,7 @@ into a folder of its own) or ``reject``. Two rules make it safe to stand in the 
 - **Fail open**: where Sluice is away, full or too slow, the message is delivered, and the answer says that nobody has
   looked at it. What the sender could bring about is no such reason: a message that Sluice refuses to read is flagged.
 
-``app`` is WSGI, so that any server can run it; no text is ever written to a log.
+``Hook.app`` is WSGI, so that any server can run it; no text is ever written to a log.
 """
 
 from __future__ import annotations
