@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sluice.harness.process import Child, free_port, wait_for
 
@@ -25,8 +25,15 @@ class Reply:
         return json.loads(self.body)
 
 
+#: Takes method, path and reply of every exchange with a ``Web``.
+Inspection = Callable[[str, str, Reply], None]
+
+
 class Web(Child):
     """``sluice web``, or what ``command`` starts in its place, on a port of its own."""
+
+    #: Set by the tests, which hold every reply against the OpenAPI document; raises to fail.
+    inspect: ClassVar[Inspection | None] = None
 
     def __init__(self, folder: Path, env: dict[str, str], command: Sequence[str] = ("-m", "sluice.cli", "web")) -> None:
         self.port = free_port()
@@ -66,7 +73,7 @@ class Web(Child):
         """One request on a connection of its own; a ``body`` that is not bytes goes as JSON."""
         connection = self.connect()
         try:
-            return exchange(connection, method, path, body, **headers)
+            return self._exchange(connection, method, path, body, **headers)
         finally:
             connection.close()
 
@@ -77,7 +84,7 @@ class Web(Child):
             connection = self.connect()
             try:
                 return [
-                    (i, exchange(connection, "POST", "/predict/", {"text": texts[i]}))
+                    (i, self._exchange(connection, "POST", "/predict/", {"text": texts[i]}))
                     for i in range(first, len(texts), connections)
                 ]
             finally:
@@ -86,6 +93,14 @@ class Web(Child):
         with ThreadPoolExecutor(connections) as pool:
             parts = list(pool.map(client, range(connections)))
         return [reply for _, reply in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
+
+    def _exchange(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, **headers: str
+    ) -> Reply:
+        reply = exchange(connection, method, path, body, **headers)
+        if (inspect := Web.inspect) is not None:
+            inspect(method, path, reply)
+        return reply
 
 
 def exchange(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, **headers: str) -> Reply:

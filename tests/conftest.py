@@ -15,8 +15,10 @@ import pytest
 from kombu import Connection
 
 from sluice.harness.servers import Missing, RabbitServer, RedisServer
+from sluice.harness.web import Web
 from sluice.harness.worker import Worker, environment, flush
 from sluice.tasks.envelope import DEAD_LETTERS, QUEUES
+from tests.contract import contract
 
 #: A developer's own settings must not reach the tests.
 for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_", "FLOWER_"))]:
@@ -27,6 +29,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 S = TypeVar("S", RedisServer, RabbitServer)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _every_reply_is_documented() -> Iterator[None]:
+    """No real service of a test says what its OpenAPI document does not describe."""
+    Web.inspect = lambda method, path, reply: contract().check(
+        method, path, reply.status, reply.headers.items(), lambda: reply.body
+    )
+    yield
+    Web.inspect = None
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sluice.config.settings import Settings
+from sluice.web.openapi.headers import OF_FILES, headers
 from sluice.web.openapi.parts import (
     IDEMPOTENCY_KEY,
     JOB_ID,
-    LOCATION,
-    RETRY_AFTER,
     WRITE_ERRORS,
     Json,
     content,
@@ -18,7 +17,11 @@ from sluice.web.openapi.parts import (
 
 
 def paths(settings: Settings) -> Json:
-    page = {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    page = {
+        "description": "The page",
+        "headers": headers(*OF_FILES),
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
     return {
         "/archives": {"post": _upload(settings)},
         "/jobs/{id}/report": {
@@ -50,7 +53,7 @@ def _upload(settings: Settings) -> Json:
         "parameters": [IDEMPOTENCY_KEY],
         "requestBody": {"required": True, "content": {"multipart/form-data": form}},
         "responses": {
-            "202": content("Accepted", "ArchiveState", {**LOCATION, **RETRY_AFTER}),
+            "202": content("Accepted", "ArchiveState", "Location", "Retry-After"),
             **errors(*WRITE_ERRORS, 409, 507),
         },
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.web.openapi.parts import Json, content, errors
+from sluice.web.openapi.parts import Json, answer, content, errors
 
 
 def paths() -> Json:
@@ -16,7 +16,7 @@ def paths() -> Json:
         "/healthz": get(
             "alive",
             "Liveness: this process answers",
-            {"200": {"description": "Alive", "content": {"application/json": {"schema": alive}}}},
+            {"200": answer("Alive", alive)},
         ),
         "/readyz": get(
             "ready",

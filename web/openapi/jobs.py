@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from sluice.web.openapi.headers import OF_FILES, headers
 from sluice.web.openapi.parts import (
-    APPLIED,
     BINARY,
     IDEMPOTENCY_KEY,
     JOB_ID,
-    LOCATION,
     READ_ERRORS,
-    RETRY_AFTER,
     WRITE_ERRORS,
     Json,
+    answer,
     body,
     content,
     download,
@@ -36,7 +35,7 @@ def paths(requests: Requests) -> Json:
                 "tags": ["jobs"],
                 "operationId": "getJob",
                 "summary": "How far a job is",
-                "responses": {"200": either("The job", "JobState", "ArchiveState"), **errors(*READ_ERRORS)},
+                "responses": {"200": answer("The job", either("JobState", "ArchiveState")), **errors(*READ_ERRORS)},
             },
             "delete": {
                 "tags": ["jobs"],
@@ -47,7 +46,7 @@ def paths(requests: Requests) -> Json:
                     " deleted too; a finished one is deleted as a whole."
                 ),
                 "responses": {
-                    "200": either("The job afterwards", "JobState", "ArchiveState"),
+                    "200": answer("The job afterwards", either("JobState", "ArchiveState")),
                     **errors(*READ_ERRORS),
                 },
             },
@@ -68,8 +67,10 @@ def _submit(requests: Requests) -> Json:
         "parameters": [prefer("0: answers 202 at once"), IDEMPOTENCY_KEY],
         "requestBody": body(requests.job),
         "responses": {
-            "200": content("All results, ready in time (`Prefer: wait`)", "JobResults", {**LOCATION, **APPLIED}),
-            "202": content("Accepted", "JobState", {**LOCATION, **RETRY_AFTER, **APPLIED}),
+            "200": content(
+                "All results, ready in time (`Prefer: wait`)", "JobResults", "Location", "Preference-Applied"
+            ),
+            "202": content("Accepted", "JobState", "Location", "Retry-After", "Preference-Applied"),
             **errors(*WRITE_ERRORS, 409),
         },
     }
@@ -132,6 +133,7 @@ def _results() -> Json:
         "responses": {
             "200": {
                 "description": "Results",
+                "headers": headers(*OF_FILES),
                 "content": {
                     "application/json": {"schema": ref("JobResults")},
                     "application/x-ndjson": {"schema": ref("ResultEntry")},

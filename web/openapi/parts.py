@@ -7,20 +7,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sluice.web.openapi.headers import OF_ERRORS, OF_FILES, headers
+
 Json = dict[str, Any]
 
 REF = "#/components/schemas/{model}"
-RETRY_AFTER = {
-    "Retry-After": {"description": "seconds after which trying again makes sense", "schema": {"type": "integer"}}
-}
-LOCATION = {"Location": {"description": "where the job is", "schema": {"type": "string"}}}
-APPLIED = {"Preference-Applied": {"description": "what of Prefer was heeded", "schema": {"type": "string"}}}
 BINARY: Json = {"type": "string", "format": "binary"}
 
 ERRORS: dict[int, str] = {
     400: "The body is not JSON (or no form, for an archive), or a header cannot be read",
     401: "No API key, or one that is not known (only where keys are set)",
-    404: "No such job, or it has expired",
+    404: "No such job, or it has expired; or nothing is at this address",
     405: "This address does not take that method",
     409: "The request contradicts an earlier one, or the job is not finished",
     410: "Cancelled before the model saw it",
@@ -33,7 +30,6 @@ ERRORS: dict[int, str] = {
     503: "Broker or result backend cannot be reached",
     507: "The server has too little free disk space",
 }
-RETRYABLE = (409, 429, 503)
 READ_ERRORS = (401, 404, 405, 500, 503)
 WRITE_ERRORS = (400, 401, 405, 413, 415, 422, 429, 500, 503)
 
@@ -60,29 +56,38 @@ def body(model: type[BaseModel]) -> Json:
     return {"required": True, "content": {"application/json": {"schema": ref(model.__name__)}}}
 
 
-def content(description: str, name: str, headers: Json | None = None) -> Json:
-    described = {"description": description, "content": {"application/json": {"schema": ref(name)}}}
-    return {**described, "headers": headers} if headers else described
+def answer(description: str, schema: Json, *names: str) -> Json:
+    """An answer in JSON, with headers of these names."""
+    return {"description": description, "headers": headers(*names), "content": {"application/json": {"schema": schema}}}
 
 
-def either(description: str, *names: str, headers: Json | None = None) -> Json:
-    schema = {"anyOf": [ref(name) for name in names]}
-    described = {"description": description, "content": {"application/json": {"schema": schema}}}
-    return {**described, "headers": headers} if headers else described
+def content(description: str, name: str, *names: str) -> Json:
+    """An answer of the schema ``name``, with headers of these names."""
+    return answer(description, ref(name), *names)
+
+
+def either(*names: str) -> Json:
+    """One of several schemas."""
+    return {"anyOf": [ref(name) for name in names]}
 
 
 def errors(*statuses: int) -> Json:
-    return {
-        str(status): content(ERRORS[status], "ErrorResponse", RETRY_AFTER if status in RETRYABLE else None)
-        for status in sorted(statuses)
-    }
+    return {str(status): error(status) for status in sorted(statuses)}
+
+
+def error(status: int) -> Json:
+    return content(ERRORS[status], "ErrorResponse", *OF_ERRORS.get(status, ()))
 
 
 def download(mimetypes: Iterable[str]) -> Json:
     """What the file of an archive may be answered with beside the whole of it."""
     return {
-        "206": {"description": "The range", "content": {mimetype: {"schema": BINARY} for mimetype in mimetypes}},
-        "304": {"description": "It is what `If-None-Match` names"},
+        "206": {
+            "description": "The range",
+            "headers": headers("Content-Range", *OF_FILES),
+            "content": {mimetype: {"schema": BINARY} for mimetype in mimetypes},
+        },
+        "304": {"description": "It is what `If-None-Match` names", "headers": headers(*OF_FILES)},
     }
 
 

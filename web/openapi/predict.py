@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from sluice.web.openapi.parts import (
-    APPLIED,
-    LOCATION,
-    RETRY_AFTER,
     WRITE_ERRORS,
     Json,
+    answer,
     body,
     content,
     either,
@@ -16,10 +14,6 @@ from sluice.web.openapi.parts import (
 )
 from sluice.web.routes import degraded
 from sluice.web.schemas.limits import Requests
-
-DEGRADED = {
-    degraded.HEADER: {"description": "why the answer is a degraded one; absent else", "schema": {"type": "string"}}
-}
 
 
 def paths(requests: Requests) -> Json:
@@ -37,8 +31,15 @@ def paths(requests: Requests) -> Json:
                 "parameters": [prefer("the server's `SYNC_WAIT_S`")],
                 "requestBody": body(requests.predict),
                 "responses": {
-                    "200": either("The answer", "PredictResponse", "DegradedResponse", headers={**APPLIED, **DEGRADED}),
-                    "202": content("Queued; no answer in time", "JobState", {**LOCATION, **RETRY_AFTER, **APPLIED}),
+                    "200": answer(
+                        "The answer",
+                        either("PredictResponse", "DegradedResponse"),
+                        "Preference-Applied",
+                        degraded.HEADER,
+                    ),
+                    "202": content(
+                        "Queued; no answer in time", "JobState", "Location", "Retry-After", "Preference-Applied"
+                    ),
                     **errors(*WRITE_ERRORS, 410),
                 },
             }

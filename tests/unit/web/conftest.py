@@ -19,10 +19,13 @@ from sluice.harness.process import Child, wait_for
 from sluice.tasks.app import make_celery
 from sluice.web.app import create_app
 from sluice.web.gateway import Gateway
+from tests.unit.web.documented_client import DocumentedClient
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.fake_worker import FakeWorker
 
 DATABASES = count(1)
+
+Flask.test_client_class = DocumentedClient
 
 
 @pytest.fixture(scope="session")
