@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sluice.web.gateway.gateway import Gateway, Queued
+from sluice.web.gateway.gateway import Gateway, Queued, Waiting
 from sluice.web.gateway.job_service import JobSubmission, ResultPage
 from sluice.web.gateway.job_status import JobStatus
+from sluice.web.gateway.ports import Ports
 
-__all__ = ["Gateway", "JobStatus", "JobSubmission", "Queued", "ResultPage"]
+__all__ = ["Gateway", "JobStatus", "JobSubmission", "Ports", "Queued", "ResultPage", "Waiting"]

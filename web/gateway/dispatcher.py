@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable
 from copy import copy
 from time import monotonic, sleep
-from typing import Protocol
 from uuid import uuid4
 
 from sluice.tasks.errors import BrokerUnavailable, SluiceError
 from sluice.tasks.ledger import Count
-from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions, combined
+from sluice.tasks.prediction_options import combined
 from sluice.web.gateway.dispatch_policy import DispatchPolicy
+from sluice.web.gateway.ports import EnvelopePublisher
 from sluice.web.gateway.waiting import Registry, SharedEnvelope, Waiter
 
 log = logging.getLogger(__name__)
@@ -27,23 +27,6 @@ STOP_TIMEOUT_S = 5
 #: Least time, seconds, between two envelopes while an earlier one is unanswered. The workers are busy then, so it costs
 #: a caller next to nothing, and larger envelopes spare both sides (docs/wsgi.md has the figures).
 PACE_S = 0.001
-
-
-class Publishes(Protocol):
-    """The part of ``sluice.tasks.publisher.Publisher`` that the dispatcher needs."""
-
-    def publish(
-        self,
-        messages: list[str | dict[str, str | None]],
-        *,
-        envelope_id: str | None = None,
-        reply_to: str | None = None,
-        more: int = 0,
-        options: PredictionOptions = LABEL_ONLY,
-        counted: bool = False,
-    ) -> str: ...
-
-    def close(self) -> None: ...
 
 
 class Dispatcher:
@@ -60,7 +43,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        publisher: Publishes,
+        publisher: EnvelopePublisher,
         registry: Registry,
         reply_to: str,
         count: Callable[[Count], None],

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import secrets
 import threading
 from collections.abc import Iterator
@@ -30,21 +29,20 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES, LANES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
 from sluice.tasks.ledger import Count
 from sluice.tasks.prediction_options import LABEL_ONLY, PredictionOptions
-from sluice.tasks.publisher import Publisher
 from sluice.tasks.redis_client import connect
-from sluice.tasks.replies import ReplyListener
 from sluice.tasks.results import ResultReader
-from sluice.tasks.revocation import revoke
 from sluice.tasks.server import Availability, Server
 from sluice.tasks.weeks import WeekFigures
 from sluice.tasks.wire.entry import Entry
 from sluice.tasks.wire.status import WorkerStatus
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.dispatcher import Dispatcher
-from sluice.web.gateway.job_service import JobService, JobSubmission, ResultPage
+from sluice.web.gateway.job_service import PUBLISHING_AT_ONCE, JobService, JobSubmission, ResultPage
 from sluice.web.gateway.job_status import JobStatus, own_entry
-from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
+from sluice.web.gateway.job_store import IdempotencyRecord, Job
 from sluice.web.gateway.overload_guard import OverloadGuard
+from sluice.web.gateway.ports import Ports
+from sluice.web.gateway.publisher_pool import PublisherPool
 from sluice.web.gateway.service_monitor import ServiceMonitor
 from sluice.web.gateway.waiting import Registry, Waiter
 
@@ -67,15 +65,25 @@ class Queued:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Callers that wait for an answer, and envelopes that somebody expects answers of."""
+
+    callers: int
+    envelopes: int
+
+
 class Gateway:
     """Classifies messages through the broker, for the threads of one web process.
 
     Args:
         settings: broker, backend, limits.
         app: the Celery app; made from the settings when absent.
+        ports: what it reaches broker and result backend through; the real ones when absent.
     """
 
-    def __init__(self, settings: Settings, app: Celery | None = None) -> None:
+    def __init__(self, settings: Settings, app: Celery | None = None, ports: Ports | None = None) -> None:
+        self._ports = ports or Ports()
         self._settings = settings
         self._app = app
         self._parts: _Parts | None = None
@@ -171,6 +179,11 @@ class Gateway:
         """Why ``broker`` and ``backend`` cannot be used now; None for each that can."""
         return self._running().monitor.reasons()
 
+    def waiting(self) -> Waiting:
+        """Who waits in this process now."""
+        parts = self._running()
+        return Waiting(len(parts.overload_guard), len(parts.registry))
+
     def start(self) -> None:
         """Look at broker and backend from now on: what is wrong with them is logged before the first request."""
         self._running()
@@ -178,28 +191,28 @@ class Gateway:
     def release_callers(self) -> None:
         """Stop waiting for answers: every waiting request gets its 202 now. For shutdown."""
         parts = self._parts
-        if parts is not None and parts.pid == os.getpid():
+        if parts is not None and parts.pid == self._ports.pid():
             parts.overload_guard.stop()
 
     def prepare_to_stop(self) -> None:
         """The process ends soon: keep nothing to be counted later."""
         parts = self._parts
-        if parts is not None and parts.pid == os.getpid():
+        if parts is not None and parts.pid == self._ports.pid():
             parts.backlog.flush()
 
     def close(self) -> None:
         """Publish what is pending, let every waiter go and end the threads."""
         parts, self._parts = self._parts, None
-        if parts is not None and parts.pid == os.getpid():
+        if parts is not None and parts.pid == self._ports.pid():
             parts.stop()
 
     def _running(self) -> _Parts:
         parts = self._parts
-        if parts is None or parts.pid != os.getpid():
+        if parts is None or parts.pid != self._ports.pid():
             with self._starting:
                 parts = self._parts
-                if parts is None or parts.pid != os.getpid():
-                    parts = self._parts = _Parts(self._settings, self._app or make_celery(self._settings))
+                if parts is None or parts.pid != self._ports.pid():
+                    parts = self._parts = _Parts(self._settings, self._app or make_celery(self._settings), self._ports)
         return parts
 
     def _admit(self, parts: _Parts, lane: str, count: Count) -> None:
@@ -237,8 +250,8 @@ class Gateway:
 class _Parts:
     """What a gateway runs in one process; made when the first request comes."""
 
-    def __init__(self, settings: Settings, app: Celery) -> None:
-        self.pid = os.getpid()
+    def __init__(self, settings: Settings, app: Celery, ports: Ports) -> None:
+        self.pid = ports.pid()
         self.overload_guard = OverloadGuard(settings.web_threads)
         self.registry = Registry()
         # Every thread may ask at the same moment, and redis-py would refuse the 101st.
@@ -248,13 +261,13 @@ class _Parts:
         self.reader = ResultReader(app, client)
         backend = Server.backend(settings)
         availability = Availability(backend, log)
-        self.store = JobStore(client, settings.result_ttl_s, backend)
-        self.replies = ReplyListener(settings.backend, self.registry.deliver, availability)
+        self.store = ports.job_store(client, settings.result_ttl_s, backend)
+        self.replies = ports.replies(settings.backend, self.registry.deliver, availability)
         ledger = connect(settings.backend, socket_timeout=LEDGER_TIMEOUT_S)
         self.backlog = Backlog(ledger, settings.max_queue_depth)
-        self.monitor = ServiceMonitor(app, self.reader, self.backlog, availability)
+        self.monitor = ServiceMonitor(app, self.reader, self.backlog, availability, ports.queues)
         self.dispatcher = Dispatcher(
-            Publisher(app),
+            ports.publisher(app),
             self.registry,
             self.replies.address,
             partial(self.backlog.enter, "interactive"),
@@ -268,7 +281,9 @@ class _Parts:
             self.overload_guard,
             self.replies.address,
             self.backlog,
-            lambda envelope_ids: revoke(app, client, envelope_ids, settings.result_ttl_s),
+            lambda envelope_ids: ports.revoke(app, client, envelope_ids, settings.result_ttl_s),
+            PublisherPool(lambda: ports.publisher(app), PUBLISHING_AT_ONCE),
+            ports.now,
         )
         for part in (self.overload_guard, self.replies, self.backlog, self.monitor, self.dispatcher):
             part.start()

@@ -84,6 +84,8 @@ class JobService:
     Args:
         reply_to: address of this process's reply listener, for callers that wait.
         revoke: keeps the workers from beginning envelopes (``sluice.tasks.revocation``).
+        publishers: those of jobs.
+        now: Unix seconds.
     """
 
     def __init__(
@@ -96,6 +98,8 @@ class JobService:
         reply_to: str,
         backlog: Backlog,
         revoke: Callable[[list[str]], None],
+        publishers: PublisherPool,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._backend = app.backend
         self._store = store
@@ -105,7 +109,8 @@ class JobService:
         self._reply_to = reply_to
         self._backlog = backlog
         self._tell = revoke
-        self._publishers = PublisherPool(app, PUBLISHING_AT_ONCE)
+        self._publishers = publishers
+        self._now = now
 
     def submit(
         self,
@@ -138,7 +143,7 @@ class JobService:
         job = Job(
             id=job_id,
             total=len(messages),
-            created_at=time.time(),
+            created_at=self._now(),
             lane=lane,
             envelopes=[(str(uuid4()), len(cut)) for cut in cuts],
             named=bool(ids),
@@ -310,7 +315,7 @@ class JobService:
         try:
             job = self._store.get(job_id)
             if not self._is_out(job):
-                if time.time() - job.created_at > PUBLISHING_TAKES_S:
+                if self._now() - job.created_at > PUBLISHING_TAKES_S:
                     self._backlog.enter(job.lane, job.count)
                     self._publish(job, cuts, wants_reply=False, idempotency=idempotency)
                 else:

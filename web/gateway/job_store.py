@@ -138,9 +138,13 @@ class JobStore:
         client: Redis of the result backend.
         ttl_s: seconds that jobs and keys are kept; a poll of an unfinished job starts them anew.
         server: what ``client`` is connected to, for the errors; that of the settings when absent.
+        most_listed: jobs that a caller's list holds.
     """
 
-    def __init__(self, client: redis.Redis, ttl_s: int, server: Server | None = None) -> None:
+    def __init__(
+        self, client: redis.Redis, ttl_s: int, server: Server | None = None, *, most_listed: int = MOST_LISTED
+    ) -> None:
+        self._most_listed = most_listed
         self._client = client
         self._ask = (server or Server.backend(current())).ask
         self._ttl_s = ttl_s
@@ -174,7 +178,7 @@ class JobStore:
             keys.jobs(job.owner),
         ]
         values = [self._ttl_s, idempotency.packed() if idempotency else "", job.packed(), group[1]]
-        more = [orjson.dumps(ids) if ids else "", job.position, MOST_LISTED]
+        more = [orjson.dumps(ids) if ids else "", job.position, self._most_listed]
         taken = self._ask(self._create, names, [*values, *more])
         if not taken or idempotency is None:
             return None

@@ -25,13 +25,19 @@ class OverloadGuard:
 
     Args:
         threads: requests that the process holds at once.
+        saturated_wait_s: seconds that a caller waits at least before it may be let go early.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, saturated_wait_s: float = SATURATED_WAIT_S) -> None:
+        self._saturated_wait_s = saturated_wait_s
         self._limit = threads - min(RESERVE, threads // 4)
         self._since: dict[Releasable, float] = {}
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sluice-overload", daemon=True)
+
+    def __len__(self) -> int:
+        """Callers that wait."""
+        return len(self._since)
 
     def start(self) -> None:
         self._thread.start()
@@ -48,7 +54,7 @@ class OverloadGuard:
         """Free threads if nearly all of them wait: without workers, each would be held for a caller's whole wait."""
         if len(self._since) < self._limit:
             return
-        before = monotonic() - SATURATED_WAIT_S
+        before = monotonic() - self._saturated_wait_s
         for waiter, since in self._since.copy().items():
             if since < before:
                 waiter.release()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, LifoQueue
 
-from celery import Celery
-
 from sluice.tasks.errors import BrokerUnavailable
-from sluice.tasks.publisher import Publisher
+from sluice.web.gateway.ports import EnvelopePublisher
 
 WAIT_S = 10.0
 
@@ -18,24 +16,27 @@ class PublisherPool:
     """Lent to request threads, the one used last first. Thread-safe.
 
     Args:
+        make: makes one that has no connection yet.
         most: publishers that are lent at once; each holds one connection of Celery's producer pool from its first
             job on, so that a job costs no new channel.
+        wait_s: seconds for which a request waits for one.
     """
 
-    def __init__(self, app: Celery, most: int) -> None:
-        self._idle: LifoQueue[Publisher] = LifoQueue()
+    def __init__(self, make: Callable[[], EnvelopePublisher], most: int, wait_s: float = WAIT_S) -> None:
+        self._wait_s = wait_s
+        self._idle: LifoQueue[EnvelopePublisher] = LifoQueue()
         for _ in range(most):
-            self._idle.put(Publisher(app))
+            self._idle.put(make())
 
     @contextmanager
-    def acquire(self) -> Iterator[Publisher]:
+    def acquire(self) -> Iterator[EnvelopePublisher]:
         """A publisher for the length of the block.
 
         Raises:
-            BrokerUnavailable: all of them were busy for ``WAIT_S``.
+            BrokerUnavailable: all of them were busy for ``wait_s``.
         """
         try:
-            publisher = self._idle.get(timeout=WAIT_S)
+            publisher = self._idle.get(timeout=self._wait_s)
         except Empty:
             raise BrokerUnavailable("too many jobs are being submitted at once", retry_after_s=2) from None
         try:

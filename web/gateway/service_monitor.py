@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from celery import Celery
+from kombu import Connection
 
 from sluice.tasks.app import settings_of
 from sluice.tasks.envelope import QUEUES
@@ -20,6 +22,7 @@ from sluice.tasks.weeks import WeekFigures
 from sluice.tasks.wire.status import WorkerStatus
 from sluice.web.gateway.backlog import Backlog
 from sluice.web.gateway.dispatch_policy import DispatchPolicy, dispatch_policy_for
+from sluice.web.gateway.ports import QueueLook
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +49,18 @@ class ServiceMonitor:
         reader: reads worker statuses.
         backlog: told what the broker holds.
         backend: told whether the result backend answers; one of the monitor's own when absent.
+        queues: looks at the queues over a connection.
     """
 
     def __init__(
-        self, app: Celery, reader: ResultReader, backlog: Backlog, backend: Availability | None = None
+        self,
+        app: Celery,
+        reader: ResultReader,
+        backlog: Backlog,
+        backend: Availability | None = None,
+        queues: Callable[[Connection], QueueLook] = QueueCounter,
     ) -> None:
+        self._queues = queues
         self._app = app
         self._reader = reader
         self._backlog = backlog
@@ -62,7 +72,7 @@ class ServiceMonitor:
         amqp = settings.uses_amqp  # Redis has such limits for every connection (tasks/app.py)
         self._timeouts = {"read_timeout": AMQP_TIMEOUT_S, "write_timeout": AMQP_TIMEOUT_S} if amqp else {}
         self._connection: Any = None
-        self._counter: QueueCounter | None = None
+        self._counter: QueueLook | None = None
         self._means: dict[str, float] = {}
         self._sample_due = 0.0
         self._workers: list[WorkerStatus] = []
@@ -157,7 +167,7 @@ class ServiceMonitor:
             self._backlog.forget_broker()
             self._disconnect()
 
-    def _sample(self, counter: QueueCounter, waiting: dict[str, int]) -> None:
+    def _sample(self, counter: QueueLook, waiting: dict[str, int]) -> None:
         """Look into some envelopes that nobody counted, where the broker lets us."""
         self._sample_due = monotonic() + SAMPLE_EVERY_S
         for lane, queue in QUEUES.items():
@@ -165,11 +175,11 @@ class ServiceMonitor:
             if seen:
                 self._means[lane] = sum(seen) / len(seen)
 
-    def _connected(self) -> QueueCounter:
+    def _connected(self) -> QueueLook:
         if self._counter is None:
             self._connection = self._app.connection_for_write(transport_options=self._timeouts)
             self._connection.connect()
-            self._counter = QueueCounter(self._connection)
+            self._counter = self._queues(self._connection)
         return self._counter
 
     def _note(self, part: str, trouble: Exception | None) -> None:
