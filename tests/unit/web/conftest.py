@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 import redis
@@ -18,7 +19,8 @@ from sluice.config.settings import Settings, read
 from sluice.harness.process import Child, wait_for
 from sluice.tasks.app import make_celery
 from sluice.web.app import create_app
-from sluice.web.gateway import Gateway
+from sluice.web.gateway import Gateway, Ports
+from sluice.web.gateway.job_store import JobStore
 from tests.unit.web.documented_client import DocumentedClient
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.fake_worker import FakeWorker
@@ -89,13 +91,34 @@ def gateway(settings: Settings, celery_app: Celery) -> Iterator[Gateway]:
 
 
 @pytest.fixture
+def gateway_with(settings: Settings, celery_app: Celery) -> Iterator[Callable[..., Gateway]]:
+    """Makes gateways beside the shared one, on the same servers, with ports of the test."""
+    made: list[Gateway] = []
+
+    def make(**ports: Any) -> Gateway:
+        made.append(Gateway(settings, celery_app, Ports(**ports)))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.release_callers()
+        gateway.close()
+
+
+@pytest.fixture
+def job_store(store: redis.Redis) -> JobStore:
+    """The jobs under the shared gateway."""
+    return JobStore(store, 600)
+
+
+@pytest.fixture
 def lone(redis_url: str) -> Iterator[Callable[..., Gateway]]:
     """Makes gateways on databases of their own, where no worker listens."""
     made: list[Gateway] = []
 
-    def make(**overrides: object) -> Gateway:
+    def make(ports: Ports | None = None, **overrides: object) -> Gateway:
         number = next(DATABASES)
-        made.append(Gateway(settings_on(f"{redis_url}?virtual_host={number}", **overrides)))
+        made.append(Gateway(settings_on(f"{redis_url}?virtual_host={number}", **overrides), ports=ports))
         return made[-1]
 
     yield make

@@ -84,6 +84,25 @@ class FakeWorker:
         self._client.set(keys.worker("fake@host"), orjson.dumps(status))
         self._client.zadd(keys.WORKERS, {"fake@host": time.time() + 3600})
 
+    def store(self, envelope_id: str, entries: list[Entry], job_id: str | None = None) -> None:
+        """Store the results of an envelope, and of a job how far it is."""
+        self._store_meta(envelope_id, entries, "SUCCESS")
+        if job_id:
+            bad = sum("error" in entry for entry in entries)
+            self._client.hset(keys.progress(job_id), envelope_id, f"{len(entries) - bad} {bad} {time.time()}")
+
+    def store_started(self, envelope_id: str) -> None:
+        """Store that an envelope has begun."""
+        self._store_meta(envelope_id, None, "STARTED")
+
+    def store_failure(self, envelope_id: str, error: Exception) -> None:
+        """Store an envelope as failed as a whole."""
+        self._store_meta(envelope_id, self._backend.prepare_exception(error), "FAILURE")
+
+    def _store_meta(self, envelope_id: str, result: Any, state: str) -> None:
+        meta = {**self._backend._get_result_meta(result, state, None, None), "task_id": envelope_id}
+        self._client.set(self._backend.get_key_for_task(envelope_id), self._backend.encode(meta), ex=self._ttl_s)
+
     def _run(self) -> None:
         queues = [queue for queue in self._app.conf.task_queues if queue.name in QUEUES.values()]
         with self._app.connection_for_read() as connection:
@@ -109,20 +128,11 @@ class FakeWorker:
         self.envelopes.append(len(entries))
         self.headers.append(dict(headers))
         if self.storing:
-            self._store(headers, entries)
+            self.store(headers["id"], entries, headers.get("group"))
         address = EnvelopeHeaders.from_wire(headers).reply_to
         if self.replying and address:
             self._client.rpush(keys.reply(address), pack_reply({headers["id"]: list(enumerate(entries))}))
         message.ack()
-
-    def _store(self, headers: dict[str, Any], entries: list[Entry]) -> None:
-        meta = self._backend._get_result_meta(entries, "SUCCESS", None, None)
-        meta["task_id"] = headers["id"]
-        self._client.set(self._backend.get_key_for_task(headers["id"]), self._backend.encode(meta), ex=self._ttl_s)
-        if headers.get("group"):
-            bad = sum("error" in entry for entry in entries)
-            progress = f"{len(entries) - bad} {bad} {time.time()}"
-            self._client.hset(keys.progress(headers["group"]), headers["id"], progress)
 
     def _entry(self, item: Any) -> Entry:
         identity, text = (item.get("id"), item["text"]) if isinstance(item, dict) else (None, item)
