@@ -27,6 +27,7 @@ CORS = "access-control-"
 #: What is there beside the API, for people and for tools: no operations, so the document does not list them.
 PAGES = {"/": "text/html", "/docs": "text/html", "/openapi.json": "application/json"}
 STATIC = "/static/"
+ARCHIVE = re.compile("/jobs/archive-")
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
 
@@ -69,14 +70,14 @@ class Contract:
             return
         described = self._described(method, path, status)
         self._check_headers(described.get("headers", {}), headers)
-        self._check_body(method, described.get("content", {}), headers, body)
+        self._check_body(method, path, described.get("content", {}), headers, body)
 
     def _described(self, method: str, path: str, status: int) -> Json:
         """What the document says of the response; of requests that fit no operation, what it says in general."""
         item = next((item for pattern, item in self._paths if pattern.fullmatch(path.rstrip("/") or "/")), None)
         if item is None or status == 308:
-            self._require(status in (404, 308), "the document has no such path")
-            return self._general(404) if status == 404 else {"headers": {"Location": {}, "X-Request-ID": {}}}
+            self._require(status in (308, 404), "the document has no such path")
+            return self._general(status)
         operation = item.get({"HEAD": "get"}.get(method, method.lower()))
         if operation is None:
             self._require(status == 405, "the document has no such operation")
@@ -107,7 +108,9 @@ class Contract:
             if name in headers and header.get("schema", {}).get("type") == "integer":
                 self._require(headers[name].isdecimal(), f"{name} is {headers[name]!r}, no whole number")
 
-    def _check_body(self, method: str, content: Json, headers: dict[str, str], body: Callable[[], bytes]) -> None:
+    def _check_body(
+        self, method: str, path: str, content: Json, headers: dict[str, str], body: Callable[[], bytes]
+    ) -> None:
         if not content:
             self._require(not body(), "a body where none is described")
             return
@@ -116,6 +119,10 @@ class Contract:
         if method == "HEAD" or mimetype not in (JSON, NDJSON):
             return
         schema = content[mimetype]["schema"]
+        if mimetype == NDJSON:
+            if ARCHIVE.match(path):
+                return  # rows of any columns
+            schema = schema["anyOf"][0]
         if schema.get("format") == "binary":
             return
         validator = self._validator(json.dumps(schema))

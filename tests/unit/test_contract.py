@@ -35,6 +35,8 @@ def answered(
         answered(202, STATE, ID, AS_JSON, ("Location", JOB), ("Retry-After", "1"), method="POST", path="/predict"),
         answered(200, b"a,b\n", ID, ("Content-Type", "text/csv"), ("ETag", "x"), path=f"{JOB}/results?offset=0"),
         answered(200, b'{"id":"0"}\n{"id":"1"}\n', ID, ("Content-Type", "application/x-ndjson"), path=f"{JOB}/results"),
+        answered(200, b'{"a":"b"}\n', ID, ("Content-Type", "application/x-ndjson"), path="/jobs/archive-0/results"),
+        answered(308, b"", ID, ("Content-Type", "text/html"), ("Location", JOB), path="/jobs//j"),
         answered(304, b"", ID, path=f"{JOB}/results"),
         answered(200, b"", ID, AS_JSON, method="HEAD"),
         answered(200, b"<html>", ID, ("Content-Type", "text/html; charset=utf-8"), path="/docs"),

@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from sluice.config.settings import Settings
 from sluice.web.openapi import archives, health, jobs, predict
 from sluice.web.openapi.headers import HEADERS
-from sluice.web.openapi.parts import REF, Json, error
+from sluice.web.openapi.parts import REF, Json, error, redirect
 from sluice.web.schemas.archives import ArchiveRequest, ArchiveState
 from sluice.web.schemas.error import ErrorResponse
 from sluice.web.schemas.health import HealthResponse, ReadyResponse, StatsResponse
@@ -54,7 +54,7 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
             "schemas": _schemas(requests),
             "headers": HEADERS,
             # To what fits no operation, such as an address or a method that is none.
-            "responses": {"404": error(404), "405": error(405)},
+            "responses": {"308": redirect(), "404": error(404), "405": error(405)},
             "securitySchemes": _security(),
         },
         **({"security": [{"apiKey": []}, {"bearer": []}]} if settings.api_keys else {}),

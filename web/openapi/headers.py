@@ -25,7 +25,7 @@ HEADERS: dict[str, Json] = {
     "Content-Security-Policy": _header("what the page may load"),
     "ETag": _header("names this file, for `If-None-Match` and `If-Range`"),
     "Last-Modified": _header("when the file was written"),
-    "Location": _header("where the job is", required=True),
+    "Location": _header("where the job is; of a redirect, where to ask", required=True),
     "Preference-Applied": _header("what of `Prefer` was heeded; absent if nothing was"),
     "Referrer-Policy": _header("what the page tells of where a link was followed"),
     "Retry-After": _header("seconds after which trying again makes sense", "integer"),

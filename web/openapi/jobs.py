@@ -24,6 +24,7 @@ from sluice.web.schemas.limits import Requests
 
 #: What the results of an archive come as.
 ARCHIVE_TYPES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.sqlite3")
+ARCHIVE_ROW = {"type": "object", "description": "of an archive: a row of its files, and the columns of the results"}
 
 
 def paths(requests: Requests) -> Json:
@@ -136,11 +137,11 @@ def _results() -> Json:
                 "headers": headers(*OF_FILES),
                 "content": {
                     "application/json": {"schema": ref("JobResults")},
-                    "application/x-ndjson": {"schema": ref("ResultEntry")},
+                    "application/x-ndjson": {"schema": {"anyOf": [ref("ResultEntry"), ARCHIVE_ROW]}},
                     **{mimetype: {"schema": BINARY} for mimetype in ARCHIVE_TYPES},
                 },
             },
-            **download(ARCHIVE_TYPES),
+            **download([*ARCHIVE_TYPES, "application/x-ndjson"]),
             **errors(*READ_ERRORS, 409, 416, 422),
         },
     }

@@ -79,6 +79,12 @@ def error(status: int) -> Json:
     return content(ERRORS[status], "ErrorResponse", *OF_ERRORS.get(status, ()))
 
 
+def redirect() -> Json:
+    """To a path with a slash too many."""
+    page = {"text/html": {"schema": {"type": "string"}}}
+    return {"description": "The path with single slashes", "headers": headers("Location"), "content": page}
+
+
 def download(mimetypes: Iterable[str]) -> Json:
     """What the file of an archive may be answered with beside the whole of it."""
     return {
