@@ -15,7 +15,7 @@ from sluice.config.settings import read
 from sluice.web.app import create_app
 from sluice.web.http.compression import unpacked
 from tests.unit.web.fake_gateway import FakeGateway
-from tests.unit.web.test_predict import refusal
+from tests.unit.web.refusal import refusal
 
 JSON = "application/json"
 LIMIT = 20_000  # of ``plain_settings``

@@ -12,7 +12,7 @@ from sluice.web.app import create_app
 from sluice.web.gateway.job_store import position
 from sluice.web.routes.job_list import MAX_SCANNED, STATES, Rows, Source, page
 from tests.unit.web.fake_gateway import FakeGateway
-from tests.unit.web.test_predict import refusal
+from tests.unit.web.refusal import refusal
 
 
 def source(*numbers: int) -> Source:

@@ -14,19 +14,10 @@ from sluice.config.settings import read
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
 from sluice.tasks.wire.entry import failure
 from sluice.web.app import create_app
+from tests.unit.web.refusal import refusal
 from tests.unit.web.fake_gateway import FakeGateway
 
 SECRET_TEXT = "meet me at the old mill"
-
-
-def refusal(response: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """The ``detail`` of an error, checked for its form."""
-    assert response.status_code == status, response.get_data(as_text=True)
-    detail: dict[str, Any] = response.get_json()["detail"]
-    assert list(detail) == ["error", "message", "details", "timestamp"]
-    assert detail["error"] == code
-    assert detail["message"]
-    return detail
 
 
 @pytest.mark.parametrize("path", ["/predict/", "/predict"])

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sluice.config.settings import read
 from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
-from tests.unit.web.test_predict import refusal
+from tests.unit.web.refusal import refusal
 
 
 def test_a_job_is_accepted_with_its_place(client: FlaskClient, fake: FakeGateway) -> None:

@@ -19,7 +19,7 @@ from sluice.tasks.errors import (
 from sluice.tasks.wire.entry import failure
 from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
-from tests.unit.web.test_predict import refusal
+from tests.unit.web.refusal import refusal
 
 ASKING = {"text": "you win", "verdict": True}
 OUTAGES: list[tuple[SluiceError, int]] = [
