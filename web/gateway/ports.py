@@ -18,7 +18,7 @@ from sluice.tasks.queues import QueueCounter
 from sluice.tasks.replies import ReplyListener
 from sluice.tasks.revocation import revoke
 from sluice.tasks.server import Availability, Server
-from sluice.tasks.wire.reply import IndexedEntry
+from sluice.tasks.wire.reply import IndexedEntries
 from sluice.web.gateway.job_store import JobStore
 
 
@@ -65,7 +65,7 @@ class QueueLook(Protocol):
     def sample(self, queue: str) -> list[int]: ...
 
 
-OnAnswers = Callable[[str, list[IndexedEntry]], None]
+OnAnswers = Callable[[str, IndexedEntries], None]
 
 
 @dataclass(frozen=True, slots=True)

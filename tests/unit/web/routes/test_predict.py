@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from sluice.config.settings import read
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
 from sluice.tasks.wire.entry import failure
 from sluice.web.app import create_app
-from tests.unit.web.refusal import refusal
 from tests.unit.web.fake_gateway import FakeGateway
+from tests.unit.web.refusal import refusal
 
 SECRET_TEXT = "meet me at the old mill"
 
