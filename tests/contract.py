@@ -170,6 +170,24 @@ def _mimetype(headers: dict[str, str]) -> str:
 
 @cache
 def contract() -> Contract:
-    """What the service promises. What it answers does not depend on its settings; ``test_docs`` holds that."""
+    """What the service promises."""
+    return Contract(default_document())
+
+
+def default_document() -> Json:
+    """The document of a service without settings of its own."""
     settings = read(_env_file=None)
-    return Contract(document(settings, requests_for(settings), "0"))
+    return document(settings, requests_for(settings), "0")
+
+
+def answers(spec: Json) -> Json:
+    """What a document says of answers; no setting changes it."""
+    operations = {
+        f"{method} {path}": operation["responses"]
+        for path, item in spec["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+    requests = ("PredictRequest", "JobRequest", "JobMessage", "ArchiveRequest")
+    schemas = {name: one for name, one in spec["components"]["schemas"].items() if name not in requests}
+    return {**operations, "schemas": schemas, "headers": spec["components"]["headers"]}

@@ -11,7 +11,7 @@ from flask import Flask
 from sluice.config import names
 from sluice.config.settings import Settings, SettingsError, current
 from sluice.web.archives import Archives, RunnerCommand
-from sluice.web.gateway import Gateway
+from sluice.web.gateway import Gateway, GatewayApi
 from sluice.web.http import errors
 from sluice.web.http.auth import Guard
 from sluice.web.http.cors import Cors
@@ -38,7 +38,7 @@ def _current() -> Settings:
 
 
 def create_app(
-    settings: Settings | None = None, gateway: Gateway | None = None, command: RunnerCommand | None = None
+    settings: Settings | None = None, gateway: GatewayApi | None = None, command: RunnerCommand | None = None
 ) -> Flask:
     """The WSGI app; opens no connection until the first request, so that it may be made before a fork.
 

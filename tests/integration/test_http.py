@@ -17,6 +17,7 @@ from sluice.harness.web import Web
 from sluice.harness.worker import client_app
 from sluice.worker.model.loader import load
 from tests.conftest import Brokers
+from tests.contract import answers, default_document
 
 REQUESTS, CONNECTIONS = 2000, 64
 TOLERANCE = 1e-3
@@ -204,6 +205,7 @@ def test_other_wrong_requests(web: Web) -> None:
 def test_openapi_and_its_browser_are_served_locally(web: Web) -> None:
     document = web.ask("GET", "/openapi.json").json
     assert document["openapi"].startswith("3.1")
+    assert answers(document) == answers(default_document())
     assert {"/predict/", "/jobs", "/healthz"} <= set(document["paths"])
     page = web.ask("GET", "/docs").body.decode()
     assert "http://" not in page.replace("http://127.0.0.1", "")

@@ -11,7 +11,7 @@ from flask import Blueprint, Response
 
 from sluice.tasks.weeks import Means, means
 from sluice.tasks.wire.status import AnswerCounts, WorkerStatus
-from sluice.web.gateway import Gateway
+from sluice.web.gateway import GatewayApi
 from sluice.web.http.auth import Guard
 from sluice.web.http.body import JSON
 from sluice.web.http.errors import timestamp
@@ -27,7 +27,7 @@ def api_version() -> str:
         return "0+source"
 
 
-def blueprint(gateway: Gateway, guard: Guard, served: ServedModels, fallback: Fallback) -> Blueprint:
+def blueprint(gateway: GatewayApi, guard: Guard, served: ServedModels, fallback: Fallback) -> Blueprint:
     routes = Blueprint("health", __name__)
     release = api_version()
 
@@ -67,7 +67,7 @@ def blueprint(gateway: Gateway, guard: Guard, served: ServedModels, fallback: Fa
     return routes
 
 
-def totals(workers: list[WorkerStatus], gateway: Gateway) -> dict[str, Any]:
+def totals(workers: list[WorkerStatus], gateway: GatewayApi) -> dict[str, Any]:
     """The workers' statistics added up; means are weighted by batches."""
     counters: Counter[str] = Counter()
     for worker in workers:

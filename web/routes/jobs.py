@@ -17,7 +17,7 @@ from sluice.tasks.errors import Conflict
 from sluice.tasks.prediction_options import OPTION_NAMES, PredictionOptions
 from sluice.tasks.verdicts import objection
 from sluice.tasks.wire.entry import Entry
-from sluice.web.gateway import Gateway, JobStatus, ResultPage
+from sluice.web.gateway import GatewayApi, JobStatus, ResultPage
 from sluice.web.gateway.job_store import IdempotencyRecord
 from sluice.web.http.auth import Guard
 from sluice.web.http.body import JSON, read_job
@@ -41,7 +41,11 @@ Messages = list[str] | list[dict[str, str]]
 
 
 def blueprint(
-    settings: Settings, gateway: Gateway, guard: Guard, requests: Requests, archives: Callable[[str], job_list.Source]
+    settings: Settings,
+    gateway: GatewayApi,
+    guard: Guard,
+    requests: Requests,
+    archives: Callable[[str], job_list.Source],
 ) -> Blueprint:
     """The routes.
 
@@ -174,7 +178,7 @@ def _some_good(texts: list[str], field: str, max_text_chars: int) -> None:
     raise invalid(problems[:MAX_PROBLEMS], len(problems))
 
 
-def _options(body: JobRequest, settings: Settings, gateway: Gateway) -> PredictionOptions:
+def _options(body: JobRequest, settings: Settings, gateway: GatewayApi) -> PredictionOptions:
     """What results are to have besides; InvalidInput, ModelUnavailable: a verdict, and no worker gives one."""
     if body.verdict and (error := objection(gateway.workers())):
         raise error
@@ -223,7 +227,7 @@ def _page(status: JobStatus, offset: int, entries: list[Entry], following: str |
     )
 
 
-def _stream(gateway: Gateway, page: ResultPage) -> Response:
+def _stream(gateway: GatewayApi, page: ResultPage) -> Response:
     """Every result from ``offset`` on, one JSON object a line.
 
     A stream that stops at the unfinished part would look complete, so it is refused unless asked for.

@@ -13,7 +13,7 @@ from sluice.tasks.errors import SluiceError, from_code
 from sluice.tasks.prediction_options import PredictionOptions
 from sluice.tasks.verdicts import earlier_release, no_thresholds
 from sluice.tasks.wire.entry import Entry, Prediction, fault_of, is_prediction
-from sluice.web.gateway import Gateway, Queued
+from sluice.web.gateway import GatewayApi, Queued
 from sluice.web.http.auth import Guard
 from sluice.web.http.body import JSON, read
 from sluice.web.http.prefer import preference
@@ -32,7 +32,7 @@ class Predictor:
     def __init__(
         self,
         settings: Settings,
-        gateway: Gateway,
+        gateway: GatewayApi,
         guard: Guard,
         schema: type[PredictRequest],
         served: ServedModels,

@@ -140,7 +140,7 @@ def plain_settings() -> Settings:
 
 @pytest.fixture
 def flask_app(plain_settings: Settings, fake: FakeGateway) -> Flask:
-    return create_app(plain_settings, fake)  # type: ignore[arg-type]
+    return create_app(plain_settings, fake)
 
 
 @pytest.fixture

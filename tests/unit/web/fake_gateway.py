@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from sluice.tasks.errors import NotFound, SluiceError
 from sluice.tasks.prediction_options import LABEL_ONLY, OPTION_NAMES, PredictionOptions
+from sluice.tasks.weeks import WeekFigures
 from sluice.tasks.wire.entry import Entry, prediction
 from sluice.tasks.wire.status import WorkerStatus
 from sluice.web.gateway import JobStatus, JobSubmission, Queued, ResultPage
@@ -92,8 +93,8 @@ class FakeGateway:
     def workers(self) -> list[WorkerStatus]:
         return [WorkerStatus.from_json(one) for one in self.alive]
 
-    def weeks(self) -> list[dict[str, Any]]:
-        return [{"week": "2026-W01"}]
+    def weeks(self) -> list[WeekFigures]:
+        return [cast("WeekFigures", {"week": "2026-W01"})]
 
     def depth(self, lane: str | None = None) -> int:
         return 4

@@ -30,7 +30,7 @@ def make_app(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeApp]:
     made: list[Flask] = []
 
     def make(**overrides: object) -> Flask:
-        made.append(create_app(settings_in(root, **overrides), FakeGateway(), COMMAND))  # type: ignore[arg-type]
+        made.append(create_app(settings_in(root, **overrides), FakeGateway(), COMMAND))
         return made[-1]
 
     yield make

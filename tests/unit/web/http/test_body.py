@@ -163,7 +163,7 @@ odd = st.lists(st.sampled_from("\ud83d\udc4d\ude00 a\0"), max_size=6).map("".joi
 @given(st.lists(texts | odd, min_size=1, max_size=5))
 def test_any_texts_become_a_job_unless_none_of_them_is_one(sent: list[str]) -> None:
     fake = FakeGateway()
-    client = create_app(read(_env_file=None, max_text_chars=40), fake).test_client()  # type: ignore[arg-type]
+    client = create_app(read(_env_file=None, max_text_chars=40), fake).test_client()
     status = send(client, json.dumps({"texts": sent}).encode(), "/jobs").status_code
     meant = json.loads(json.dumps(sent))  # two halves that follow each other are one character
     good = [text for text in meant if text.strip() and not any("\ud800" <= char <= "\udfff" for char in text)]

@@ -16,7 +16,7 @@ ROUTES = ["/predict/", "/jobs", "/jobs/job-1", "/jobs/job-1/results", "/archives
 
 def client_with(origins: str, **settings: object) -> FlaskClient:
     made = read(_env_file=None, cors_origins=origins, **settings)
-    return create_app(made, FakeGateway()).test_client()  # type: ignore[arg-type]
+    return create_app(made, FakeGateway()).test_client()
 
 
 @pytest.mark.parametrize("route", ROUTES)

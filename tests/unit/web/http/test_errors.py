@@ -12,7 +12,7 @@ from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
 
 SETTINGS = read(_env_file=None, max_text_chars=40, max_job_messages=5, max_body_bytes=4096)
-CLIENT = create_app(SETTINGS, FakeGateway()).test_client()  # type: ignore[arg-type]
+CLIENT = create_app(SETTINGS, FakeGateway()).test_client()
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50)

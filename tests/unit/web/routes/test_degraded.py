@@ -31,7 +31,7 @@ OUTAGES: list[tuple[SluiceError, int]] = [
 
 
 def front(fake: FakeGateway, **settings: object) -> FlaskClient:
-    return create_app(read(_env_file=None, **settings), fake).test_client()  # type: ignore[arg-type]
+    return create_app(read(_env_file=None, **settings), fake).test_client()
 
 
 def test_a_verdict_and_its_rule_come_to_those_who_ask(client: FlaskClient) -> None:

@@ -10,6 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.contract import answers, default_document
+
 
 @pytest.fixture
 def document(client: FlaskClient) -> dict[str, Any]:
@@ -64,6 +66,10 @@ def test_the_limits_are_those_of_the_settings(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["PredictRequest"]["properties"]["text"]["maxLength"] == 100
     assert schemas["JobRequest"]["properties"]["texts"]["anyOf"][0]["maxItems"] == 50
+
+
+def test_what_it_says_of_answers_does_not_depend_on_the_settings(document: dict[str, Any]) -> None:
+    assert answers(document) == answers(default_document())
 
 
 def test_every_error_has_the_one_form(document: dict[str, Any]) -> None:

@@ -99,7 +99,7 @@ def test_a_query_that_makes_no_sense_is_422(client: FlaskClient, query: str, fie
 
 def test_each_key_has_a_list_of_its_own(fake: FakeGateway) -> None:
     settings = read(_env_file=None, api_keys="one,two")
-    client = create_app(settings, fake).test_client()  # type: ignore[arg-type]
+    client = create_app(settings, fake).test_client()
     refusal(client.get("/jobs"), 401, "unauthorized")
     for headers in ({"X-API-Key": "one"}, {"X-API-Key": "two"}, {"Authorization": "Bearer one"}):
         assert client.get("/jobs", headers=headers).status_code == 200

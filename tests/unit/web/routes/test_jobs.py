@@ -35,7 +35,7 @@ def test_messages_keep_their_ids(client: FlaskClient, fake: FakeGateway) -> None
     ("count", "lane", "expected"), [(256, None, "interactive"), (257, None, "bulk"), (1, "bulk", "bulk")]
 )
 def test_the_lane_follows_the_size_unless_set(fake: FakeGateway, count: int, lane: str | None, expected: str) -> None:
-    client = create_app(read(_env_file=None), fake).test_client()  # type: ignore[arg-type]
+    client = create_app(read(_env_file=None), fake).test_client()
     client.post("/jobs", json={"texts": ["x"] * count, "lane": lane})
     assert fake.asked[0][2] == expected
 

@@ -226,7 +226,7 @@ class TestKeys:
     @pytest.fixture
     def client(self, fake: FakeGateway) -> FlaskClient:
         settings = read(_env_file=None, api_keys="first-key, second-key")
-        return create_app(settings, fake).test_client()  # type: ignore[arg-type]
+        return create_app(settings, fake).test_client()
 
     @pytest.mark.parametrize(
         "headers",
