@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pydantic import BaseModel
 
-from sluice.web.openapi.headers import OF_ERRORS, OF_FILES, headers
-
-Json = dict[str, Any]
+from sluice.web.openapi.headers import OF_ERRORS, OF_FILES, Json, headers
 
 REF = "#/components/schemas/{model}"
 BINARY: Json = {"type": "string", "format": "binary"}
