@@ -67,9 +67,10 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Callers that wait for an answer, and envelopes that somebody expects answers of."""
+    """Callers that wait for an answer, messages not yet in an envelope, envelopes that somebody expects answers of."""
 
     callers: int
+    messages: int
     envelopes: int
 
 
@@ -182,7 +183,7 @@ class Gateway:
     def waiting(self) -> Waiting:
         """Who waits in this process now."""
         parts = self._running()
-        return Waiting(len(parts.overload_guard), len(parts.registry))
+        return Waiting(len(parts.overload_guard), parts.dispatcher.held(), len(parts.registry))
 
     def start(self) -> None:
         """Look at broker and backend from now on: what is wrong with them is logged before the first request."""

@@ -135,12 +135,11 @@ def test_cancelling_one_message_leaves_its_neighbours(gateway_with: Callable[...
     worker.pause()
     gate = threading.Event()
     gateway = gateway_with(publisher=watched(lambda options: gate.wait(5)))
-    before = gateway.depth("interactive")
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(gateway.classify, "first", 0)
-        wait_for(lambda: gateway.waiting().envelopes == 1, "the first envelope", 5)
+        wait_for(lambda: gateway.waiting().messages == 0 and gateway.waiting().envelopes == 1, "the first envelope", 5)
         others = [pool.submit(gateway.classify, "other", 0) for _ in range(2)]
-        wait_for(lambda: gateway.depth("interactive") == before + 3, "the others to wait", 5)
+        wait_for(lambda: gateway.waiting().messages == 2, "the others to wait", 5)
         gate.set()
         first.result()
         one, two = (other.result().id for other in others)  # type: ignore[union-attr]
