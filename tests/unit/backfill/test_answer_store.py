@@ -9,6 +9,7 @@ import pytest
 
 from sluice.backfill.answer_store import LOOKUP, AnswerStore, digest_of
 from sluice.tasks.errors import UnwritableOutput
+from sluice.tasks.wire.entry import prediction_of
 from tests.unit.backfill.fakes import entry_for
 
 
@@ -19,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 def kept(path: Path, *texts: str, version: str = "1") -> AnswerStore:
     store = AnswerStore(path)
-    store.keep((digest_of(text), row, entry_for(text, version)) for row, text in enumerate(texts))
+    store.keep((digest_of(text), row, prediction_of(entry_for(text, version))) for row, text in enumerate(texts))
     return store
 
 
@@ -68,7 +69,7 @@ def test_the_store_holds_no_text(path: Path) -> None:
 
 def test_a_full_disk_is_no_reason_to_forget_answers(path: Path) -> None:
     answers = AnswerStore(path)
-    answers.keep([(digest_of("a"), 0, entry_for("a"))])
+    answers.keep([(digest_of("a"), 0, prediction_of(entry_for("a")))])
     answers.commit()
     answers.close()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -19,7 +19,7 @@ from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import Source
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import UnwritableOutput
-from sluice.tasks.wire.entry import failure
+from sluice.tasks.wire.entry import failure, prediction_of
 from tests.unit.backfill.fakes import FakeClassifier
 from tests.unit.backfill.test_engine import Crash, Quiet, rows_of
 
@@ -135,7 +135,7 @@ def _without_scores(self: FakeClassifier, timeout_s: float) -> list[tuple[str, I
     self.coming.clear()
     for _, answers in found:
         for _, entry in answers:
-            entry.pop("scores")
+            del prediction_of(entry)["scores"]
     return found
 
 

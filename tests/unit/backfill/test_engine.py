@@ -21,6 +21,7 @@ from sluice.backfill.run.stats import RunStats
 from sluice.backfill.run.stop import Stop, Stopped
 from sluice.tasks.errors import BrokerUnavailable, ChangedRun, InvalidInput, UnreadableArchive
 from sluice.tasks.verdicts import no_thresholds
+from sluice.tasks.wire.entry import prediction_of
 from tests.unit.backfill.compare import sqlite_rows
 from tests.unit.backfill.fakes import LABELS, FakeClassifier, entry_for
 
@@ -87,7 +88,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plan(source: Path, tmp_path: Path) -> Plan:
-    return Plan((str(source),), tmp_path / "out.csv", "csv", window=512)
+    return Plan((str(source),), tmp_path / "out.csv", "csv", max_in_flight=512)
 
 
 def backfill(plan: Plan, classifier: FakeClassifier | None = None, stop: Stop | None = None) -> BackfillResult:
@@ -109,7 +110,7 @@ def test_every_row_gets_its_answer(plan: Plan, source: Path) -> None:
         elif row["text"] == "POISON":
             assert row["error"].startswith("model_failed: ")
         else:
-            entry = entry_for(row["text"])
+            entry = prediction_of(entry_for(row["text"]))
             assert (row["label"], float(row["probability"])) == (entry["label"], entry["probability"])
             assert (row["model"], row["version"], row["error"]) == ("fake", "1", "")
     assert result.stats.rows == ROWS
@@ -324,7 +325,7 @@ def test_no_more_than_the_window_is_under_way(plan: Plan) -> None:
             return found
 
     classifier = Counting(messages=64, floor=300)
-    backfill(replace(plan, window=400), classifier)
+    backfill(replace(plan, max_in_flight=400), classifier)
     assert 64 < classifier.most <= 400
 
 
@@ -337,7 +338,7 @@ def test_a_window_of_one_message_is_enough(plan: Plan, source: Path) -> None:
             assert not self.coming
             super().send(envelope_id, texts)
 
-    backfill(replace(plan, window=1), Alone())
+    backfill(replace(plan, max_in_flight=1), Alone())
     assert [row["id"] for row in rows_of(plan.target)] == [str(number) for number in range(49)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from sluice.backfill.answer_store import AnswerStore
 from sluice.backfill.in_flight_rows import MOST_BYTES, Chunk, InFlightRows
 from sluice.backfill.table.row import Row
-from sluice.tasks.wire.entry import failure
+from sluice.tasks.wire.entry import failure, prediction_of
 from tests.unit.backfill.fakes import FakeClassifier, entry_for
 
 
@@ -52,7 +52,7 @@ def written(chunks: list[Chunk]) -> list[tuple[str | None, str]]:
 
 
 def expected(*texts: str) -> list[tuple[str, str]]:
-    return [(text, entry_for(text)["label"]) for text in texts]
+    return [(text, prediction_of(entry_for(text))["label"]) for text in texts]
 
 
 def test_rows_come_back_in_input_order(line: InFlightRows, classifier: FakeClassifier) -> None:
@@ -107,7 +107,7 @@ def test_another_version_answers_anew(line: InFlightRows, classifier: FakeClassi
     line.flush()
     line.receive(0)
     assert classifier.texts == ["a", "b", "a"]
-    assert [chunk.entries[0]["version"] for chunk in line.take() if chunk.entries[0]] == ["1", "2", "2"]
+    assert [prediction_of(chunk.entries[0])["version"] for chunk in line.take() if chunk.entries[0]] == ["1", "2", "2"]
 
 
 def test_errors_are_not_kept(line: InFlightRows, classifier: FakeClassifier) -> None:
@@ -246,7 +246,8 @@ def test_every_row_comes_out_once_in_order(
     answers.close()
     assert [text for text, _ in written(out)] == [text for texts in chunks for text in texts]
     assert all(
-        label == ("invalid_input" if text == " " else entry_for(text or "")["label"]) for text, label in written(out)
+        label == ("invalid_input" if text == " " else prediction_of(entry_for(text or ""))["label"])
+        for text, label in written(out)
     )
     assert len(classifier.texts) == len(set(classifier.texts)) == sum(chunk.sent for chunk in out)
     assert line.empty

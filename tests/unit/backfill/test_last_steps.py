@@ -15,6 +15,7 @@ from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stop import Stop
 from sluice.harness.chaos import FORMATS, differences, read_rows
 from sluice.tasks.errors import UnwritableOutput
+from sluice.tasks.wire.entry import prediction_of
 from tests.unit.backfill.fakes import FakeClassifier, entry_for
 from tests.unit.backfill.test_engine import Crash, Quiet
 
@@ -106,5 +107,5 @@ def test_a_full_disk_under_the_answers_is_said_in_a_sentence(tmp_path: Path) -> 
     answers._db.execute(f"PRAGMA max_page_count = {pages}")
     texts = [f"message {number}" for number in range(20 * LOOKUP)]
     with pytest.raises(UnwritableOutput, match=r"answers\.sqlite cannot be written .*full"):
-        answers.keep((digest_of(text), row, entry_for(text)) for row, text in enumerate(texts))
+        answers.keep((digest_of(text), row, prediction_of(entry_for(text))) for row, text in enumerate(texts))
     answers.close()

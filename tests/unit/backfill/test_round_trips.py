@@ -166,11 +166,11 @@ def test_rows_survive_in_order_with_their_texts_and_types(tmp_path: Path, name: 
         [told(value) for value in row.values] for row in rows
     ]
     text = names.index(result.names.text or "")
-    for row, result in zip(rows, written, strict=True):
-        label, error = result.values[len(names)], result.values[-1]
+    for row, out in zip(rows, written, strict=True):
+        label, error = out.values[len(names)], out.values[-1]
         if row.problem is None and row.text and row.text.strip():
             entry = entry_for(row.text)
-            assert result.values[text] == row.text
+            assert out.values[text] == row.text
             assert (label or None) == entry.get("label")
             assert bool(error) == ("error" in entry)
         else:

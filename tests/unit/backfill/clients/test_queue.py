@@ -17,7 +17,7 @@ from sluice.tasks.envelope import ENVELOPE_MESSAGES
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable
 from sluice.tasks.prediction_options import PredictionOptions
 from sluice.tasks.results import StoredResult
-from sluice.tasks.wire.entry import Entry, prediction
+from sluice.tasks.wire.entry import Entry, fault_of, prediction
 from sluice.tasks.wire.status import WorkerStatus
 
 
@@ -152,7 +152,7 @@ def test_a_failed_envelope_gives_each_text_its_error(classifier: QueueClient, cl
     client.stored["e1"] = StoredResult("FAILURE", {"exc_message": "given up"})
     overdue(clock)
     ((_, answers),) = classifier.receive(0.1)
-    assert [entry["error"]["message"] for _, entry in answers] == ["given up", "given up"]
+    assert [fault_of(entry)["message"] for _, entry in answers] == ["given up", "given up"]
 
 
 def test_a_broker_that_was_never_there_is_an_error(classifier: QueueClient, client: FakeClient) -> None:

@@ -146,10 +146,10 @@ def test_bytes_that_are_no_utf8_survive(read: Any) -> None:
 @pytest.mark.parametrize("write", [arrow_file, arrow_stream])
 def test_offsets_that_lead_outside_are_refused(tmp_path: Path, input_file: Any, write: Write) -> None:
     write(pa.table({"text": ["a", "bc"]}), tmp_path / "whole")
-    offsets = [b"".join(at.to_bytes(4, "little") for at in (0, 1, last)) for last in (3, 1_000_000)]
+    before, after = (b"".join(at.to_bytes(4, "little") for at in (0, 1, last)) for last in (3, 1_000_000))
     content = (tmp_path / "whole").read_bytes()
-    assert content.count(offsets[0]) == 1
-    reader = columnar.open_reader(input_file(content.replace(*offsets)), ReadOptions())
+    assert content.count(before) == 1
+    reader = columnar.open_reader(input_file(content.replace(before, after)), ReadOptions())
     with pytest.raises(UnreadableArchive, match="damaged"):
         list(reader.rows())
 

@@ -40,7 +40,7 @@ def test_what_the_writer_wrote_comes_back(tmp_path: Path, input_file: Any) -> No
         Column("score", pa.float64()),
         Column("raw", pa.binary()),
     ]
-    rows = [
+    rows: list[list[object]] = [
         [1, "+447700900123", "tea?", 0.5, b"\xff"],
         [2, None, 'a "quoted" one', None, None],
         [3, "P", None, 1.0, b""],

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from sluice.backfill.outputs.output_columns import output_columns
 from sluice.backfill.table.columns import Column
-from sluice.tasks.wire.entry import failure, prediction
+from sluice.tasks.wire.entry import Prediction, failure, prediction
 
 SPAM = prediction(None, "spam", 0.98765432, "sms-mini", "1")
 SCORES = {"ham": 0.01234567, "spam": 0.98765432}
@@ -83,7 +83,7 @@ def test_the_verdict_and_its_rule_stand_before_the_model() -> None:
     assert [column.name for column in more.columns] == [
         *("label", "probability", "score_ham", "score_spam", "sluice_verdict", "rule", "model", "version", "error")
     ]
-    judged = {**SPAM, "verdict": "block", "rule": "spam >= 0.9"}
+    judged: Prediction = {**SPAM, "verdict": "block", "rule": "spam >= 0.9"}
     plain = output_columns(names("text"), None, verdict=True)
     assert plain.cells(judged) == ["spam", 0.987654, "block", "spam >= 0.9", "sms-mini", "1", None]
     assert plain.cells(SPAM)[2:4] == [None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +127,9 @@ def test_periods_are_weeks_unless_there_are_too_few_or_too_many(days: int, unit:
 def test_of_many_rows_some_are_looked_at_for_unknown_pieces() -> None:
     asked: list[str] = []
 
-    def count(texts: object) -> list[tuple[int, int]]:
-        asked.extend(texts)  # type: ignore[call-overload]
-        return [(4, len(text)) for text in texts]  # type: ignore[attr-defined]
+    def count(texts: Sequence[str]) -> list[tuple[int, int]]:
+        asked.extend(texts)
+        return [(4, len(text)) for text in texts]
 
     pieces = Pieces(count, 3 * MOST_TEXTS - 1)
     pieces.add(np.arange(1, 7), np.array([MONDAY] * 5 + [NEVER]), pa.array([*"abcd", None, "f"], pa.large_string()))

@@ -28,7 +28,10 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.text, self.urls, self.alts, self.open, self.scripts = "", [], [], [], 0
+        self.text, self.scripts = "", 0
+        self.urls: list[str] = []
+        self.alts: list[str] = []
+        self.open: list[str] = []
         self.feed(html)
         assert self.open == []
 
