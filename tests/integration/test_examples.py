@@ -43,6 +43,15 @@ def web(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> 
     flush(redis_server.url)
 
 
+@pytest.fixture(scope="module")
+def deserted(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A server of its own, where no worker is unless a test starts one."""
+    server = RedisServer(tmp_path_factory.mktemp("deserted"))
+    server.start()
+    yield server
+    server.stop()
+
+
 def run(
     name: str, *arguments: str, python: str = sys.executable, timeout_s: float = 60
 ) -> subprocess.CompletedProcess[str]:
@@ -84,8 +93,8 @@ def test_a_celery_client_without_sluice_gets_labels_and_errors(
     assert "see you" not in worker.output()
 
 
-def test_a_celery_client_says_that_nobody_answered(redis_server: RedisServer) -> None:
-    done = run("celery_client.py", "hello", "--broker", redis_server.url, "--timeout", "1")
+def test_a_celery_client_says_that_nobody_answered(deserted: RedisServer) -> None:
+    done = run("celery_client.py", "hello", "--broker", deserted.url, "--timeout", "1")
     assert done.returncode == 1
     assert done.stderr == "no answer within 1 s: is a worker running?\n"
 
@@ -105,10 +114,9 @@ def test_a_requests_client_gets_one_answer_or_a_job_of_many(web: Web) -> None:
 
 
 def test_a_requests_client_waits_for_a_full_service_as_long_as_it_says(
-    redis_server: RedisServer, folder: Path, start_worker: Callable[..., Worker]
+    deserted: RedisServer, folder: Path, start_worker: Callable[..., Worker]
 ) -> None:
-    flush(redis_server.url)
-    env = environment(redis_server.url, redis_server.url, model=MODEL, max_queue_depth=1)
+    env = environment(deserted.url, deserted.url, model=MODEL, max_queue_depth=1)
     front = Web(folder, env)
     try:
         wait_for(front.alive, "the web process", 40, 0.1)
@@ -127,7 +135,6 @@ def test_a_requests_client_waits_for_a_full_service_as_long_as_it_says(
         assert waiting.output().split()[0] in ("ham", "spam", "phishing")
     finally:
         front.kill()
-        flush(redis_server.url)
 
 
 @contextmanager
