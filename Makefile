@@ -6,17 +6,19 @@ INSTALLED := $(VENV)/.sluice-installed
 OLDEST := .venv-oldest
 
 # Tests wait for servers most of the time: files of tests run this many at once, each run with servers of its own.
-PROCESSES := 2
+PROCESSES := 3
+SHARED := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo about-demo test test-oldest lint format run clean redis servers chaos-backfill
+.PHONY: help setup demo about-demo test test-unit test-oldest lint format run clean redis servers chaos-backfill
 
 help:
 	@echo "make demo    the whole service on real messages, in under a minute; stops by itself"
 	@echo "make run     the service on 127.0.0.1:8000, Flower on 5555; Ctrl-C stops it"
 	@echo "make test    all tests, against real Redis and RabbitMQ servers and a browser"
+	@echo "make test-unit   the tests that need no server and no browser, in under 90 seconds"
 	@echo "make test-oldest   those that touch Celery, with the oldest Celery and kombu that are supported"
 	@echo "make chaos-backfill   kills a backfill, its workers and brokers, and compares the outputs; some minutes"
 	@echo "make lint    ruff (rules and format) and mypy"
@@ -58,11 +60,14 @@ about-demo:
 run: redis
 	@$(BIN)/sluice up
 
+test-unit: $(INSTALLED)
+	@$(BIN)/python -m pytest tests/unit $(SHARED) -m "not server and not browser and not slow"
+
 test: setup
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+	@$(BIN)/python -m pytest $(SHARED)
 
 test-oldest: setup $(OLDEST)/.installed
-	@PYTHONPATH=$(abspath $(OLDEST)) $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile \
+	@PYTHONPATH=$(abspath $(OLDEST)) $(BIN)/python -m pytest $(SHARED) \
 		tests/integration tests/unit/worker/consumer tests/unit/tasks --ignore tests/integration/test_package.py
 
 chaos-backfill: $(INSTALLED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,8 +28,32 @@ for name in [name for name in os.environ if name.startswith(("SLUICE_", "OTS_", 
 #: Threads of a model that wait must not spin: other tests want the cores. Read when torch is loaded, children too.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+#: What tests write is synced thousands of times and then thrown away: it lies in memory where that has room.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 
 S = TypeVar("S", RedisServer, RabbitServer)
+#: Fixtures that start a server, which all others do it with.
+SERVERS = {"redis_server", "rabbit_server", "redis_url", "redis_installed", "service", "servers"}
+INTEGRATION = Path(__file__).parent / "integration"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a server, so that `make test-unit` leaves it out."""
+    if INTEGRATION in item.path.parents or SERVERS & set(getattr(item, "fixturenames", ())):
+        item.add_marker("server")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, and those with servers before the rest, so that all processes end together."""
+    order: dict[Path, int] = {}
+    for item in items:
+        rank = 0 if item.get_closest_marker("slow") else 1 if item.get_closest_marker("server") else 2
+        order[item.path] = min(rank, order.get(item.path, 2))
+    items.sort(key=lambda item: order[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -99,6 +124,15 @@ def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
     both.empty()
     yield both
     flush(backend.url)
+
+
+@pytest.fixture
+def redis_installed(tmp_path: Path) -> None:
+    """For tests whose own processes start one."""
+    try:
+        RedisServer(tmp_path)
+    except Missing as exc:
+        missing(exc)
 
 
 def drop_queues(url: str) -> None:

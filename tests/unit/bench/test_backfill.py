@@ -15,42 +15,9 @@ from sluice.bench.backfill import Alone, Case
 from sluice.bench.results import Results
 from sluice.bench.statistics import Row
 from sluice.harness import archives
-from sluice.harness.servers import Missing, RedisServer
 from sluice.worker.model.simulated import SimulatedClassifier, SimulatedOptions
-from tests.conftest import missing
 
 FAST = "simulated:?batch_ms=0.1&message_us=0"
-
-
-# Archives
-
-
-def test_generated_texts_are_all_different_but_for_the_share_that_is_asked_for() -> None:
-    assert len(set(archives.generate(10_000))) == 10_000
-    texts = list(archives.generate(10_000, 0.31))
-    assert 0.29 < 1 - len(set(texts)) / len(texts) < 0.33
-
-
-def test_the_same_arguments_give_the_same_texts() -> None:
-    assert list(archives.generate(500, 0.3)) == list(archives.generate(500, 0.3))
-    assert list(archives.generate(500, 0.3)) != list(archives.generate(500, 0.3, seed=2))
-
-
-def test_an_archive_is_read_back_packed_or_not(tmp_path: Path) -> None:
-    import gzip
-
-    plain = archives.write(tmp_path / "a.csv", 50)
-    packed = tmp_path / "a.csv.gz"
-    packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert archives.read(packed) == archives.read(plain) == list(archives.generate(50))
-
-
-def test_an_archive_without_texts_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("id,body\n1,hello\n")
-    (tmp_path / "b.csv").write_text("id,text\n")
-    for name, says in (("a.csv", "no column"), ("b.csv", "no rows")):
-        with pytest.raises(ValueError, match=says):
-            archives.read(tmp_path / name)
 
 
 # The log of forwards
@@ -168,15 +135,8 @@ def test_the_texts_of_an_envelope_are_counted_from_its_header() -> None:
 # Small real runs
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> None:
-    try:
-        RedisServer(tmp_path)
-    except Missing as exc:
-        missing(exc)
-
-
-def test_each_way_from_an_archive_to_its_output(installed: None, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("redis_installed")
+def test_each_way_from_an_archive_to_its_output(tmp_path: Path) -> None:
     archive = archives.write(tmp_path / "in.csv", 1_000)
     case = Case("simulated", archive, ("redis", "local", backfill.PEER), 100, {"model": FAST, "max_batch_size": 16})
     rows = backfill.run([case], runs=1, note=lambda line: None)
@@ -190,7 +150,8 @@ def test_each_way_from_an_archive_to_its_output(installed: None, tmp_path: Path)
     assert all(0 < row["mean_batch"] <= 64 for row in rows)
 
 
-def test_a_real_backfill_s_memory_and_broker(installed: None) -> None:
+@pytest.mark.usefixtures("redis_installed")
+def test_a_real_backfill_s_memory_and_broker() -> None:
     (row,) = memory.run(rows=(3_000,), model="simulated:?batch_ms=3&message_us=20", note=lambda line: None)
     assert row["client_mib"] > 20
     assert row["worker_mib"] > 20

@@ -13,6 +13,7 @@ from sluice.bench.results import Results
 from sluice.harness import texts
 
 
+@pytest.mark.usefixtures("redis_installed")
 def test_both_ways_are_measured_and_compared(tmp_path: Path) -> None:
     model = mbert_folder(tmp_path / "m", layers=1, hidden=32, heads=2, rows=5000)
     loaded = texts.load(count=2_000, distinct=True)  # stored over many looks at the results

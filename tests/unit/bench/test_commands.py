@@ -15,8 +15,6 @@ from sluice.bench import commands
 from sluice.cli.bench import TARGETS, bench
 from sluice.cli.processes import environment, sluice
 from sluice.config.paths import ROOT
-from sluice.harness.servers import Missing, RedisServer
-from tests.conftest import missing
 
 LISTED = [name for name in TARGETS if name not in ("device", "backlog", "gpu")]
 
@@ -82,11 +80,8 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install() -> None:
     assert done.stderr == f"sluice: `sluice bench http` needs matplotlib: {install}\n"
 
 
+@pytest.mark.usefixtures("redis_installed")
 def test_a_small_run_of_http_ends_with_its_files(tmp_path: Path) -> None:
-    try:
-        RedisServer(tmp_path)
-    except Missing as exc:
-        missing(exc)
     out = tmp_path / "out"
     small = "--runs 1 --seconds 0.5 --connections 2,4 --rates 50 --job-connections 1 --burst 100x0.5".split()
     command = sluice("bench", "http", *small, "--set", "max_batch_size=8", "--out", str(out))

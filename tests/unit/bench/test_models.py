@@ -1,15 +1,14 @@
-"""The folders with random weights, and the texts, that measurements use."""
+"""The folders with random weights that measurements use."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sluice.bench.models import SPECIAL, make_vocabulary, mbert_folder
-from sluice.config.settings import SMALL_MODEL, read
+from sluice.config.settings import read
 from sluice.harness import texts
 from sluice.worker.model.loader import load
 
@@ -65,33 +64,3 @@ def test_a_file_that_is_no_vocabulary_is_refused(tmp_path: Path) -> None:
 def test_the_vocabulary_made_here_knows_every_character() -> None:
     pieces = set(make_vocabulary(["schön 早上", "x1"], size=100))
     assert {"s", "##s", "ö", "##ö", "早", "##上", "1", "##1", "sch"} <= pieces
-
-
-def test_texts_come_in_one_shuffled_order() -> None:
-    with texts.SAMPLE.open(encoding="utf-8", newline="") as file:
-        rows = [row["text"] for row in csv.DictReader(file)]
-    loaded = texts.load()
-    assert loaded == texts.load()
-    assert loaded != rows
-    assert sorted(loaded) == sorted(rows)
-    assert texts.load(count=len(rows) + 5)[-5:] == loaded[:5]
-
-
-def test_texts_that_come_again_read_otherwise_even_to_the_shipped_model() -> None:
-    classifier = load(read(model=str(SMALL_MODEL), device="cpu"))
-    once = len(texts.load())
-    rows = classifier.encode(texts.load(count=3 * once, distinct=True))
-    passes = [{tuple(ids) for ids in rows[start : start + once]} for start in (0, once, 2 * once)]
-    assert len(passes[0]) > 0.95 * once
-    assert passes[0].isdisjoint(passes[1] | passes[2])
-    assert passes[1].isdisjoint(passes[2])
-
-
-def test_a_file_without_texts_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "x.csv"
-    file.write_text("body\nhello\n")
-    with pytest.raises(ValueError, match="no column"):
-        texts.load(file)
-    file.write_text("text\n")
-    with pytest.raises(ValueError, match="no rows"):
-        texts.load(file)

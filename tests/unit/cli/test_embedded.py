@@ -22,6 +22,8 @@ from sluice.harness.process import wait_for
 from sluice.tasks.errors import ServiceNotRunning, SluiceError
 from tests.unit.cli.conftest import wait_until_gone
 
+pytestmark = pytest.mark.server
+
 Started = subprocess.Popen[bytes]
 
 

@@ -19,6 +19,8 @@ from sluice.cli.processes import environment, sluice
 from sluice.harness.process import Child, wait_for
 from tests.unit.cli.conftest import MODEL, Run, children, wait_until_gone
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 def ports() -> dict[str, str]:

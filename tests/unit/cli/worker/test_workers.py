@@ -91,6 +91,7 @@ def test_one_that_ends_stops_the_others_and_gives_its_status() -> None:
     assert lives.status == -signal.SIGTERM
 
 
+@pytest.mark.server
 def test_two_processes_share_a_queue_and_stop_together(state_dir: Path) -> None:
     settings = read(state_dir=state_dir, model=MODEL)
     redis = embedded.start(settings)
