@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -61,6 +62,7 @@ def document(settings: Settings, requests: Requests, release: str) -> Json:
     }
 
 
+@lru_cache(maxsize=16)
 def _schemas(requests: Requests) -> Json:
     incoming: list[type[BaseModel]] = [requests.predict, requests.job, ArchiveRequest]
     outgoing: list[type[BaseModel]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, create_model
@@ -22,8 +23,12 @@ class Requests:
 
 def requests_for(settings: Settings) -> Requests:
     """Request models for these settings: lengths are checked where types are, and shown in the document."""
-    text = Annotated[str, Field(min_length=1, max_length=settings.max_text_chars), AfterValidator(not_blank)]
-    limit = settings.max_job_messages
+    return _limited(settings.max_text_chars, settings.max_job_messages)
+
+
+@lru_cache(maxsize=16)
+def _limited(most_chars: int, limit: int) -> Requests:
+    text = Annotated[str, Field(min_length=1, max_length=most_chars), AfterValidator(not_blank)]
     texts = PredictRequest.model_fields["text"].description
     job = JobRequest.model_fields
     predict = create_model("PredictRequest", __base__=PredictRequest, text=(text, Field(description=texts)))

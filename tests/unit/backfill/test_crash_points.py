@@ -193,6 +193,7 @@ def test_progress_begins_where_the_run_before_was(plan: Plan) -> None:
     assert display.shares[0] > 0.3
 
 
+@pytest.mark.slow
 def test_drift_and_campaigns_of_a_resumed_run_are_those_of_an_undisturbed_one(tmp_path: Path) -> None:
     """Runs that die ten times; the report is made of the output, so it knows nothing of that but the throughput."""
     source = tmp_path / "dated.csv"

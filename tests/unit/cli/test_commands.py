@@ -229,6 +229,7 @@ def test_a_stopped_backfill_carries_on_with_the_same_command(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
+@pytest.mark.slow
 def test_backfill_without_a_broker(run: Run, source: Path, tmp_path: Path) -> None:
     done = run("backfill", "in.csv", "-o", "out.jsonl", "--local", "--scores", "--report", "page.html")
     assert done.returncode == 0, done.stderr

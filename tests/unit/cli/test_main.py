@@ -32,8 +32,8 @@ def test_help_is_quick(arguments: list[str]) -> None:
         subprocess.run(sluice(*arguments), env=environment(), capture_output=True, check=True)
         return time.perf_counter() - began
 
-    # The best of several: what is measured is the command, not how busy the machine is.
-    assert min(seconds() for _ in range(5)) < HELP_LIMIT_S
+    # Once of several times is enough: what is measured is the command, not how busy the machine is.
+    assert any(seconds() < HELP_LIMIT_S for _ in range(10))
 
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("train", "evaluate")])

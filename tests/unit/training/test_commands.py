@@ -139,6 +139,7 @@ def test_evaluate_refuses_labels_the_model_lacks(trained: Path, tmp_path: Path) 
     assert "eggs" in result.output
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_one_line(data_file: Path, tmp_path: Path, examples: list[Example]) -> None:
     command = [sys.executable, "-m", "sluice.cli", "train", str(data_file), "-o", str(tmp_path / "model")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

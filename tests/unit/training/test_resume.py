@@ -147,6 +147,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_after_kill_9_the_same_command_goes_on(data_file: Path, tmp_path: Path) -> None:
     arguments = [str(data_file), *ARGUMENTS]
     process = subprocess.Popen(

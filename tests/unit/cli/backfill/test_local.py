@@ -90,6 +90,7 @@ def test_batches_are_cut_over_several_envelopes(monkeypatch: pytest.MonkeyPatch)
     assert len(sizes) <= 5
 
 
+@pytest.mark.slow
 def test_the_shipped_model_answers_as_it_does_alone() -> None:
     shipped = read()
     texts = ["On my way home, do we need milk?", "Casino welcome bonus: 200 free spins, no deposit. Play now!"]

@@ -54,6 +54,7 @@ def logits(name: str, precision: str, batch: list[list[int]]) -> Tensor:
         return packed_logits(packed(name, precision), batch, CPU)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", [*MAKERS, "wide", "shipped"])
 @hypothesis_settings(max_examples=8, deadline=None, derandomize=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sluice.config.settings import current
 from sluice.worker.engine.capacity import load_classifier
 from sluice.worker.model.pieces import Pieces
 from sluice.worker.model.simulated import SimulatedClassifier
 
 
+@pytest.mark.slow
 def test_the_shipped_model_does_not_know_signs_that_it_never_saw() -> None:
     classifier = load_classifier(current())
     pieces = Pieces(classifier)
