@@ -35,7 +35,7 @@ def no_group_commit() -> None:
     no_pacing()
 
     class OneByOne(ServiceMonitor):
-        def shape(self) -> DispatchPolicy:
+        def dispatch_policy(self) -> DispatchPolicy:
             return DispatchPolicy(messages=1)
 
     gateway.ServiceMonitor = OneByOne  # type: ignore[misc]

@@ -47,7 +47,7 @@ class Archive:
 
     @property
     def position(self) -> str:
-        """Its place in its caller's list of jobs."""
+        """Its position in its caller's list of jobs."""
         return position(self.folder.id, self.description.created_at)
 
 
@@ -63,9 +63,9 @@ class ArchiveService:
         self._settings = settings
         self._store = store
         self._command = command
-        places = max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT))
-        self._uploads = threading.BoundedSemaphore(places)
-        self._refused = threading.BoundedSemaphore(places)
+        at_once = max(1, min(UPLOADS_AT_ONCE, settings.web_threads // THREADS_LEFT))
+        self._uploads = threading.BoundedSemaphore(at_once)
+        self._refused = threading.BoundedSemaphore(at_once)
         self._checks = threading.BoundedSemaphore(CHECKS_AT_ONCE)
         self._stopping = threading.Event()
 

@@ -22,7 +22,7 @@ class DispatchPolicy:
 
 
 def dispatch_policy_for(workers: Sequence[WorkerStatus]) -> DispatchPolicy:
-    """The shape for workers with these statuses; the fastest of them counts."""
+    """The policy for workers with these statuses; the fastest of them counts."""
     batch = fastest_batch(workers)
     if batch is None or batch.seconds < WHOLE_BATCH_S:
         return DispatchPolicy()

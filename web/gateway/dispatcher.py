@@ -38,7 +38,7 @@ class Dispatcher:
         reply_to: address of this process's reply listener.
         count: called in the dispatcher thread with each envelope before it goes out, and with its negative if it does
             not; before the messages cease to be ``held``, so that they are always counted somewhere.
-        shape: asked before each envelope.
+        policy: asked before each envelope.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Dispatcher:
         registry: Registry,
         reply_to: str,
         count: Callable[[Count], None],
-        shape: Callable[[], DispatchPolicy] = DispatchPolicy,
+        policy: Callable[[], DispatchPolicy] = DispatchPolicy,
     ) -> None:
         self._publisher = publisher
         self._registry = registry
         self._reply_to = reply_to
         self._count = count
-        self._shape = shape
+        self._policy = policy
         self._mutex = threading.Lock()
         self._pending: list[Waiter] = []
         self._idle = True
@@ -106,13 +106,13 @@ class Dispatcher:
         while True:
             self._work.acquire()
             while True:
-                shape = self._shape()
-                self._pace(shape)
+                policy = self._policy()
+                self._pace(policy)
                 with self._mutex:
-                    taken = self._pending[: shape.messages]
+                    taken = self._pending[: policy.messages]
                     if taken:
                         self._count(Count(1, len(taken)))
-                    self._pending = self._pending[shape.messages :]
+                    self._pending = self._pending[policy.messages :]
                     more = len(self._pending)
                     if not taken:
                         if self._stopping:
@@ -124,12 +124,12 @@ class Dispatcher:
                 self._publisher.close()
                 return
 
-    def _pace(self, shape: DispatchPolicy) -> None:
+    def _pace(self, policy: DispatchPolicy) -> None:
         """Let an envelope fill: for the linger, and while the workers are busy with an earlier one."""
-        if not self._pending or len(self._pending) >= shape.messages or self._stopping:
+        if not self._pending or len(self._pending) >= policy.messages or self._stopping:
             return
         pace = self._published_at + PACE_S - monotonic() if self._registry else 0.0
-        if (left := max(pace, shape.linger_s)) > 0:
+        if (left := max(pace, policy.linger_s)) > 0:
             sleep(left)
 
     def _publish(self, waiters: list[Waiter], more: int) -> None:

@@ -272,7 +272,7 @@ class _Parts:
             self.registry,
             self.replies.address,
             partial(self.backlog.enter, "interactive"),
-            self.monitor.shape,
+            self.monitor.dispatch_policy,
         )
         self.jobs = JobService(
             app,

@@ -108,7 +108,7 @@ class JobService:
         self._overload_guard = overload_guard
         self._reply_to = reply_to
         self._backlog = backlog
-        self._tell = revoke
+        self._revoke_envelopes = revoke
         self._publishers = publishers
         self._now = now
 
@@ -284,7 +284,7 @@ class JobService:
         if not envelopes:
             return
         # First: what runs cannot be taken back, what is stored can be stored at the next try.
-        self._tell([one for one, _ in envelopes])
+        self._revoke_envelopes([one for one, _ in envelopes])
         self._store.store_revoked(
             job.id,
             [

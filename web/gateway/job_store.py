@@ -98,7 +98,7 @@ class Job:
 
     @property
     def position(self) -> str:
-        """Its place in its caller's list: later jobs have greater ones."""
+        """Its position in its caller's list: later jobs have greater ones."""
         return position(self.id, self.created_at)
 
     @property
@@ -121,7 +121,7 @@ def position(job_id: str, created_at: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """An Idempotency-Key: its place in Redis and what identifies the request that holds it."""
+    """An Idempotency-Key: its digest and what identifies the request that holds it."""
 
     digest: str
     body: str
@@ -221,16 +221,16 @@ class JobStore:
         found: list[Job] = []
         while len(found) < count:
             end = f"({before}" if before else "+"
-            places = self._ask(self._client.zrevrangebylex, name, end, "-", 0, count - len(found))
-            if not places:
+            positions = self._ask(self._client.zrevrangebylex, name, end, "-", 0, count - len(found))
+            if not positions:
                 break
-            before = places[-1].decode()
-            ids = [place.decode().partition(":")[2] for place in places]
+            before = positions[-1].decode()
+            ids = [one.decode().partition(":")[2] for one in positions]
             pipe = self._client.pipeline(transaction=False)
             for one in ids:
                 pipe.hmget(keys.job(one), ["job", *MARKS])
             jobs = [read_job(one, values) for one, values in zip(ids, self._ask(pipe.execute), strict=True)]
-            expired = [place for place, job in zip(places, jobs, strict=True) if job is None]
+            expired = [one for one, job in zip(positions, jobs, strict=True) if job is None]
             if expired:
                 self._ask(self._client.zrem, name, *expired)
             found += [job for job in jobs if job is not None]

@@ -78,7 +78,7 @@ class ServiceMonitor:
         self._workers: list[WorkerStatus] = []
         self._weeks: list[WeekFigures] = []
         self._weeks_due = 0.0
-        self._shape = DispatchPolicy()
+        self._dispatch_policy = DispatchPolicy()
         self._reasons: dict[str, str | None] = {"broker": "not looked at yet", "backend": "not looked at yet"}
         self._looked_at = {"broker": monotonic(), "backend": monotonic()}
         self._first_look = threading.Event()
@@ -102,9 +102,9 @@ class ServiceMonitor:
         self._first_look.wait(FIRST_LOOK_S)
         return self._weeks
 
-    def shape(self) -> DispatchPolicy:
+    def dispatch_policy(self) -> DispatchPolicy:
         """Envelopes as they suit the workers, by the time and size of a batch that these report."""
-        return self._shape
+        return self._dispatch_policy
 
     def retry_after_s(self, messages: int) -> int:
         """Seconds in which the workers, at their measured rate, get through ``messages``."""
@@ -136,7 +136,7 @@ class ServiceMonitor:
     def _look_at_workers(self) -> None:
         try:
             self._workers = self._reader.workers()
-            self._shape = dispatch_policy_for(self._workers)
+            self._dispatch_policy = dispatch_policy_for(self._workers)
             if monotonic() >= self._weeks_due:
                 self._weeks = self._reader.weeks()
                 self._weeks_due = monotonic() + WEEKS_EVERY_S

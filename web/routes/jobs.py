@@ -115,7 +115,7 @@ def blueprint(
 
 
 def accepted(status: JobStatus) -> Response:
-    """202 with the place where the result will be."""
+    """202 with the address of the result."""
     response = _json(as_json(status), 202)
     response.headers["Location"] = f"/jobs/{status.id}"
     response.headers["Retry-After"] = POLL_AFTER_S

@@ -121,7 +121,7 @@ class TestDispatcher:
         with pytest.raises(BrokerUnavailable):
             dispatcher.add(Waiter("text", "late"))
 
-    def test_envelopes_have_the_shape_of_the_moment(self, publisher: SlowPublisher, registry: Registry) -> None:
+    def test_envelopes_follow_the_policy_of_the_moment(self, publisher: SlowPublisher, registry: Registry) -> None:
         dispatcher = Dispatcher(publisher, registry, "address", lambda count: None, lambda: DispatchPolicy(messages=5))
         waiters = self.add(dispatcher, 12)
         dispatcher.start()
