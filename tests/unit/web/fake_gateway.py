@@ -23,11 +23,11 @@ class FakeGateway:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.late = False
-        self.judged: Entry = {"verdict": "flag", "rule": "spam >= 0.5"}
+        self.judged: dict[str, str | None] = {"verdict": "flag", "rule": "spam >= 0.5"}
         self.entry: Entry = prediction("token", "spam", 0.75, "fake", "7")
         self.asked: list[tuple[Any, ...]] = []
         self.status = JobStatus("job-1", "done", 2, 2, 0, 1_700_000_000.0, 1_700_000_001.5)
-        self.entries: list[Entry] = [{"id": "0", "label": "ham"}, {"id": "1", "label": "spam"}]
+        self.entries = cast(list[Entry], [{"id": "0", "label": "ham"}, {"id": "1", "label": "spam"}])
         verdicts = {"policy": "model", "thresholds": {"spam": {"flag": 0.5, "block": 0.9}}}
         self.alive: list[dict[str, Any]] = [
             {"hostname": "w", "state": "ready", "model": MODEL, "rate": 10.0, "verdicts": verdicts}
@@ -45,7 +45,7 @@ class FakeGateway:
         self._asked("classify", text, wait_s)
         if self.late:
             return Queued("env.token")
-        return options.trimmed({"scores": {"ham": 0.25, "spam": 0.75}, **self.judged, **self.entry})
+        return options.trimmed(cast(Entry, {"scores": {"ham": 0.25, "spam": 0.75}, **self.judged, **self.entry}))
 
     def submit_job(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ from tests.unit.web.archives.uploads import (
 )
 
 
+def unlocked(folder: Folder) -> bool:
+    """Whether nobody works in the folder."""
+    lock = folder.lock()
+    if lock is not None:
+        lock.close()
+    return lock is not None
+
+
 def test_a_report_whose_runner_died_is_made_by_the_next(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     supervisor, folder = supervisor_with(root, GOOD)
@@ -38,7 +47,7 @@ def test_a_report_whose_runner_died_is_made_by_the_next(root: Path, monkeypatch:
     wait_for(lambda: not folder.reporting, "the next runner's end")
     folder.note_ending({})
     folder.note_starts(Starts(MAX_STARTS, 2))
-    wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
+    wait_for(partial(unlocked, folder), "the runner's death")
     supervisor.look()
     assert (folder.progress().state, folder.progress().error) == ("done", None)
     assert folder.result("csv").exists()
@@ -85,7 +94,7 @@ def test_a_runner_that_dies_again_and_again_is_given_up(root: Path, monkeypatch:
     for started in range(1, MAX_STARTS + 1):
         look_at_once(supervisor, folder)
         assert folder.starts().count == started
-        wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
+        wait_for(partial(unlocked, folder), "the runner's death")
     look_at_once(supervisor, folder)
     assert folder.progress().error == {"code": "internal_error", "message": GIVEN_UP}
     assert not folder.uploads.exists()
@@ -107,7 +116,7 @@ def test_progress_between_two_deaths_counts(root: Path, monkeypatch: pytest.Monk
     supervisor, folder = supervisor_with(root, b"die")
     for _ in range(2):
         look_at_once(supervisor, folder)
-        wait_for(lambda: (lock := folder.lock()) is not None and lock.close() is None, "the runner's death")
+        wait_for(partial(unlocked, folder), "the runner's death")
     folder.note_progress(Progress(state="running", done=10))
     look_at_once(supervisor, folder)
     assert (folder.starts().count, folder.starts().done) == (1, 10)

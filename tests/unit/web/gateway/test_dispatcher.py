@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,11 +27,14 @@ class SlowPublisher:
 
     def publish(
         self,
-        messages: list[str | dict[str, str | None]],
+        messages: Sequence[str | dict[str, str | None]],
         *,
+        lane: str = "interactive",
         envelope_id: str | None = None,
         reply_to: str | None = None,
         more: int = 0,
+        group_id: str | None = None,
+        group_index: int | None = None,
         options: PredictionOptions = LABEL_ONLY,
         counted: bool = False,
     ) -> str:

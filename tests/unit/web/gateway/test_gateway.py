@@ -14,15 +14,27 @@ from sluice.harness.process import wait_for
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, NotFound, QueueFull
 from sluice.tasks.queues import QueueCounter
 from sluice.tasks.replies import ReplyListener
+from sluice.tasks.wire.entry import Entry, fault_of, prediction_of
 from sluice.web.gateway import Gateway, Ports, Queued
 from sluice.web.gateway.job_store import IdempotencyRecord
 from tests.unit.web.fake_worker import FakeWorker, label_of
 from tests.unit.web.gateway.ports import Options, refusing, watched
 
 
+def label(entry: Entry | Queued) -> str:
+    assert not isinstance(entry, Queued)
+    return prediction_of(entry)["label"]
+
+
+def code(entry: Entry | Queued) -> str:
+    assert not isinstance(entry, Queued)
+    return fault_of(entry)["code"]
+
+
 def test_a_message_gets_its_own_answer(gateway: Gateway, worker: FakeWorker) -> None:
     entry = gateway.classify("you win", 5)
     assert not isinstance(entry, Queued)
+    entry = prediction_of(entry)
     assert (entry["label"], entry["probability"], entry["model"]) == ("spam", 0.875, "fake")
 
 
@@ -30,7 +42,7 @@ def test_many_at_once_share_envelopes_and_get_their_own_answers(gateway: Gateway
     texts = [f"win {i}" if i % 3 == 0 else f"text {i}" for i in range(300)]
     with ThreadPoolExecutor(64) as pool:
         entries = list(pool.map(lambda text: gateway.classify(text, 10), texts))
-    assert [entry["label"] for entry in entries] == [label_of(text) for text in texts]  # type: ignore[index]
+    assert [label(entry) for entry in entries] == [label_of(text) for text in texts]
     assert sum(worker.envelopes) == 300
     assert len(worker.envelopes) < 300
 
@@ -44,8 +56,8 @@ def test_nothing_is_kept_of_answered_messages(gateway: Gateway, worker: FakeWork
 def test_an_error_is_the_message_s_own(gateway: Gateway, worker: FakeWorker) -> None:
     with ThreadPoolExecutor(8) as pool:
         good, bad = pool.submit(gateway.classify, "hello", 5), pool.submit(gateway.classify, "boom", 5)
-        assert bad.result()["error"]["code"] == "model_failed"  # type: ignore[index]
-        assert good.result()["label"] == "ham"  # type: ignore[index]
+        assert code(bad.result()) == "model_failed"
+        assert label(good.result()) == "ham"
 
 
 def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
@@ -80,14 +92,14 @@ def test_a_lost_reply_is_found_in_the_store(gateway: Gateway, worker: FakeWorker
     worker.replying = False
     entry = gateway.classify("you win", 0.5)
     assert not isinstance(entry, Queued)
-    assert entry["label"] == "spam"
+    assert label(entry) == "spam"
 
 
 def test_a_waiter_beyond_an_unanswered_envelope_is_unhurt(gateway: Gateway, worker: FakeWorker) -> None:
     worker.replying = worker.storing = False
     assert isinstance(gateway.classify("lost", 0.2), Queued)
     worker.replying = worker.storing = True
-    assert gateway.classify("found", 5)["label"] == "ham"  # type: ignore[index]
+    assert label(gateway.classify("found", 5)) == "ham"
 
 
 def test_the_queue_has_a_limit(lone: Callable[..., Gateway]) -> None:
@@ -150,7 +162,7 @@ def test_cancelling_one_message_leaves_its_neighbours(gateway_with: Callable[...
     wait_for(lambda: gateway.job(two).finished, "the neighbour", 5)
     assert gateway.job(two).state == "done"
     assert gateway.job(one).state == "cancelled"
-    assert gateway.job_results(one, 0, 1).entries[0]["error"]["code"] == "revoked"
+    assert code(gateway.job_results(one, 0, 1).entries[0]) == "revoked"
 
 
 def test_an_error_of_the_broker_reaches_the_envelope_s_callers_and_no_others(
@@ -165,7 +177,7 @@ def test_an_error_of_the_broker_reaches_the_envelope_s_callers_and_no_others(
     gateway = gateway_with(publisher=watched(refuse_once))
     with pytest.raises(BrokerUnavailable):
         gateway.classify("unlucky", 5)
-    assert gateway.classify("lucky", 5)["label"] == "ham"  # type: ignore[index]
+    assert label(gateway.classify("lucky", 5)) == "ham"
     assert gateway.waiting().envelopes == 0
 
 

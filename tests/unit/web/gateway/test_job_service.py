@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -19,6 +20,7 @@ from kombu.pools import producers
 from sluice.harness.process import wait_for
 from sluice.tasks import keys
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, Conflict, NotFound, TooManyDeliveries
+from sluice.tasks.wire.entry import fault_of, prediction, prediction_of
 from sluice.web.gateway import Gateway
 from sluice.web.gateway.job_service import PUBLISHING_TAKES_S
 from sluice.web.gateway.job_store import IdempotencyRecord, Job, JobStore
@@ -49,7 +51,7 @@ def test_a_job_runs_and_any_celery_client_can_restore_it(
     assert (status.state, status.total, status.done, status.failed) == ("done", 600, 600, 0)  # type: ignore[attr-defined]
     page = gateway.job_results(job_id, 250, 20)
     assert [entry["id"] for entry in page.entries] == [str(i) for i in range(250, 270)]
-    assert [entry["label"] for entry in page.entries] == [label_of(text) for text in texts[250:270]]
+    assert [prediction_of(entry)["label"] for entry in page.entries] == [label_of(text) for text in texts[250:270]]
     group = GroupResult.restore(job_id, app=celery_app)
     assert group is not None
     assert [len(one) for one in group.get(timeout=5)] == [256, 256, 88]
@@ -70,7 +72,7 @@ def test_a_job_whose_replies_are_lost_is_found_in_the_store(gateway: Gateway, wo
     worker.replying = False
     submission = gateway.submit_job(["you win"], "interactive", wait_s=0.5)
     assert submission.entries is not None
-    assert submission.entries[0]["label"] == "spam"
+    assert prediction_of(submission.entries[0])["label"] == "spam"
 
 
 def test_results_come_as_far_as_they_are_finished(gateway: Gateway, worker: FakeWorker, job_store: JobStore) -> None:
@@ -79,7 +81,7 @@ def test_results_come_as_far_as_they_are_finished(gateway: Gateway, worker: Fake
     assert gateway.job(job_id).state == "queued"
     assert gateway.job_results(job_id, 0, 10).entries == []
     first = job_store.get(job_id).envelopes[0][0]
-    worker.store(first, [{"label": "ham"}] * 256, job_id)
+    worker.store(first, [prediction(None, "ham", 1.0, "m", "1")] * 256, job_id)
     assert gateway.job(job_id).state == "running"
     page = gateway.job_results(job_id, 250, 20)
     assert len(page.entries) == 6
@@ -96,7 +98,7 @@ def test_cancelling_twice_is_cancelling_once(gateway: Gateway, worker: FakeWorke
     assert status.finished_at is not None
     assert status.created_at <= status.finished_at <= time.time()
     entries = gateway.job_results(job_id, 255, 2).entries
-    assert [(one["id"], one["error"]["code"]) for one in entries] == [("m255", "revoked"), ("m256", "revoked")]
+    assert [(one["id"], fault_of(one)["code"]) for one in entries] == [("m255", "revoked"), ("m256", "revoked")]
 
 
 def test_a_job_that_is_cancelled_while_it_runs_is_finished_from_then_on(
@@ -109,7 +111,7 @@ def test_a_job_that_is_cancelled_while_it_runs_is_finished_from_then_on(
     cancelled = gateway.cancel(job_id)
     assert (cancelled.state, cancelled.done) == ("cancelled", 44)
     assert cancelled.finished_at is not None
-    worker.store(first, [{"label": "ham"}] * 256, job_id)
+    worker.store(first, [prediction(None, "ham", 1.0, "m", "1")] * 256, job_id)
     later = gateway.job(job_id)
     assert (later.done, later.finished_at) == (300, cancelled.finished_at)
 
@@ -119,7 +121,7 @@ def test_an_envelope_that_was_given_up_says_so(gateway: Gateway, worker: FakeWor
     job_id = gateway.submit_job(["hello"] * 2, "bulk").status.id
     ((envelope, _),) = job_store.get(job_id).envelopes
     worker.store_failure(envelope, TooManyDeliveries("given up"))
-    errors = [one["error"] for one in gateway.job_results(job_id, 0, 2).entries]
+    errors = [fault_of(one) for one in gateway.job_results(job_id, 0, 2).entries]
     assert errors == [{"code": "too_many_deliveries", "message": "given up"}] * 2
 
 
@@ -161,7 +163,7 @@ def test_the_same_key_with_the_same_body_is_the_same_job(gateway: Gateway, worke
     assert first.status.id == second.status.id
     third = gateway.submit_job(["hello"], "interactive", wait_s=2, idempotency=idempotency)
     assert third.entries is not None
-    assert [one["label"] for one in third.entries] == ["ham"]
+    assert [prediction_of(one)["label"] for one in third.entries] == ["ham"]
     with pytest.raises(Conflict):
         gateway.submit_job(["other"], "interactive", idempotency=IdempotencyRecord(idempotency.digest, "other body"))
 
@@ -185,7 +187,12 @@ def test_jobs_share_the_channel_of_the_one_before(
     pool = producers[celery_app.connection_for_write()]
     acquired: list[int] = []
     acquire = pool.acquire
-    pool.acquire = lambda *args, **options: (acquired.append(1), acquire(*args, **options))[1]
+
+    def counted(*args: Any, **options: Any) -> Any:
+        acquired.append(1)
+        return acquire(*args, **options)
+
+    pool.acquire = counted
     try:
         for _ in range(3):
             assert gateway.submit_job(["hello"], "interactive", wait_s=5).entries
@@ -200,7 +207,9 @@ def test_a_job_left_half_way_by_a_dead_process_is_published_by_the_next_try(
     idempotency = IdempotencyRecord(uuid4().hex, "body")
     with pytest.raises(SystemExit):
         gateway_with(publisher=refusing(SystemExit())).submit_job(["hello"], "interactive", idempotency=idempotency)
-    job_id = orjson.loads(store.get(keys.idempotency(idempotency.digest)))["job"]
+    record = store.get(keys.idempotency(idempotency.digest))
+    assert record is not None
+    job_id = orjson.loads(record)["job"]
     with pytest.raises(BrokerUnavailable) as early:
         gateway_with().submit_job(["hello"], "interactive", wait_s=0.2, idempotency=idempotency)
     assert early.value.retry_after_s

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from itertools import repeat
 
-from sluice.tasks.wire.entry import Entry
+from sluice.tasks.wire.entry import Prediction, prediction, prediction_of
 from sluice.web.gateway.waiting import JobCollector, Registry, SharedEnvelope, Waiter
 
-ENTRY: Entry = {"label": "ham"}
+
+def labelled(label: str) -> Prediction:
+    return prediction(None, label, 1.0, "m", "1")
+
+
+ENTRY = labelled("ham")
 
 
 def test_an_answer_before_the_wait_is_not_lost() -> None:
@@ -46,7 +53,7 @@ def test_publishing_in_vain_ends() -> None:
 
 def test_many_races_between_answer_and_wait_lose_nothing() -> None:
     waiters = [Waiter("text", str(index)) for index in range(2_000)]
-    answering = threading.Thread(target=lambda: [waiter.answer(ENTRY) for waiter in waiters])
+    answering = threading.Thread(target=lambda: deque(map(Waiter.answer, waiters, repeat(ENTRY))))
     answering.start()
     assert all(waiter.wait(5) for waiter in waiters)
     answering.join()
@@ -73,12 +80,12 @@ def test_a_job_is_complete_when_every_part_of_every_envelope_came() -> None:
     collector, registry = JobCollector([("a", 2), ("b", 1)]), Registry()
     registry.expect("a", collector)
     registry.expect("b", collector)
-    registry.deliver("b", [(0, {"label": "third"})])
-    registry.deliver("a", [(1, {"label": "second"})])
-    registry.deliver("a", [(1, {"label": "again"})])
+    registry.deliver("b", [(0, labelled("third"))])
+    registry.deliver("a", [(1, labelled("second"))])
+    registry.deliver("a", [(1, labelled("again"))])
     assert collector.wait(0) is None
-    registry.deliver("a", [(0, {"label": "first"})])
+    registry.deliver("a", [(0, labelled("first"))])
     found = collector.wait(0)
     assert found is not None
-    assert [entry["label"] for entry in found] == ["first", "second", "third"]
+    assert [prediction_of(entry)["label"] for entry in found] == ["first", "second", "third"]
     assert len(registry) == 0

@@ -44,5 +44,5 @@ def test_log_lines_have_it(client: FlaskClient, fake: FakeGateway, caplog: pytes
     fake.error = RuntimeError("ours")
     client.post("/predict/", json={"text": "hi"}, headers={NAME: "mine"})
     client.get("/jobs/x", headers={NAME: "yours"})
-    assert [record.request for record in caplog.records] == [" [mine]", " [yours]"]
+    assert [vars(record)["request"] for record in caplog.records] == [" [mine]", " [yours]"]
     assert logging.Formatter("%(name)s:%(request)s").format(caplog.records[0]) == "sluice.web.http.errors: [mine]"

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from sluice.config.settings import read
 from sluice.tasks.errors import BackendUnavailable, BrokerUnavailable, QueueFull
-from sluice.tasks.wire.entry import failure
+from sluice.tasks.wire.entry import Entry, failure, fault_of
 from sluice.web.app import create_app
 from tests.unit.web.fake_gateway import FakeGateway
 from tests.unit.web.refusal import refusal
@@ -173,12 +173,12 @@ def test_without_prefer_the_setting_holds(client: FlaskClient, fake: FakeGateway
     ],
 )
 def test_the_message_s_own_error_is_the_answer(
-    client: FlaskClient, fake: FakeGateway, entry: dict[str, Any], status: int
+    client: FlaskClient, fake: FakeGateway, entry: Entry, status: int
 ) -> None:
     fake.entry = entry
     response = client.post("/predict/", json={"text": "x"})
     assert response.status_code == status
-    assert response.get_json()["detail"]["message"] == entry["error"]["message"]
+    assert response.get_json()["detail"]["message"] == fault_of(entry)["message"]
 
 
 @pytest.mark.parametrize(
