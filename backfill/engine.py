@@ -20,12 +20,14 @@ from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.outputs.streamed import STDOUT
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.run.display import Display
+from sluice.backfill.run.facts import Option, Quoted
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stats import RunStats
 from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import Source, open_source
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import ChangedRun
+from sluice.tasks.sentence import Sentence
 
 #: Seconds between two checkpoints: the rows that a crash repeats, and an fsync each.
 CHECKPOINT_S = 2.0
@@ -258,7 +260,7 @@ class _Run:
         self._answers.commit()
         if complete:
             self._stats.sample()
-            self._stats.notes = list(self._source.notes)
+            self._stats.notes = [self._display.words(note) for note in self._source.notes]
         checkpoint = self._checkpoint
         checkpoint.writer = self._writer.commit()
         checkpoint.rows = self._stats.rows
@@ -283,8 +285,11 @@ class _Run:
             changed["sha256"] = ""
             self._folder.save(self._checkpoint)
             raise ChangedRun(
-                f"{changed['name']} was changed while it was being read: the output would be of no use;"
-                " --restart begins anew",
+                Sentence(
+                    "{file} was changed while it was being read: the output would be of no use; {restart} begins anew",
+                    file=changed["name"],
+                    restart=Option.RESTART,
+                ),
                 {"field": changed["name"]},
             )
 
@@ -312,25 +317,44 @@ def _options(plan: Plan, source: Source) -> dict[str, Any]:
 
 def _refuse_changes(kept: Checkpoint, now: Checkpoint, folder: Path) -> None:
     """Raise ChangedRun if the run in ``folder`` was begun with other inputs or options."""
-    way_out = f"give what it was begun with, or --restart to begin anew; its state is in {folder}"
+    way_out = Sentence(
+        "give what it was begun with, or {restart} to begin anew; its state is in {folder}",
+        restart=Option.RESTART,
+        folder=folder,
+    )
     if len(kept.inputs) != len(now.inputs):
         raise ChangedRun(
-            f"this backfill was begun with {len(kept.inputs)} inputs and now has {len(now.inputs)}: {way_out}",
+            Sentence(
+                "this backfill was begun with {before} inputs and now has {after}: {way_out}",
+                before=len(kept.inputs),
+                after=len(now.inputs),
+                way_out=way_out,
+            ),
             {"field": "inputs"},
         )
     for old, new in zip(kept.inputs, now.inputs, strict=True):
         if (old["size"], old["sha256"]) != (new["size"], new["sha256"]):
             raise ChangedRun(
-                f"{new['name']} is not what it was when this backfill was begun: {way_out}", {"field": new["name"]}
+                Sentence(
+                    "{file} is not what it was when this backfill was begun: {way_out}",
+                    file=new["name"],
+                    way_out=way_out,
+                ),
+                {"field": new["name"]},
             )
     for name, value in now.options.items():
         if kept.options.get(name) != value:
             raise ChangedRun(
-                f"this backfill was begun with {name} {_shown(kept.options.get(name))}, now it is {_shown(value)}:"
-                f" {way_out}",
+                Sentence(
+                    "this backfill was begun with {option} {before}, now it is {after}: {way_out}",
+                    option=name,
+                    before=_shown(kept.options.get(name)),
+                    after=_shown(value),
+                    way_out=way_out,
+                ),
                 {"field": name},
             )
 
 
-def _shown(value: Any) -> str:
-    return "not given" if value is None else repr(value)
+def _shown(value: Any) -> str | Quoted:
+    return "not given" if value is None else Quoted(value)

@@ -12,7 +12,9 @@ from typing import Self
 from sluice.backfill.checkpoint import Checkpoint
 from sluice.backfill.files.atomic import atomic_write, sync_folder
 from sluice.backfill.files.lock import Lock
+from sluice.backfill.run.facts import Option
 from sluice.tasks.errors import ChangedRun, UnwritableOutput
+from sluice.tasks.sentence import Sentence
 
 LOCK, CHECKPOINT, ANSWERS, PARTIAL = "lock", "checkpoint.json", "answers.sqlite", "output"
 
@@ -78,7 +80,11 @@ class RunFolder:
         checkpoint = Checkpoint.load(content)
         if checkpoint is None:
             raise ChangedRun(
-                f"{self.path} is of another release of Sluice, or damaged: --restart begins anew",
+                Sentence(
+                    "{folder} is of another release of Sluice, or damaged: {restart} begins anew",
+                    folder=self.path,
+                    restart=Option.RESTART,
+                ),
                 {"folder": str(self.path)},
             )
         return checkpoint
@@ -133,7 +139,11 @@ class RunFolder:
             raise UnwritableOutput(f"{self._target} is a folder: name a file in it")
         if self._target.exists() and not self._target.is_file():
             raise UnwritableOutput(
-                f"{self._target} is not a regular file, which the output would replace; `-o -` is standard output"
+                Sentence(
+                    "{target} is not a regular file, which the output would replace; `{option} -` is standard output",
+                    target=self._target,
+                    option=Option.OUTPUT,
+                )
             )
 
     def _locked(self) -> Lock:

@@ -12,13 +12,14 @@ from typing import Any, Self
 
 from sluice.backfill.formats.base import Reader
 from sluice.backfill.inputs.open_inputs import OpenInput, open_inputs
+from sluice.backfill.run.facts import Names, Note
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stop import Stop
 from sluice.backfill.table.columns import Column, Roles
-from sluice.backfill.table.names import listed
 from sluice.backfill.table.row import Row
 from sluice.backfill.table.widening import Convert, conversion, gets_zone, wider
 from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 CHUNK_BYTES = 1 << 20
 
@@ -118,13 +119,21 @@ class Source:
         return self._done + current
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Sentences about the inputs that the reader of a report should know; complete after the last row."""
         notes = list(self._inputs.notes)
         if self._unzoned:
-            notes.append(f"times without a zone are read as UTC, for other inputs have zones: {listed(self._unzoned)}")
+            notes.append(
+                Sentence(
+                    "times without a zone are read as UTC, for other inputs have zones: {columns}",
+                    columns=Names(self._unzoned),
+                )
+            )
         for open_input in self._inputs.opened:
-            notes += [f"{open_input.input_file.name}: {note}" for note in getattr(open_input.reader, "notes", ())]
+            notes += [
+                Sentence("{file}: {note}", file=open_input.input_file.name, note=note)
+                for note in getattr(open_input.reader, "notes", ())
+            ]
         return notes
 
     def rows(self) -> Iterator[Row]:

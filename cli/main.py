@@ -123,7 +123,9 @@ def _explain(exc: Exception) -> int:
     if isinstance(exc, SettingsError):
         return complain(str(exc), WRONG_SETTINGS)
     if isinstance(exc, SluiceError):
-        return complain(exc.operator_message, FAILED)
+        from sluice.cli.backfill.wording import said
+
+        return complain(said(exc), FAILED)
     if isinstance(exc, OSError) and exc.filename is not None and exc.strerror:
         return complain(f"{_shown(exc.filename)}: {exc.strerror}", FAILED)
     raise exc

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from sluice.tasks.sentence import Sentence
+
 
 class SluiceError(Exception):
     """Base of every error that a caller may see.
 
     Args:
-        message: one sentence for a person.
+        message: one sentence for a person; as a ``Sentence``, it has facts in it that each front end says in its way.
         details: machine-readable facts, such as the field and the limit.
         retry_after_s: seconds after which trying again makes sense.
     """
@@ -21,10 +23,17 @@ class SluiceError(Exception):
     code: ClassVar[str] = "internal_error"
 
     def __init__(
-        self, message: str, details: dict[str, Any] | None = None, *, retry_after_s: float | None = None
+        self,
+        message: str | Sentence,
+        details: dict[str, Any] | None = None,
+        *,
+        retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(str(message))
+        self.sentence = (
+            message if isinstance(message, Sentence) else Sentence(message.replace("{", "{{").replace("}", "}}"))
+        )
+        self.message = str(message)
         self.details = details or {}
         self.retry_after_s = retry_after_s
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from sluice.backfill.archive.folder import Folder, Progress
+from sluice.backfill.archive.wording import said
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.stats import RunStats
 
 WRITE_EVERY_S = 1.0
@@ -15,15 +16,10 @@ NOTE_S = 5.0
 
 
 class FolderDisplay:
-    """A ``sluice.backfill.run.display.Display`` that writes ``progress.json``.
+    """A ``sluice.backfill.run.display.Display`` that writes ``progress.json``."""
 
-    Args:
-        words: what a note becomes before it is shown.
-    """
-
-    def __init__(self, folder: Folder, words: Callable[[str], str]) -> None:
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._words = words
         self._progress = folder.progress()
         self._written = self._noted = float("-inf")
 
@@ -37,9 +33,12 @@ class FolderDisplay:
         if now - self._written >= WRITE_EVERY_S:
             self._write(now)
 
+    def words(self, note: Note) -> str:
+        return said(note)
+
     def note(self, sentence: str) -> None:
         now = time.monotonic()
-        sentence = self._words(sentence)
+        sentence = said(sentence)
         fresh = self._progress.note != sentence
         self._progress.note, self._noted = sentence, now
         if fresh:

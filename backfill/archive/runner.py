@@ -12,7 +12,8 @@ from sluice.backfill import engine
 from sluice.backfill.archive import ending
 from sluice.backfill.archive.folder import REPORTING, Folder, Progress, Starts
 from sluice.backfill.archive.folder_display import FolderDisplay, counted
-from sluice.backfill.archive.plan import in_their_words, plan_of, told
+from sluice.backfill.archive.plan import plan_of
+from sluice.backfill.archive.wording import said
 from sluice.backfill.clients.queue import QueueClient
 from sluice.backfill.engine import BackfillResult
 from sluice.backfill.run.plan import Plan
@@ -76,20 +77,20 @@ def run(folder: Folder, settings: Settings, stop: Stop) -> None:
 
 def _run(folder: Folder, settings: Settings, stop: Stop) -> None:
     description = folder.description()
-    os.chdir(folder.uploads)
+    os.chdir(folder.path)
     plan = plan_of(folder, description, settings)
-    display = FolderDisplay(folder, lambda sentence: in_their_words(sentence, folder, description.names))
+    display = FolderDisplay(folder)
     try:
         result = ending.load(folder) or _classified(folder, plan, settings, display, stop)
     except SluiceError as exc:
-        error = {"code": exc.code, "message": told(exc, folder, description.names)}
+        error = {"code": exc.code, "message": said(exc.sentence)}
         folder.finish(folder.progress().end("failed", error))
         log.info("%s: failed: %s", folder.id, exc.code)
         return
     progress = folder.progress()
     if not progress.finished:
         progress = _done(progress, result.stats)
-        progress.notes = [in_their_words(note, folder, description.names) for note in result.stats.notes]
+        progress.notes = list(result.stats.notes)
     if description.report:
         # The results are there from now on: nobody need wait for the report who does not want it.
         missing = progress.note

@@ -14,10 +14,12 @@ from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.sample import Sample
 from sluice.backfill.formats.xml_stream import ElementStream, UnendedMessage
+from sluice.backfill.run.facts import Quoted
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles, unique
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages
+from sluice.tasks.sentence import Sentence
 
 CHUNK_BYTES = 1 << 18
 #: Longest element: an unclosed quote would otherwise pull the rest of the file into memory. Holds any attachment.
@@ -213,7 +215,13 @@ class _Survey:
         if tag == "calls":
             raise NoMessages(f"{self._name} is a backup of calls (root element calls): it holds no messages")
         if tag != "smses":
-            raise NoMessages(f"{self._name} is no XML of SMS Backup & Restore: its root element is {tag[:40]!r}")
+            raise NoMessages(
+                Sentence(
+                    "{file} is no XML of SMS Backup & Restore: its root element is {tag}",
+                    file=self._name,
+                    tag=Quoted(tag[:40]),
+                )
+            )
         self.root = tag
 
 

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_of
+from sluice.backfill.run.facts import Names, Note, Option, Quoted, Reason
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles, unique
-from sluice.backfill.table.names import listed
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 #: Rows that are Python values at a time.
 SLICE_ROWS = 4_096
@@ -81,17 +82,26 @@ class ColumnarReader:
         self.columns: Sequence[Column] = list(map(Column, names, types))
         if not _is_text(kind):
             raise NoMessages(
-                f"the column {self.roles.text!r} of {input_file.name} holds {kind}, not text:"
-                " say which with --text-column",
+                Sentence(
+                    "the column {column} of {file} holds {kind}, not text: say which with {option}",
+                    column=Quoted(self.roles.text),
+                    file=input_file.name,
+                    kind=kind,
+                    option=Option.TEXT_COLUMN,
+                ),
                 {"field": "text_column"},
             )
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Complete after the last row."""
         if not self._cut:
             return []
-        return [f"its nanoseconds are cut to microseconds, which changes values of {listed(list(self._cut))}"]
+        return [
+            Sentence(
+                "its nanoseconds are cut to microseconds, which changes values of {columns}", columns=Names(self._cut)
+            )
+        ]
 
     def rows(self) -> Iterator[Row]:
         missing: list[UnreadableArchive] = []
@@ -185,7 +195,14 @@ class ColumnarReader:
         if isinstance(exc, UnicodeError):
             reason = "a name of a column is no UTF-8"  # the library's own words show it
         kind = UnreadableArchive if getattr(exc, "errno", None) else DamagedArchive
-        fault = kind(f"{self._input_file.name} is no Parquet or Arrow, or is damaged: {reason}{missing}")
+        fault = kind(
+            Sentence(
+                "{file} is no Parquet or Arrow, or is damaged: {reason}{missing}",
+                file=self._input_file.name,
+                reason=Reason(reason),
+                missing=missing,
+            )
+        )
         if missing and getattr(exc, "errno", None):
             raise fault from exc
         return fault

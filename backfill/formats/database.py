@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from sluice.backfill.formats.base import MAX_FIELD_CHARS
 from sluice.backfill.formats.input_file import InputFile
-from sluice.backfill.table.names import listed
+from sluice.backfill.run.facts import Reason
 from sluice.tasks.errors import DamagedArchive, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 #: What the file begins with.
 SIGNATURE = b"SQLite format 3\0"
@@ -55,10 +56,6 @@ class Database:
         """Names of all tables."""
         question = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'"
         return [name for (name,) in self._all(question)]
-
-    def shown_tables(self) -> str:
-        """Names of tables, for an error."""
-        return listed(self.tables()) or "none"
 
     def columns(self, table: str) -> dict[str, str]:
         """Names and declared types of a table's columns; empty if there is no such table."""
@@ -162,7 +159,11 @@ class Database:
                 raise _TooLarge(f"a value is longer than {MAX_VALUE_BYTES:,} bytes") from exc
             kind = UnreadableArchive if _code(exc) in NOT_DAMAGE else DamagedArchive
             raise kind(
-                f"{self._input_file.name} cannot be read as an SQLite database ({str(exc) or 'out of memory'})"
+                Sentence(
+                    "{file} cannot be read as an SQLite database ({reason})",
+                    file=self._input_file.name,
+                    reason=Reason(str(exc) or "out of memory"),
+                )
             ) from exc
 
 

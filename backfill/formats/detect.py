@@ -9,8 +9,10 @@ from sluice.backfill.formats.other_files import kind_of
 from sluice.backfill.formats.registry import Detected, probe
 from sluice.backfill.formats.sample import Sample, has_controls
 from sluice.backfill.formats.table import BY_NAME, FORMATS, NAMES, Certainty, Format
+from sluice.backfill.run.facts import Note, Option
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnknownFormat, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 
 def detect(input_file: InputFile, options: ReadOptions | None = None, *, plain: bool = False) -> Detected:
@@ -30,8 +32,14 @@ def detect(input_file: InputFile, options: ReadOptions | None = None, *, plain: 
         raise UnreadableArchive(f"{input_file.name} is empty")
     if found is None:
         raise UnknownFormat(
-            f"the format of {input_file.name} is not recognised: it {_looks_like(sample.data)}."
-            f" If it is one of {', '.join(NAMES)} nevertheless, say so with --format"
+            Sentence(
+                "the format of {file} is not recognised: it {looks}. If it is one of {names} nevertheless, say so with"
+                " {option}",
+                file=input_file.name,
+                looks=_looks_like(sample.data),
+                names=", ".join(NAMES),
+                option=Option.FORMAT,
+            )
         )
     return found
 
@@ -70,7 +78,7 @@ def _plain(sample: Sample) -> Detected | None:
     return next((found for found in texts if found is not None), None)
 
 
-def _looks_like(data: bytes) -> str:
+def _looks_like(data: bytes) -> Note:
     if kind := kind_of(data):
         return f"looks like {kind}"
     if data.lstrip().startswith(b"<"):
@@ -79,4 +87,7 @@ def _looks_like(data: bytes) -> str:
         return "looks like JSON, but not like one object a line"
     if has_controls(data[:4096].decode("latin-1")):
         return f"is binary, and begins with the bytes {data[:8].hex(' ')}"
-    return "is text, but neither a table with a header nor a chat (with a message a line it is `--format text`)"
+    return Sentence(
+        "is text, but neither a table with a header nor a chat (with a message a line it is `{option} text`)",
+        option=Option.FORMAT,
+    )

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
+from sluice.backfill.run.facts import Option
 from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 DELIMITERS = (",", "\t", ";", "|")
 #: How files are quoted: by ``"``, by ``'``, not at all.
@@ -102,7 +104,7 @@ def delimiter_of(wanted: str) -> str:
     """
     delimiter = _WORDS.get(wanted.lower(), wanted)
     if len(delimiter) != 1 or delimiter in "\r\n\"'":
-        raise UnreadableArchive("--delimiter takes one character, or tab")
+        raise UnreadableArchive(Sentence("{option} takes one character, or tab", option=Option.DELIMITER))
     return delimiter
 
 

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 
 from sluice.backfill.formats.alphabets import ENCODINGS, latin_of
+from sluice.backfill.run.facts import Note, Option, Quoted
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 #: Bytes that are looked at.
 SAMPLE_BYTES = 1 << 20
@@ -41,7 +43,7 @@ class Encoding:
     """How to decode a file; ``note`` says what was found if it is not UTF-8."""
 
     name: str
-    note: str | None = None
+    note: Note | None = None
 
     @property
     def is_utf8(self) -> bool:
@@ -70,7 +72,10 @@ def encoding_of(sample: bytes, wanted: str | None = None) -> Encoding:
     if _mostly_utf8(sample):
         return Encoding("utf-8")
     name = _legacy(sample)
-    return Encoding(name, f"it is not in UTF-8 and was read as {name}: --encoding says otherwise")
+    note = Sentence(
+        "it is not in UTF-8 and was read as {name}: {option} says otherwise", name=name, option=Option.ENCODING
+    )
+    return Encoding(name, note)
 
 
 def decoded(sample: bytes, encoding: Encoding) -> str:
@@ -92,7 +97,11 @@ def _known(wanted: str, sample: bytes) -> str:
         codecs.getincrementaldecoder(name)("replace").decode(b"\xff")  # refuses those that allow no broken bytes
     except (LookupError, ValueError) as exc:
         raise UnreadableArchive(
-            f"there is no text encoding {wanted!r}: --encoding takes such as utf-8, cp1252"
+            Sentence(
+                "there is no text encoding {wanted}: {option} takes such as utf-8, cp1252",
+                wanted=Quoted(wanted),
+                option=Option.ENCODING,
+            )
         ) from exc
     if name == "utf-8":
         return "utf-8-sig"

@@ -17,10 +17,12 @@ from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.sample import Sample
 from sluice.backfill.formats.typedstream import text_of
+from sluice.backfill.run.facts import Names, Reason
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import TEXT, Column, Roles
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import DamagedArchive, NoMessages
+from sluice.tasks.sentence import Sentence
 
 #: What dates count from, and above which they are nanoseconds: as seconds that would be the year 33,000.
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
@@ -52,7 +54,9 @@ def probe(sample: Sample) -> Finding | None:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'message'")
             return Finding() if found.fetchone() else None
     except sqlite3.Error as exc:
-        raise DamagedArchive(f"{sample.input_file.name} is a damaged SQLite database ({exc})") from exc
+        raise DamagedArchive(
+            Sentence("{file} is a damaged SQLite database ({reason})", file=sample.input_file.name, reason=Reason(exc))
+        ) from exc
 
 
 def open_reader(input_file: InputFile, options: ReadOptions, finding: Finding | None = None) -> MessagesReader:
@@ -77,8 +81,11 @@ class MessagesReader:
             present = self._database.columns("message")
             if not present.keys() & {"text", "attributedBody"}:
                 raise NoMessages(
-                    f"{input_file.name} is no chat.db: it has no messages in its tables"
-                    f" ({self._database.shown_tables()})"
+                    Sentence(
+                        "{file} is no chat.db: it has no messages in its tables ({tables})",
+                        file=input_file.name,
+                        tables=Names(self._database.tables()),
+                    )
                 )
             self._rowid = f"m.{self._database.rowid('message')}"
             self._terms, self._tables, self.columns = self._plan(present)

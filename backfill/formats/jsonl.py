@@ -18,6 +18,7 @@ from sluice.backfill.formats.json_array import BROKEN, ArrayElements, begin_of
 from sluice.backfill.formats.keys import Keys
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.formats.sample import Sample
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, unique
 from sluice.backfill.table.row import Row
@@ -118,7 +119,7 @@ class JsonReader:
             raise NoMessages(f"{input_file.name} holds no JSON object with a key")
         self.roles = roles_of(input_file.name, names, options, {names[at] for at in keys.textless()})
         self._text_key = self._keys[names.index(self.roles.text or "")]
-        self.notes = [self._encoding.note] if self._encoding.note else []
+        self.notes: list[Note] = [self._encoding.note] if self._encoding.note else []
 
     def close(self) -> None:
         """Nothing is open between two calls of ``rows``."""

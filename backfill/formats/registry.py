@@ -10,8 +10,10 @@ from sluice.backfill.formats.base import Finding, FormatModule, Reader
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.sample import Sample
 from sluice.backfill.formats.table import BY_NAME, NAMES, Format
+from sluice.backfill.run.facts import Option, Quoted
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,14 @@ def open_reader(detected: Detected, input_file: InputFile, options: ReadOptions)
     """
     found = BY_NAME.get(detected.name)
     if found is None:
-        raise UnreadableArchive(f"there is no format {detected.name!r}: --format takes {', '.join(NAMES)}")
+        raise UnreadableArchive(
+            Sentence(
+                "there is no format {wanted}: {option} takes {names}",
+                wanted=Quoted(detected.name),
+                option=Option.FORMAT,
+                names=", ".join(NAMES),
+            )
+        )
     return _module(found).open_reader(input_file, options, detected.finding)
 
 

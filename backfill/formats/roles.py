@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection, Sequence
 
 from sluice.backfill.formats.base import SENDER_NAMES, TEXT_NAMES, TIME_NAMES
+from sluice.backfill.run.facts import Names, Option, Quoted
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
-from sluice.backfill.table.names import listed
 from sluice.tasks.errors import NoMessages, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 #: Words in names of columns that say "message" or "text" in other languages, or with something beside them.
 TEXT_WORDS = re.compile(
@@ -44,13 +45,26 @@ def roles_of(
     found = Roles(usual(TEXT_NAMES, with_text), usual(SENDER_NAMES), usual(TIME_NAMES))
     kind = UnreadableArchive if found.text or any(map(_may_hold_texts, with_text.values())) else NoMessages
     if options.text_column is not None and options.text_column not in names:
-        raise kind(_absent(input_name, options.text_column, names, "text"))
+        raise kind(_absent(input_name, options.text_column, names, Option.TEXT_COLUMN))
     if options.text_column in textless:
-        raise UnreadableArchive(f"the column {options.text_column!r} of {input_name} holds no texts (--text-column)")
+        raise UnreadableArchive(
+            Sentence(
+                "the column {column} of {file} holds no texts ({option})",
+                column=Quoted(options.text_column),
+                file=input_name,
+                option=Option.TEXT_COLUMN,
+            )
+        )
     if options.text_column is None and found.text is None:
         raise kind(
-            f"none of the columns of {input_name} is called {', '.join(TEXT_NAMES)}"
-            f"{' and holds texts' if textless else ''}: name one of {listed(names)} with --text-column"
+            Sentence(
+                "none of the columns of {file} is called {usual}{too}: name one of {columns} with {option}",
+                file=input_name,
+                usual=", ".join(TEXT_NAMES),
+                too=" and holds texts" if textless else "",
+                columns=Names(names),
+                option=Option.TEXT_COLUMN,
+            )
         )
     return roles_or(found, input_name, names, options)
 
@@ -66,8 +80,14 @@ def _may_hold_texts(name: str) -> bool:
     return says_text(name) or (len(words) >= SENTENCE_WORDS and 2 * sum(map(str.isalpha, words)) > len(words))
 
 
-def _absent(input_name: str, name: str, names: Sequence[str], role: str) -> str:
-    return f"{input_name} has no column {name!r}; its columns are {listed(names)} (--{role}-column)"
+def _absent(input_name: str, name: str, names: Sequence[str], option: Option) -> Sentence:
+    return Sentence(
+        "{file} has no column {column}; its columns are {columns} ({option})",
+        file=input_name,
+        column=Quoted(name),
+        columns=Names(names),
+        option=option,
+    )
 
 
 def roles_or(known: Roles, input_name: str, names: Sequence[str], options: ReadOptions) -> Roles:
@@ -76,10 +96,14 @@ def roles_or(known: Roles, input_name: str, names: Sequence[str], options: ReadO
     Raises:
         UnreadableArchive: a column that ``options`` names is absent.
     """
-    wanted = {"text": options.text_column, "sender": options.sender_column, "time": options.time_column}
-    for role, name in wanted.items():
+    wanted = {
+        Option.TEXT_COLUMN: options.text_column,
+        Option.SENDER_COLUMN: options.sender_column,
+        Option.TIME_COLUMN: options.time_column,
+    }
+    for option, name in wanted.items():
         if name is not None and name not in names:
-            raise UnreadableArchive(_absent(input_name, name, names, role))
+            raise UnreadableArchive(_absent(input_name, name, names, option))
     return Roles(
         text=options.text_column or known.text,
         sender=options.sender_column or known.sender,

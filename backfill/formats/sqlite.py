@@ -12,11 +12,13 @@ from sluice.backfill.formats.database import SIGNATURE, Database, quoted
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_of
 from sluice.backfill.formats.sample import Sample
+from sluice.backfill.run.facts import Names, Quoted
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import TEXT, Column, Roles
 from sluice.backfill.table.row import Row
 from sluice.backfill.table.values import as_text
 from sluice.tasks.errors import NoMessages, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 TABLE = "messages"
 #: Types by declared type, with the kinds of values that fit them; other values make the column text.
@@ -50,8 +52,12 @@ class TableReader:
         try:
             if TABLE not in self._database.tables():
                 raise NoMessages(
-                    f"{input_file.name} is a database of something else: it has no table {TABLE!r},"
-                    f" its tables are {self._database.shown_tables()}"
+                    Sentence(
+                        "{file} is a database of something else: it has no table {table}, its tables are {tables}",
+                        file=input_file.name,
+                        table=Quoted(TABLE),
+                        tables=Names(self._database.tables()),
+                    )
                 )
             declared = self._database.columns(TABLE)
             self.columns: Sequence[Column] = self._typed(declared)

@@ -12,6 +12,7 @@ from sluice.backfill.formats.encoding import Encoding, whole
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.sample import Sample
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles
 from sluice.backfill.table.row import Row
@@ -114,9 +115,9 @@ class TextReader:
         self.roles: Roles = roles_or(Roles("text"), input_file.name, COLUMNS, options)
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Complete after the last row."""
-        found = ["read as plain text, a message a line"]
+        found: list[Note] = ["read as plain text, a message a line"]
         if self._encoding.note:
             found.append(self._encoding.note)
         if self._blank:

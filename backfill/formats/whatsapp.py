@@ -15,10 +15,12 @@ from sluice.backfill.formats.encoding import Encoding, whole
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.roles import roles_or
 from sluice.backfill.formats.sample import Sample
+from sluice.backfill.run.facts import Note, Option, Quoted
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Column, Roles
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import NoMessages, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 COLUMNS = ("date", "time", "timestamp", "sender", "text")
 #: Marks of the direction of writing, and of the byte order: they mean nothing here.
@@ -161,7 +163,7 @@ class ChatReader:
         assert self.roles.text is not None
         self._text = COLUMNS.index(self.roles.text)
         self._encoding, self._newline = finding.encoding, finding.newline
-        self.notes = [self._encoding.note] if self._encoding.note else []
+        self.notes: list[Note] = [self._encoding.note] if self._encoding.note else []
         self._form = self._found()
         survey = DateSurvey()
         for message in self._messages():
@@ -173,7 +175,12 @@ class ChatReader:
         self._order = options.date_order or survey.order(self.notes)
         if self._order not in ORDERS:
             raise UnreadableArchive(
-                f"there is no order of dates {self._order!r}: --date-order takes {', '.join(ORDERS)}"
+                Sentence(
+                    "there is no order of dates {wanted}: {option} takes {orders}",
+                    wanted=Quoted(self._order),
+                    option=Option.DATE_ORDER,
+                    orders=", ".join(ORDERS),
+                )
             )
 
     def rows(self) -> Iterator[Row]:
@@ -257,14 +264,21 @@ class DateSurvey:
             self._backwards[order] += day < self._before.get(order, day)
             self._before[order] = day
 
-    def order(self, notes: list[str]) -> str:
+    def order(self, notes: list[Note]) -> str:
         """The order with the fewest impossible dates, then the fewest that go backwards, then ``dmy``."""
         marks = {order: (self._impossible[order], self._backwards[order]) for order in ORDERS}
         best = min(ORDERS, key=lambda order: marks[order])
         # A year of two digits at the front is so rare that it must fit better to be thought of.
         rivals = [order for order in ("dmy", "mdy") if order != best and marks[order] == marks[best]]
         if any(self._before.get(order) != self._before.get(best) for order in rivals):
-            notes.append(f"its dates fit {' and '.join((best, *rivals))}; read as {best}: --date-order says otherwise")
+            notes.append(
+                Sentence(
+                    "its dates fit {orders}; read as {best}: {option} says otherwise",
+                    orders=" and ".join((best, *rivals)),
+                    best=best,
+                    option=Option.DATE_ORDER,
+                )
+            )
         return best
 
 

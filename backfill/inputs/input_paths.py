@@ -36,7 +36,9 @@ def find(plan: Plan) -> list[InputPath]:
     Raises:
         UnreadableArchive: one is absent, given twice or the target; a folder or a pattern holds nothing.
     """
-    found = [replace(item, name=_shown(item.name)) for given in plan.inputs for item in _matches(given, plan)]
+    found = [
+        replace(item, name=_shown(plan.name_of(item.name))) for given in plan.inputs for item in _matches(given, plan)
+    ]
     if not found:
         raise UnreadableArchive("no input is given")
     _refuse_repeated(found)
@@ -54,7 +56,7 @@ def _matches(given: str, plan: Plan) -> list[InputPath]:
     try:
         return _files(given, plan)
     except OSError as exc:
-        raise UnreadableArchive(f"{_shown(given)} cannot be read ({exc.strerror})") from exc
+        raise UnreadableArchive(f"{_shown(plan.name_of(given))} cannot be read ({exc.strerror})") from exc
 
 
 def _files(given: str, plan: Plan) -> list[InputPath]:

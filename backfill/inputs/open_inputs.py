@@ -23,9 +23,11 @@ from sluice.backfill.inputs.packing import HEAD_BYTES, packing_of
 from sluice.backfill.inputs.pipe import copy_pipe, copy_stdin
 from sluice.backfill.inputs.unpacking import Unpacking
 from sluice.backfill.inputs.unreadable import EmptyReader, UnreadableFile
+from sluice.backfill.run.facts import Note, Option, Quoted, Reason
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stop import Stop
 from sluice.tasks.errors import DamagedArchive, NoMessages, UnknownFormat, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 #: The member that makes a ZIP an archive of SMS Import/Export.
 SMS_IE_MEMBER = "messages.ndjson"
@@ -121,7 +123,7 @@ class Inputs:
         self._damaged: list[DamagedArchive] = []
         self.opened: list[OpenInput] = []
         self.files: list[File] = []
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
 
     def open(self) -> None:
         candidates = []
@@ -141,7 +143,8 @@ class Inputs:
                 raise self._damaged[0]
             if self._refused:
                 raise self._refused[0]
-            raise UnreadableArchive(f"{', '.join(self._plan.inputs)}: none of the files there holds messages")
+            given = ", ".join(map(self._plan.name_of, self._plan.inputs))
+            raise UnreadableArchive(f"{given}: none of the files there holds messages")
         self._refuse_first_rows()
         self._note_left_out()
 
@@ -154,17 +157,22 @@ class Inputs:
         for open_input in tables if named else ():
             if open_input not in named:
                 raise UnreadableArchive(
-                    f"{open_input.input_file.name} seems to have no header: its column"
-                    f" {self._plan.read.text_column} is not"
-                    f" called {named[0].reader.roles.text!r}, as in {named[0].input_file.name};"
-                    " add a line that names the columns (--text-column)"
+                    Sentence(
+                        "{file} seems to have no header: its column {number} is not called {name}, as in {other}; add a"
+                        " line that names the columns ({option})",
+                        file=open_input.input_file.name,
+                        number=self._plan.read.text_column,
+                        name=Quoted(named[0].reader.roles.text),
+                        other=named[0].input_file.name,
+                        option=Option.TEXT_COLUMN,
+                    )
                 )
 
     def _note_left_out(self) -> None:
         if self._damaged:
             self._note(
                 "1 file could not be read: its row has the reason",
-                "{:,} files could not be read: their rows have the reasons",
+                "{count} files could not be read: their rows have the reasons",
                 [
                     open_input.input_file.name
                     for open_input in self.opened
@@ -173,31 +181,31 @@ class Inputs:
             )
         if self._skipped:
             self._note(
-                "skipped 1 file that holds no messages", "skipped {:,} files that hold no messages", self._skipped
+                "skipped 1 file that holds no messages", "skipped {count} files that hold no messages", self._skipped
             )
         if self._nested:
             self._note(
                 "did not look into 1 ZIP file inside another packed file",
-                "did not look into {:,} ZIP files inside other packed files",
+                "did not look into {count} ZIP files inside other packed files",
                 self._nested,
             )
         if self._tables:
             self._note(
-                "skipped 1 table without a column of texts (--text-column names one)",
-                "skipped {:,} tables without a column of texts (--text-column names one)",
+                "skipped 1 table without a column of texts ({option} names one)",
+                "skipped {count} tables without a column of texts ({option} names one)",
                 self._tables,
             )
         if self._sent:
             self._note(
                 "left out 1 file that was sent in a chat beside it (named by itself it is read)",
-                "left out {:,} files that were sent in a chat beside them (named by themselves they are read)",
+                "left out {count} files that were sent in a chat beside them (named by themselves they are read)",
                 self._sent,
             )
 
     def _note(self, one: str, many: str, names: list[str]) -> None:
-        said = (one if len(names) == 1 else many).format(len(names))
+        said = Sentence(one if len(names) == 1 else many, count=f"{len(names):,}", option=Option.TEXT_COLUMN)
         more = ", …" if len(names) > LISTED else ""
-        self.notes.append(f"{said}: {', '.join(names[:LISTED])}{more}")
+        self.notes.append(Sentence("{said}: {names}{more}", said=said, names=", ".join(names[:LISTED]), more=more))
 
     def close(self) -> None:
         for open_input in self.opened:
@@ -235,7 +243,7 @@ class Inputs:
         return detect(input_file, options, plain=self._may_be_plain(input_path))
 
     def _may_be_plain(self, input_path: InputPath) -> bool:
-        return input_path.path is None or input_path.name in self._plan.plain or is_called_text(input_path.name)
+        return input_path.path is None or str(input_path.path) in self._plan.plain or is_called_text(input_path.name)
 
     def _open_file(self, candidate: Candidate) -> None:
         input_path, file = candidate.input_path, candidate.file
@@ -303,7 +311,9 @@ class Inputs:
         try:
             archive = ZipFile(path)
         except (BadZipFile, OSError, ValueError, NotImplementedError) as exc:
-            raise DamagedArchive(f"{input_path.name} is a damaged ZIP file ({exc})") from exc
+            raise DamagedArchive(
+                Sentence("{file} is a damaged ZIP file ({reason})", file=input_path.name, reason=Reason(exc))
+            ) from exc
         self._zips.append(archive)
         members = sorted(_members(archive), key=lambda member: member.filename)
         if any(member.flag_bits & 1 for member in members):

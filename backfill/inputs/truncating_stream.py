@@ -10,7 +10,9 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
+from sluice.backfill.run.facts import Reason
 from sluice.tasks.errors import DamagedArchive, SluiceError, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 
 #: What reading and unpacking raises when the bytes are not what they should be. RuntimeError and NotImplementedError
 #: are zipfile's, for members that are encrypted or packed in a way that it does not know.
@@ -96,4 +98,10 @@ def damaged(name: str, exc: BaseException, count: int) -> UnreadableArchive:
             reason = ours
     # An error with a number is the system's: nothing is wrong with the file.
     kind = UnreadableArchive if getattr(exc, "errno", None) else DamagedArchive
-    return kind(f"{name} is damaged or cut off: {count:,} bytes of it could be read, then: {reason}", {"bytes": count})
+    sentence = Sentence(
+        "{file} is damaged or cut off: {count} bytes of it could be read, then: {reason}",
+        file=name,
+        count=f"{count:,}",
+        reason=Reason(reason),
+    )
+    return kind(sentence, {"bytes": count})

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sluice.backfill.run.facts import Option, Reason
 from sluice.tasks.errors import UnwritableOutput
+from sluice.tasks.sentence import Sentence
 
 
 @contextmanager
@@ -22,9 +24,15 @@ def faults_of(path: Path) -> Iterator[None]:
     except OSError as exc:
         raise UnwritableOutput(f"{path} cannot be written ({exc.strerror or exc})") from exc
     except sqlite3.Error as exc:
-        raise UnwritableOutput(f"{path} cannot be written ({exc})") from exc
+        raise UnwritableOutput(Sentence("{path} cannot be written ({reason})", path=path, reason=Reason(exc))) from exc
 
 
 def lost(path: Path) -> UnwritableOutput:
     """The error of a partial file that holds less than its checkpoint says."""
-    return UnwritableOutput(f"{path} holds less than its checkpoint says: start the backfill afresh with --restart")
+    return UnwritableOutput(
+        Sentence(
+            "{path} holds less than its checkpoint says: start the backfill afresh with {restart}",
+            path=path,
+            restart=Option.RESTART,
+        )
+    )

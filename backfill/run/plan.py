@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Plan:
         restart: forget what an earlier run has done.
         streamed: the rows go to standard output as they are answered, and ``target`` is only where the folder is.
         plain: those of ``inputs`` that may be plain text though their names do not say so.
+        names: what the caller calls ``inputs``, where that is something else.
         max_unpacked_bytes: most bytes that the inputs may have when unpacked; 0 for no limit.
     """
 
@@ -41,11 +43,16 @@ class Plan:
     max_unpacked_bytes: int = 0
     streamed: bool = False
     plain: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def options(self) -> PredictionOptions:
         """What answers hold besides label and probability."""
         return PredictionOptions(self.scores, self.verdict)
+
+    def name_of(self, given: str) -> str:
+        """What messages call one of ``inputs``."""
+        return self.names.get(given, given)
 
     @property
     def shown(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 #: Names that an error lists.
@@ -16,10 +16,10 @@ _NAME = re.compile(r"[\w .:/()#%&+-]*")
 _VALUE = re.compile(r"[+(]?\d[\d\s()./:,+TZ-]*")
 
 
-def listed(names: Sequence[str]) -> str:
-    """The names, for an error: no more than ``LISTED``, and none of a row of values."""
+def listed(names: Sequence[str], quote: Callable[[str], str] = repr) -> str:
+    """The names, for an error, each as ``quote`` has it: no more than ``LISTED``, and none of a row of values."""
     hidden = any(map(is_value, names))
-    shown = (repr(name) if is_name(name) and not hidden else f"(column {at})" for at, name in enumerate(names, 1))
+    shown = (quote(name) if is_name(name) and not hidden else f"(column {at})" for at, name in enumerate(names, 1))
     return ", ".join(islice(shown, LISTED))
 
 

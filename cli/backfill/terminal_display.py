@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sluice.backfill.report.words import percent
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.stats import RunStats
+from sluice.cli.backfill.wording import words
 from sluice.cli.output import LABEL_COLOURS, screen
+from sluice.tasks.sentence import Sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,6 +90,10 @@ class TerminalDisplay:
             self._live.update(Spinner("line", Text(doing, style="dim")), refresh=True)
         else:
             self._console.print(f"sluice: {doing}", soft_wrap=True)
+
+    def words(self, note: Note) -> str:
+        """A note about the inputs, with the names of options."""
+        return note.said(words) if isinstance(note, Sentence) else note
 
     def note(self, sentence: str) -> None:
         """Tell the operator something, once in a while."""

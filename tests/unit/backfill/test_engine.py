@@ -15,11 +15,14 @@ import pytest
 from sluice.backfill import engine
 from sluice.backfill.clients.base import IndexedEntries
 from sluice.backfill.engine import BackfillResult
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.run.stats import RunStats
 from sluice.backfill.run.stop import Stop, Stopped
+from sluice.cli.backfill.wording import words
 from sluice.tasks.errors import BrokerUnavailable, ChangedRun, InvalidInput, UnreadableArchive
+from sluice.tasks.sentence import Sentence
 from sluice.tasks.verdicts import no_thresholds
 from sluice.tasks.wire.entry import prediction_of
 from tests.unit.backfill.compare import sqlite_rows
@@ -41,6 +44,9 @@ class Quiet:
 
     def update(self, share: float, stats: RunStats) -> None:
         self.shares.append(share)
+
+    def words(self, note: Note) -> str:
+        return note.said(words) if isinstance(note, Sentence) else note
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)

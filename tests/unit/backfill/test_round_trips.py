@@ -20,6 +20,7 @@ from sluice.backfill import engine
 from sluice.backfill.in_flight_rows import CHUNK_ROWS
 from sluice.backfill.outputs.arrow_types import stored
 from sluice.backfill.outputs.registry import FORMATS
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.run.stats import RunStats
@@ -43,6 +44,9 @@ class Silent:
     """A display that shows nothing."""
 
     def update(self, share: float, stats: RunStats) -> None: ...
+    def words(self, note: Note) -> str:
+        return str(note)
+
     def note(self, sentence: str) -> None: ...
 
 

@@ -17,6 +17,7 @@ from sluice.backfill.source import open_source
 from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, plan
+from tests.unit.backfill.wording import refused, told
 
 
 def write(folder: Path, **files: str) -> list[Path]:
@@ -116,7 +117,7 @@ def test_files_of_a_folder_that_hold_no_messages_are_skipped_and_noted(tmp_path:
     with opened(tmp_path, folder) as source:
         assert [row.text for row in source.rows()] == ["one"]
         listed = ", ".join(str(folder / name) for name in ("LICENSE", "empty.csv", "photo.jpg"))
-        assert source.notes == [f"skipped 3 files that hold no messages: {listed}"]
+        assert told(source.notes) == [f"skipped 3 files that hold no messages: {listed}"]
         assert len(source.fingerprint) == 1
 
 
@@ -132,14 +133,14 @@ def test_a_table_without_texts_in_a_folder_is_an_error_and_not_left_out(tmp_path
     folder = tmp_path / "in"
     folder.mkdir()
     write(folder, a_csv="text\none\n", b_csv="nachricht,id\nzwei,2\n")
-    with pytest.raises(UnreadableArchive, match=r"b\.csv .*--text-column"):
+    with refused(UnreadableArchive, r"b\.csv .*--text-column"):
         opened(tmp_path, folder)
 
 
 def test_notes_of_readers_name_their_input(tmp_path: Path) -> None:
     (path,) = write(tmp_path, a_csv="id;text\n1;one\n")
     with opened(tmp_path, path) as source:
-        assert source.notes == [f"{path}: its fields are separated by semicolons"]
+        assert told(source.notes) == [f"{path}: its fields are separated by semicolons"]
 
 
 @pytest.mark.parametrize("name", ["/dev/null", "/dev/zero"])

@@ -12,13 +12,18 @@ from sluice.backfill.archive import ending, runner
 from sluice.backfill.archive.check import check
 from sluice.backfill.archive.folder import REPORTING, Description, Folder, Starts
 from sluice.backfill.archive.folder_display import FolderDisplay
-from sluice.backfill.archive.plan import in_their_words, plan_of
+from sluice.backfill.archive.plan import plan_of
 from sluice.backfill.archive.runner import NO_REPORT, REPORT_STARTS, FolderStop, run
+from sluice.backfill.archive.wording import said
 from sluice.backfill.engine import BackfillResult
+from sluice.backfill.folder import RunFolder
 from sluice.backfill.report.names import ReportNames
+from sluice.backfill.run.facts import Names, Note, Option, Quoted, Reason
 from sluice.backfill.run.stats import RunStats
 from sluice.backfill.run.stop import Stopped
 from sluice.config.settings import read
+from sluice.tasks.errors import UnwritableOutput
+from sluice.tasks.sentence import Sentence
 from sluice.tasks.wire.entry import prediction
 
 
@@ -31,21 +36,42 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 
 @pytest.mark.parametrize(
-    ("sentence", "told"),
+    ("note", "told"),
     [
-        ("file-1 is empty", "the 'new' file-2.csv is empty"),
-        ("file-2!a/b.csv is cut off", "b.zip!a/b.csv is cut off"),
-        ("file-3 is unknown", "file 3 is unknown"),
-        ("{folder}/uploads/file-2: no", "b.zip: no"),
-        ("{folder}/result.csv cannot be written (No space left)", "result.csv cannot be written (No space left)"),
-        ("name it with --text-column", "name it with text_column"),
-        ("its columns are 'id', 'Hi Ann, call me!', \"it's\", 'Zeit'", "its columns are 'id', '…', '…', 'Zeit'"),
+        ("the 'new' file-2.csv is empty", "the 'new' file-2.csv is empty"),
+        (Sentence("name it with {option}", option=Option.TEXT_COLUMN), "name it with text_column"),
+        (
+            Sentence("its columns are {columns}", columns=Names(["id", "Hi Ann, call me!", "it's", "Zeit"])),
+            "its columns are 'id', (column 2), (column 3), 'Zeit'",
+        ),
+        (
+            Sentence("its columns are {columns}", columns=Names(["id", "Hi Ann", "+44 (it)", "Zeit"])),
+            "its columns are 'id', '…', '…', 'Zeit'",
+        ),
+        (Sentence("its root is {tag}", tag=Quoted("Hi Ann, call me!")), "its root is '…'"),
+        (Sentence("no order {wanted}", wanted=Quoted("ymd")), "no order 'ymd'"),
+        (Sentence("damaged ({reason})", reason=Reason('near "Hi Ann": no')), "damaged (near …)"),
+        (Sentence("{file}: {note}", file="a.csv", note=Sentence("see {o}", o=Option.ENCODING)), "a.csv: see encoding"),
         ("x" * 600, "x" * 499 + "…"),
     ],
 )
-def test_errors_name_what_the_caller_knows_and_quote_no_text(folder: Folder, sentence: str, told: str) -> None:
-    names = ["the 'new' file-2.csv", "b.zip"]
-    assert in_their_words(sentence.format(folder=folder.path), folder, names) == told
+def test_sentences_name_fields_and_quote_no_text(note: Note, told: str) -> None:
+    assert said(note) == told
+
+
+def test_messages_name_files_as_the_caller_does_and_no_path_of_the_server(folder: Folder) -> None:
+    for number, content in enumerate(("text\nhello\n", "{broken", ""), 1):
+        (folder.uploads / f"file-{number}").write_text(content)
+    names = ["good.csv", "the 'new' file-2.csv", "empty.csv"]
+    folder.describe(Description(created_at=1.0, names=names))
+    message = check(folder, read(_env_file=None))["message"]
+    assert message.startswith("the format of the 'new' file-2.csv is not recognised")
+    (folder.uploads / "file-2").write_text("text\nhello, too\n")
+    assert check(folder, read(_env_file=None))["message"] == "empty.csv is empty"
+    plan = plan_of(folder, folder.description(), read(_env_file=None))
+    with pytest.raises(UnwritableOutput) as caught, RunFolder(plan.folder, plan.target) as run_folder:
+        raise run_folder.problem(OSError(28, "No space left"))
+    assert said(caught.value.sentence) == "result.csv cannot be written (No space left)"
 
 
 def test_the_plan_is_what_was_asked_for_even_if_settings_change(folder: Folder) -> None:
@@ -58,8 +84,9 @@ def test_the_plan_is_what_was_asked_for_even_if_settings_change(folder: Folder) 
         scores=True,
     )
     plan = plan_of(folder, description, read(_env_file=None, max_text_chars=99, max_archive_bytes=2048))
-    assert plan.inputs == ("file-1", "file-2")
-    assert (plan.target, plan.output_format) == (folder.path / "result.parquet", "parquet")
+    assert plan.inputs == ("uploads/file-1", "uploads/file-2")
+    assert [plan.name_of(one) for one in plan.inputs] == ["a", "b"]
+    assert (plan.target, plan.output_format) == (Path("result.parquet"), "parquet")
     assert (plan.read.text_column, plan.read.encoding, plan.read.format) == ("t", "cp1252", None)
     assert (plan.scores, plan.max_text_chars, plan.max_unpacked_bytes) == (True, 70, 40_960)
 
@@ -86,19 +113,19 @@ def test_the_check_tells_what_is_wrong(
 
 
 def test_progress_is_noted_for_others(folder: Folder) -> None:
-    display = FolderDisplay(folder, str.upper)
+    display = FolderDisplay(folder)
     display.note("no worker is ready")
-    assert (folder.progress().state, folder.progress().note) == ("queued", "NO WORKER IS READY")
+    assert (folder.progress().state, folder.progress().note) == ("queued", "no worker is ready")
     stats = RunStats()
     stats.add([prediction(None, "ham", 0.9, "m", "1"), {"error": {"code": "invalid_input", "message": "blank"}}])
-    FolderDisplay(folder, str).update(0.25, stats)
+    FolderDisplay(folder).update(0.25, stats)
     progress = folder.progress()
     assert (progress.state, progress.done, progress.failed, progress.share) == ("running", 2, 1, 0.25)
     assert (progress.labels, progress.total) == ({"ham": 1}, None)
 
 
 def test_a_full_disk_does_not_stop_the_display(folder: Folder) -> None:
-    display = FolderDisplay(folder, str)
+    display = FolderDisplay(folder)
     folder.uploads.rmdir()
     folder.path.rmdir()
     display.update(0.5, RunStats())

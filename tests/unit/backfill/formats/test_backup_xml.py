@@ -13,6 +13,7 @@ from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import format_name
+from tests.unit.backfill.wording import told
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def document(*elements: bytes, root: str = "smses") -> bytes:
 def test_the_fixture_gives_every_message_in_order(read: Any, fixtures: Path, by_name: Any) -> None:
     reader = read(fixtures / "sms_backup.xml")
     assert reader.roles == Roles("body", "address", "date")
-    assert reader.notes == []
+    assert told(reader.notes) == []
     rows = list(reader.rows())
     assert [(row.text, row.problem) for row in rows] == [
         ('Tea at four? I\'ll bring "the" cake & cups', None),
@@ -97,7 +98,7 @@ def test_a_long_text_is_a_problem_of_its_row(read: Any) -> None:
 def test_bytes_that_are_no_utf8_are_replaced_and_noted(read: Any) -> None:
     reader = read(document(sms("one"), b'<sms body="caf\xe9"/>', sms("é")))
     assert [row.text for row in reader.rows()] == ["one", "caf\ufffd", "é"]
-    assert "no UTF-8" in reader.notes[0]
+    assert "no UTF-8" in told(reader.notes)[0]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1"])
@@ -108,8 +109,8 @@ def test_the_declared_encoding_counts(read: Any, encoding: str) -> None:
 
 def test_another_count_of_messages_is_noted(read: Any) -> None:
     reader = read(b'<smses count="7">' + sms("one") + b"<sticker/></smses>")
-    assert "messages it says that it holds: 7; it holds 1" in reader.notes[0]
-    assert "1 elements that are neither sms nor mms" in reader.notes[1]
+    assert "messages it says that it holds: 7; it holds 1" in told(reader.notes)[0]
+    assert "1 elements that are neither sms nor mms" in told(reader.notes)[1]
 
 
 @pytest.mark.parametrize("where", [b'SYSTEM "file:///etc/hostname"', b'PUBLIC "-//x//y" "http://127.0.0.1:1/x.dtd"'])
@@ -229,7 +230,7 @@ def test_a_broken_message_is_one_row_and_the_next_one_is_read(
         reader = read(f'<smses count="{len(elements)}">\n'.encode() + b"".join(elements) + b"</smses>")
         rows = list(reader.rows())
         assert [row.text for row in rows] == texts
-        assert reader.notes == []
+        assert told(reader.notes) == []
         assert all(row.problem is None or row.problem.startswith("the XML is broken ") for row in rows)
 
 

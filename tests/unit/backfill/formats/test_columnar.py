@@ -17,6 +17,7 @@ from sluice.backfill.formats import columnar
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
+from tests.unit.backfill.wording import refused, told
 
 TABLE = pa.table(
     {
@@ -112,12 +113,12 @@ def test_nanoseconds_within_values_are_cut_too_and_a_note_says_so(read: Any, wri
     values = [{"at": [1_001, None], "n": 1}, None]
     table = pa.table({"text": ["a", "b"], "in": pa.array(values, kind), "on": pa.array([5_000, None], pa.time64("ns"))})
     reader = read(table, write)
-    assert reader.notes == []
+    assert told(reader.notes) == []
     first, second = reader.rows()
     cut = {"at": [datetime.datetime(1970, 1, 1, 0, 0, 0, 1), None], "n": 1}  # noqa: DTZ001 - it has no zone
     assert (first.values, first.problem) == (("a", cut, datetime.time(0, 0, 0, 5)), None)
     assert second.values == ("b", None, None)
-    assert reader.notes == ["its nanoseconds are cut to microseconds, which changes values of 'in'"]
+    assert told(reader.notes) == ["its nanoseconds are cut to microseconds, which changes values of 'in'"]
 
 
 def test_types_of_extensions_within_values_are_what_they_are_stored_as(read: Any) -> None:
@@ -161,7 +162,7 @@ def test_the_text_column_must_hold_texts(read: Any) -> None:
     assert [row.text for row in read(table, text_column="body").rows()] == ["b"]
     with pytest.raises(UnreadableArchive, match="no column 'nothing'"):
         read(table, text_column="nothing")
-    with pytest.raises(UnreadableArchive, match="--text-column"):
+    with refused(UnreadableArchive, "--text-column"):
         read(pa.table({"a": ["x"]}))
 
 

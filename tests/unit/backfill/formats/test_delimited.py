@@ -21,6 +21,7 @@ from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, input_file
+from tests.unit.backfill.wording import refused, told
 
 Open = Callable[..., DelimitedReader]
 
@@ -100,7 +101,7 @@ def test_the_given_delimiter_is_taken(reader: Open) -> None:
 
 
 def test_a_delimiter_of_several_characters_is_refused(reader: Open) -> None:
-    with pytest.raises(UnreadableArchive, match="--delimiter"):
+    with refused(UnreadableArchive, "--delimiter"):
         reader("a::text\n1::x\n", delimiter="::")
 
 
@@ -121,7 +122,7 @@ def test_the_encoding_is_found(reader: Open, encoding: str) -> None:
     found = reader(out.getvalue().encode(encoding))
     assert names(found) == ["id", "text"]
     assert {row.text for row in found.rows()} == {text}
-    assert bool(found.notes) is (encoding not in ("utf-8", "utf-8-sig"))
+    assert bool(told(found.notes)) is (encoding not in ("utf-8", "utf-8-sig"))
 
 
 def test_the_given_encoding_is_taken(read: Read) -> None:
@@ -132,7 +133,7 @@ def test_the_given_encoding_is_taken(read: Read) -> None:
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13", "undefined", "idna", "a\0b"])
 def test_an_encoding_that_is_none_is_refused(reader: Open, encoding: str) -> None:
-    with pytest.raises(UnreadableArchive, match="--encoding"):
+    with refused(UnreadableArchive, "--encoding"):
         reader("text\na\n", encoding=encoding)
 
 
@@ -186,12 +187,12 @@ def test_a_position_in_a_file_without_a_header_would_lose_its_first_row(reader: 
 
 
 def test_a_column_that_is_not_there(reader: Open) -> None:
-    with pytest.raises(UnreadableArchive, match=r"no column 'nope'; its columns are 'a', 'b' \(--text-column"):
+    with refused(UnreadableArchive, r"no column 'nope'; its columns are 'a', 'b' \(--text-column"):
         reader("a,b\n1,2\n", text_column="nope")
 
 
 def test_no_known_column_names_the_option(reader: Open) -> None:
-    with pytest.raises(UnreadableArchive, match="'a', 'b' with --text-column"):
+    with refused(UnreadableArchive, "'a', 'b' with --text-column"):
         reader("a,b\n1,2\n")
 
 
@@ -337,7 +338,7 @@ def test_fixture_in_semicolons_and_cp1252(reader: Open) -> None:
         'Er sagte "nein"',
     ]
     assert rows[1].values[1] == "Müller"
-    assert len(found.notes) == 2
+    assert len(told(found.notes)) == 2
 
 
 def test_fixture_in_tabs_and_utf_16(reader: Open) -> None:
@@ -384,7 +385,7 @@ def test_the_line_that_tells_spreadsheets_the_delimiter_is_no_header(reader: Ope
 def test_quotes_with_backslashes_before_them_are_found(reader: Open) -> None:
     found = reader('id,text\n1,"say \\"hi\\", now"\n2,"C:\\dir\\\\"\n3,x\n')
     assert [row.text for row in found.rows()] == ['say "hi", now', "C:\\dir\\", "x"]
-    assert found.notes == ["its fields are quoted with backslashes before quotes inside"]
+    assert told(found.notes) == ["its fields are quoted with backslashes before quotes inside"]
 
 
 def test_backslashes_in_a_file_that_doubles_quotes_are_backslashes(read: Read) -> None:
@@ -490,5 +491,7 @@ def test_a_table_whose_first_row_is_a_message_loses_none_in_silence(reader: Open
 
 
 def test_a_position_is_noted_for_the_first_line_may_be_a_row(reader: Open) -> None:
-    assert any("first line is taken for the names" in note for note in reader("a\tb\n1\tOk\n", text_column="2").notes)
+    assert any(
+        "first line is taken for the names" in note for note in told(reader("a\tb\n1\tOk\n", text_column="2").notes)
+    )
     assert reader("a\tb\n1\tOk\n", text_column="b").notes == []

@@ -15,6 +15,7 @@ from sluice.backfill.formats.imessage import MessagesReader, when
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
+from tests.unit.backfill.wording import told
 
 HEAD = b"\x04\x0bstreamtyped\x81\xe8\x03\x84\x01@\x84\x84\x84\x12NSAttributedString\x00\x84\x84\x08NSObject\x00\x85\x92"
 BODY = HEAD + b"\x84\x84\x84\x08NSString\x01\x94\x84\x01+\x0fonly attributed\x86"
@@ -155,4 +156,4 @@ def test_what_is_no_database_is_refused(input_file: Any, content: bytes) -> None
 def test_chats_that_cannot_be_looked_up_quickly_are_left_out_and_noted(make: Any, read: Any) -> None:
     reader = read(make(SCHEMA.replace("PRIMARY KEY (message_id, chat_id)", "PRIMARY KEY (chat_id, message_id)")))
     assert "chat" not in [column.name for column in reader.columns]
-    assert reader.notes == ["its table chat_message_join has no index by message: the column chat is left out"]
+    assert told(reader.notes) == ["its table chat_message_join has no index by message: the column chat is left out"]

@@ -20,6 +20,7 @@ from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.row import Row
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, input_file
+from tests.unit.backfill.wording import refused
 
 Open = Callable[..., JsonReader]
 
@@ -218,7 +219,7 @@ def test_nothing_to_read(reader: Open, data: str) -> None:
 
 
 def test_no_text_among_the_keys(reader: Open) -> None:
-    with pytest.raises(UnreadableArchive, match="'a' with --text-column"):
+    with refused(UnreadableArchive, "'a' with --text-column"):
         reader('{"a":"b"}')
 
 

@@ -19,6 +19,7 @@ from sluice.backfill.source import open_source
 from sluice.backfill.table.columns import Column, Roles
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import plan, read
+from tests.unit.backfill.wording import refused
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_other_databases_are_refused_with_their_tables(make: Any) -> None:
 
 
 def test_a_table_without_a_column_of_texts_is_refused(make: Any) -> None:
-    with pytest.raises(UnreadableArchive, match="--text-column"):
+    with refused(UnreadableArchive, "--text-column"):
         sqlite.open_reader(make("CREATE TABLE messages (a TEXT, b TEXT)"), ReadOptions())
 
 

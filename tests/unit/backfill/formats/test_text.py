@@ -17,6 +17,7 @@ from sluice.backfill.formats.text import is_plain
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, read, texts
+from tests.unit.backfill.wording import refused, told
 
 LINES = "see you at 8\nYour parcel is here, pay 1.99\n\n  \nYou won: call now!\n"
 MESSAGES = ["see you at 8", "Your parcel is here, pay 1.99", "You won: call now!"]
@@ -45,7 +46,7 @@ def test_a_file_that_is_called_text_is_read_line_by_line(tmp_path: Path, name: s
     with opened(tmp_path, path) as source:
         assert source.format == "text"
         assert [row.text for row in source.rows()] == MESSAGES
-        assert [note.partition(": ")[2] for note in source.notes] == [
+        assert [note.partition(": ")[2] for note in told(source.notes)] == [
             "read as plain text, a message a line",
             "2 blank lines are left out",
         ]
@@ -151,7 +152,7 @@ def test_in_a_folder_a_text_is_not_taken_for_messages(tmp_path: Path) -> None:
 def test_an_error_says_how_to_read_it(tmp_path: Path) -> None:
     path = tmp_path / "messages"
     path.write_text(LINES)
-    with pytest.raises(UnreadableArchive, match="--format text"):
+    with refused(UnreadableArchive, "--format text"):
         read(tmp_path, path)
 
 

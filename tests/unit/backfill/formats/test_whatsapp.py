@@ -16,6 +16,7 @@ from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import format_name
+from tests.unit.backfill.wording import refused, told
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def read(input_file: Any) -> Any:
 def test_an_export_of_ios_is_read(read: Any, fixtures: Path, by_name: Any) -> None:
     reader = read(fixtures / "whatsapp_ios.txt")
     assert reader.roles == Roles("text", "sender", "timestamp", people=True)
-    assert reader.notes == []
+    assert told(reader.notes) == []
     rows = by_name(reader)
     assert [row["sender"] for row in rows] == ["Robin", "Robin", "Kim Example", None]
     assert [row["timestamp"] for row in rows] == [
@@ -113,8 +114,8 @@ def test_the_order_of_dates_is_found_in_the_whole_file(dates: list[str], order: 
 def test_the_order_of_dates_can_be_said(read: Any) -> None:
     reader = read("1/2/24, 10:00 - Robin: hello", date_order="mdy")
     assert [row.values[2] for row in reader.rows()] == ["2024-01-02T10:00:00"]
-    assert reader.notes == []
-    with pytest.raises(UnreadableArchive, match="--date-order takes dmy, mdy, ymd"):
+    assert told(reader.notes) == []
+    with refused(UnreadableArchive, "--date-order takes dmy, mdy, ymd"):
         read("1/2/24, 10:00 - Robin: hello", date_order="ydm")
 
 
@@ -286,7 +287,7 @@ def test_dates_with_names_of_months_are_read(read: Any, input_file: Any, form: s
 def test_dates_without_a_year_are_noted(read: Any) -> None:
     reader = read("24 dic 2013 13:59 - Mia: one\n2 ene 13:59 - Tom: two\n3 ene 14:00 - Tom: three\n")
     assert [row.values[2] for row in reader.rows()] == ["2013-12-24T13:59:00", None, None]
-    assert reader.notes == ["its dates have no year in 2 messages: they have no timestamp"]
+    assert told(reader.notes) == ["its dates have no year in 2 messages: they have no timestamp"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import opened, texts
+from tests.unit.backfill.wording import refused, told
 
 SMS = b'<smses count="1"><sms address="1" body="hello" date="1"/></smses>'
 CALLS = b'<?xml version=\'1.0\' encoding=\'UTF-8\' ?>\n<calls count="1"><call number="1" duration="4"/></calls>'
@@ -82,7 +83,7 @@ def test_a_neighbour_without_messages_is_passed_over_with_a_note(tmp_path: Path,
     given = {"folder": folder, "glob": folder / "*", "zip": folder / "all.zip", "zip in a folder": folder}[way]
     with opened(tmp_path, given) as source:
         assert [row.text for row in source.rows()] == ["hello"]
-        (note,) = source.notes
+        (note,) = told(source.notes)
         assert note.startswith("skipped 1 ")
         assert name in note
 
@@ -127,7 +128,7 @@ def test_a_table_that_may_hold_messages_is_not_passed_over(tmp_path: Path, heade
     folder.mkdir()
     (folder / "a.csv").write_text("text\none\n")
     (folder / "b.csv").write_text(f"{header}\nzwei;x\ndrei;y\n")
-    with pytest.raises(UnreadableArchive, match="--text-column"):
+    with refused(UnreadableArchive, "--text-column"):
         texts(tmp_path, folder)
 
 
@@ -190,7 +191,7 @@ def test_a_zip_in_a_chat_s_folder_that_was_sent_is_not_looked_into(tmp_path: Pat
     (folder / "00000003-all.zip").write_bytes(zipped({"bank.csv": BANK}))
     with opened(tmp_path, folder) as source:
         assert len(list(source.rows())) == 1
-        assert "left out 1 file that was sent in a chat" in source.notes[0]
+        assert "left out 1 file that was sent in a chat" in told(source.notes)[0]
 
 
 @pytest.mark.parametrize("name", ["00000005-bank.csv", "DOC-20260401-WA0003.csv"])
@@ -310,7 +311,7 @@ def test_documents_and_programs_are_one_file_each(tmp_path: Path, name: str, mem
     (tmp_path / "in" / name).write_bytes(zipped(members))
     with opened(tmp_path, tmp_path / "in") as source:
         assert [row.text for row in source.rows()] == ["hello"]
-        assert source.notes == [f"skipped 1 file that holds no messages: {tmp_path / 'in' / name}"]
+        assert told(source.notes) == [f"skipped 1 file that holds no messages: {tmp_path / 'in' / name}"]
 
 
 def encrypted(data: bytes) -> bytes:
@@ -361,7 +362,9 @@ def test_what_cannot_be_read_is_a_row_beside_what_can(tmp_path: Path, name: str,
         rows = list(source.rows())
         assert [row.text for row in rows] == ["hello", None, "hello"]
         assert name in (rows[1].problem or "")
-        assert [note for note in source.notes if name in note and "could not be read: its row has the reason" in note]
+        assert [
+            note for note in told(source.notes) if name in note and "could not be read: its row has the reason" in note
+        ]
         assert len(source.fingerprint) == (1 if way == "zip" else 3)
         assert source.format == "backup-xml"
 

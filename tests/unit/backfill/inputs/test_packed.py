@@ -19,6 +19,7 @@ from sluice.backfill.run.stop import Stop, Stopped
 from sluice.backfill.source import open_source
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import input_file, opened, plan, read, texts
+from tests.unit.backfill.wording import told
 
 Pack = Callable[[bytes], bytes]
 CSV = b"id,text\n1,one\n2,two\n"
@@ -167,7 +168,7 @@ def test_members_of_a_zip_are_read_by_name_and_others_are_noted(tmp_path: Path, 
     )
     with opened(tmp_path, archive) as source:
         assert [row.text for row in source.rows()] == ["first", "second"]
-        assert source.notes == [f"skipped 1 file that holds no messages: {archive}!photo.jpg"]
+        assert told(source.notes) == [f"skipped 1 file that holds no messages: {archive}!photo.jpg"]
         assert source.format == "jsonl, csv"
         assert source.position == source.size
         assert [entry["name"] for entry in source.fingerprint] == [str(archive)]
@@ -178,7 +179,7 @@ def test_a_zip_in_a_zip_is_not_said_to_hold_no_messages(tmp_path: Path, archive:
     archive.write_bytes(zipped({"a.csv": CSV, "b.zip": inner, "c.zip.gz": gzip.compress(inner), "d.jpg": PHOTO}))
     with opened(tmp_path, archive) as source:
         assert len(list(source.rows())) == 2
-        assert source.notes == [
+        assert told(source.notes) == [
             f"skipped 1 file that holds no messages: {archive}!d.jpg",
             f"did not look into 2 ZIP files inside other packed files: {archive}!b.zip, {archive}!c.zip.gz",
         ]

@@ -15,6 +15,7 @@ from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.table.columns import TEXT
 from sluice.backfill.table.widening import wider
 from tests.unit.backfill.inputs.reading import opened
+from tests.unit.backfill.wording import told
 
 NOON = datetime(2026, 4, 1, 12)  # noqa: DTZ001 - a time without a zone
 
@@ -85,7 +86,7 @@ def test_times_that_get_a_zone_are_noted(tmp_path: Path) -> None:
         when = pa.array([NOON], pa.timestamp("us", zone))
         pq.write_table(pa.table({"text": ["x"], "when": when}), tmp_path / f"{name}.parquet")
     with opened(tmp_path, tmp_path / "a.parquet", tmp_path / "b.parquet") as source:
-        assert source.notes == ["times without a zone are read as UTC, for other inputs have zones: 'when'"]
+        assert told(source.notes) == ["times without a zone are read as UTC, for other inputs have zones: 'when'"]
 
 
 def test_a_table_without_types_makes_a_column_text(tmp_path: Path) -> None:
