@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from sluice.backfill.formats import whatsapp
 from sluice.backfill.formats.whatsapp import DateSurvey, timestamp
+from sluice.backfill.run.facts import Note
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.table.columns import Roles
 from sluice.tasks.errors import UnreadableArchive
@@ -103,7 +104,7 @@ def test_lines_of_many_locales_begin_a_message(read: Any, line: str, moment: str
     ],
 )
 def test_the_order_of_dates_is_found_in_the_whole_file(dates: list[str], order: str, ambiguous: bool) -> None:
-    notes: list[str] = []
+    notes: list[Note] = []
     survey = DateSurvey()
     for one in dates:
         survey.add(one)
