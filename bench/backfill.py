@@ -32,7 +32,7 @@ from sluice.bench.service import BROKER_NAMES, READY_S, SIMULATED, Servers
 from sluice.bench.statistics import Row, summarise
 from sluice.config.paths import ROOT
 from sluice.config.settings import read
-from sluice.harness import archives
+from sluice.harness import archives, texts as bench_texts
 from sluice.harness.process import Child, wait_for
 from sluice.harness.worker import environment
 from sluice.worker.model.base import Classifier
@@ -136,7 +136,7 @@ def _line(row: Row) -> str:
 
 def measure(servers: Servers, case: Case) -> Iterator[Row]:
     """One run of a case: the forward's row, then one for each way, beside the parts of the forward around it."""
-    texts = archives.read(case.archive)
+    texts = bench_texts.read(case.archive)
     alone = Alone(texts, case.settings, parts=len(case.ways) + 1)
     alone.take()
     rows = []
@@ -310,7 +310,7 @@ def _command(folder: Path, command: Sequence[str], env: dict[str, str], target: 
 
 def shortened(archive: Path, rows: int, file: Path) -> Path:
     """The first rows of a generated archive."""
-    return archives.save(file, archives.read(archive)[:rows])
+    return archives.save(file, bench_texts.read(archive)[:rows])
 
 
 def check(target: Path, rows: int) -> None:

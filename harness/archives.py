@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import random
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -63,20 +62,3 @@ def save(file: Path, texts: Iterable[str]) -> Path:
         writer.writerow(("id", COLUMN))
         writer.writerows(enumerate(texts))
     return file
-
-
-def read(file: Path) -> list[str]:
-    """The texts of a CSV, packed with gzip or not.
-
-    Raises:
-        ValueError: it has no column ``text``, or no rows.
-    """
-    opening = gzip.open if file.suffix == ".gz" else open
-    with opening(file, "rt", encoding="utf-8", newline="") as source:
-        rows = csv.DictReader(source)
-        if COLUMN not in (rows.fieldnames or ()):
-            raise ValueError(f"{file} has no column named {COLUMN}")
-        found = [row[COLUMN] for row in rows]
-    if not found:
-        raise ValueError(f"{file} has no rows")
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import random
 import re
 import string
@@ -27,16 +28,27 @@ def load(path: Path | None = None, *, count: int | None = None, distinct: bool =
     Raises:
         ValueError: the file has no column ``text`` or no rows.
     """
-    with (path or SAMPLE).open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        if COLUMN not in (rows.fieldnames or ()):
-            raise ValueError(f"{path} has no column named {COLUMN}")
-        texts = [row[COLUMN] for row in rows]
-    if not texts:
-        raise ValueError(f"{path} has no rows")
+    texts = read(path or SAMPLE)
     random.Random(seed).shuffle(texts)
     texts = list(islice(cycle(texts), len(texts) if count is None else count))
     return make_distinct(texts) if distinct else texts
+
+
+def read(file: Path) -> list[str]:
+    """The texts of a CSV, packed with gzip or not.
+
+    Raises:
+        ValueError: it has no column ``text``, or no rows.
+    """
+    opening = gzip.open if file.suffix == ".gz" else open
+    with opening(file, "rt", encoding="utf-8", newline="") as source:
+        rows = csv.DictReader(source)
+        if COLUMN not in (rows.fieldnames or ()):
+            raise ValueError(f"{file} has no column named {COLUMN}")
+        found = [row[COLUMN] for row in rows]
+    if not found:
+        raise ValueError(f"{file} has no rows")
+    return found
 
 
 def make_distinct(texts: list[str]) -> list[str]:
