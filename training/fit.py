@@ -14,7 +14,7 @@ from torch import nn
 from sluice.training.amp import autocast, make_scaler
 from sluice.training.optimizer import Rates, make_optimizer, set_share
 from sluice.training.parts import Weights, put, trainable
-from sluice.training.watcher import Progress
+from sluice.training.watcher import Step
 
 Ids = list[int]
 EpochSource = Callable[[int, np.random.Generator], tuple[list[Ids], np.ndarray]]
@@ -158,7 +158,7 @@ def fit(
     run: Run,
     source: EpochSource,
     epoch_end: EpochEnd | None = None,
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[Step], None] | None = None,
     between: Callable[[bool], None] | None = None,
 ) -> Weights:
     """Trains `run.model` in place, from where the run is, and returns the averaged weights of what learns.
@@ -179,7 +179,7 @@ def fit(
 def _epoch(
     run: Run,
     source: EpochSource,
-    report: Callable[[Progress], None] | None,
+    report: Callable[[Step], None] | None,
     between: Callable[[bool], None] | None,
 ) -> None:
     """The steps of an epoch that are not done; its texts and batches are drawn as they were at its beginning."""
@@ -195,7 +195,7 @@ def _epoch(
         share = schedule(run.step / max(1, steps), run.options.warm_up)
         loss = run.learn([ids[row] for row in rows], targets[rows], share)
         if report is not None:
-            report(Progress(run.epoch, run.step, steps, loss, len(rows)))
+            report(Step(run.epoch, run.step, steps, loss, len(rows)))
         if between is not None:
             between(False)
 

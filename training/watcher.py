@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Progress:
+class Step:
     """What a training run reports after a step."""
 
     epoch: int
@@ -30,7 +30,7 @@ class Watcher:
     def began(self) -> None:
         """From now on `check` is asked after every step."""
 
-    def step(self, step: Progress) -> None:
+    def step(self, step: Step) -> None:
         """A step is done."""
 
     def check(self) -> None:

@@ -191,20 +191,20 @@ def train(data: tuple[Path, ...], valid: tuple[Path, ...], folder: Path, **given
     from sluice.cli.extras import require
     from sluice.cli.output import screen
     from sluice.cli.train.names import chosen_names
-    from sluice.cli.train.progress import Progress
+    from sluice.cli.train.terminal_display import TerminalDisplay
 
     require("train")
     given.update(chosen_names(folder, given))
     given["base"] = None if given["continued"] else given["base"] or PRESET_BASES[given["preset"]]
     console = screen(stderr=True)
-    with Progress(console) as progress:
-        progress.stage(f"Reading {', '.join(path.name for path in (*data, *valid, *given['feedback']))}")
+    with TerminalDisplay(console) as display:
+        display.stage(f"Reading {', '.join(path.name for path in (*data, *valid, *given['feedback']))}")
         from sluice.cli.train.run import Files, Stopped, run
 
         try:
-            result, options = run(Files(data, valid, given["feedback"]), folder, given, progress)
+            result, options = run(Files(data, valid, given["feedback"]), folder, given, display)
         except Stopped as stopped:
-            progress.say(f"sluice: stopped; {stopped}")
+            display.say(f"sluice: stopped; {stopped}")
             click.get_current_context().exit(stopped.status)
     from sluice.cli.train.summary import show
 

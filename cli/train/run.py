@@ -25,9 +25,9 @@ from sluice.training.watcher import Watcher
 from sluice.worker.model.hub import revision
 
 if TYPE_CHECKING:
-    from sluice.cli.train.progress import Progress
+    from sluice.cli.train.terminal_display import TerminalDisplay
     from sluice.training.options import TrainOptions
-    from sluice.training.watcher import Progress as Step
+    from sluice.training.watcher import Step
 
 VALID_SHARE = 0.1
 
@@ -49,7 +49,9 @@ class Stopped(Exception):
         self.status = status
 
 
-def run(files: Files, folder: Path, given: Mapping[str, Any], progress: Progress) -> tuple[TrainResult, TrainOptions]:
+def run(
+    files: Files, folder: Path, given: Mapping[str, Any], display: TerminalDisplay
+) -> tuple[TrainResult, TrainOptions]:
     """Trains into `folder`.
 
     Raises:
@@ -62,13 +64,13 @@ def run(files: Files, folder: Path, given: Mapping[str, Any], progress: Progress
     torch.set_num_threads(given["threads"])
     try:
         options = train_options(given)
-        lessons = _read(files, given, options, progress)
+        lessons = _read(files, given, options, display)
         record = Record(options.decisive(), _hashes(files, options), _command(), given["threads"])
         checkpoint = Checkpoint(folder, record.decisive())
-        state = _state(checkpoint, given["resume"], progress)
+        state = _state(checkpoint, given["resume"], display)
     except (DataError, StateError) as error:
         raise click.ClickException(str(error)) from None
-    watcher = _Watcher(progress, options.fit.epochs)
+    watcher = _Watcher(display, options.fit.epochs)
     try:
         return train(lessons, folder, options, record, checkpoint, state, watcher), options
     except stop.Stopped as stopped:
@@ -78,39 +80,39 @@ def run(files: Files, folder: Path, given: Mapping[str, Any], progress: Progress
 class _Watcher(Watcher):
     """Shows what happens, and ends the run between two steps after Ctrl-C or SIGTERM."""
 
-    def __init__(self, progress: Progress, epochs: int) -> None:
-        self._progress = progress
+    def __init__(self, display: TerminalDisplay, epochs: int) -> None:
+        self._display = display
         self._epochs = epochs
         self._stop = stop.Stop()
 
     def stage(self, doing: str) -> None:
-        self._progress.stage(doing)
+        self._display.stage(doing)
 
     def say(self, line: str) -> None:
-        self._progress.say(line)
+        self._display.say(line)
 
     def began(self) -> None:
         self._stop.install()
 
     def step(self, step: Step) -> None:
-        self._progress.step(step, self._epochs)
+        self._display.step(step, self._epochs)
 
     def check(self) -> None:
         self._stop.check()
 
     def ended(self) -> None:
         self._stop.remove()
-        self._progress.stage("Writing the model")
+        self._display.stage("Writing the model")
 
 
-def _state(checkpoint: Checkpoint, resume: bool | None, progress: Progress) -> dict[str, Any] | None:
+def _state(checkpoint: Checkpoint, resume: bool | None, display: TerminalDisplay) -> dict[str, Any] | None:
     """The state to go on with, if that is wanted.
 
     Raises StateError when there is one and nobody says what to do about it, or it is another run's.
     """
     if not checkpoint.path.exists():
         if resume:
-            progress.say(f"There is no {checkpoint.path.name} of an earlier run: training begins")
+            display.say(f"There is no {checkpoint.path.name} of an earlier run: training begins")
         return None
     if resume is None:
         raise StateError(
@@ -120,7 +122,7 @@ def _state(checkpoint: Checkpoint, resume: bool | None, progress: Progress) -> d
     return checkpoint.read() if resume else None
 
 
-def _read(files: Files, given: Mapping[str, Any], options: TrainOptions, progress: Progress) -> Lessons:
+def _read(files: Files, given: Mapping[str, Any], options: TrainOptions, display: TerminalDisplay) -> Lessons:
     columns = Columns(given["text_column"], given["label_column"])
     examples = [example for path in files.data for example in read_examples(path, None, columns)]
     labels = label_order(examples)
@@ -136,7 +138,7 @@ def _read(files: Files, given: Mapping[str, Any], options: TrainOptions, progres
         valid = [Pool("validation", f"a tenth of {files.data[0].name}", sha256(files.data[0]), tuple(apart))]
     joined = join(examples, corrections, examples_of(valid), options.feedback_weight)
     if corrections:
-        progress.say(_of_corrections(joined))
+        display.say(_of_corrections(joined))
     return Lessons(joined.data, valid, labels, joined.corrections)
 
 

@@ -11,14 +11,14 @@ from rich.progress import BarColumn, Progress as Bar, TaskProgressColumn, TextCo
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sluice.training.watcher import Progress as Step
+    from sluice.training.watcher import Step
 
 LINE_EVERY_S = 20.0
 #: The loss and the rate that are shown are those of the last steps, weighted by how late they were.
 FORGET = 0.98
 
 
-class Progress:
+class TerminalDisplay:
     """Shows what is being done, then epoch, loss, texts a second and time left.
 
     Args:
