@@ -123,7 +123,7 @@ def _explain(exc: Exception) -> int:
     if isinstance(exc, SettingsError):
         return complain(str(exc), WRONG_SETTINGS)
     if isinstance(exc, SluiceError):
-        from sluice.cli.backfill.wording import said
+        from sluice.cli.wording import said
 
         return complain(said(exc), FAILED)
     if isinstance(exc, OSError) and exc.filename is not None and exc.strerror:

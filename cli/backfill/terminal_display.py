@@ -16,8 +16,8 @@ from rich.text import Text
 from sluice.backfill.report.words import percent
 from sluice.backfill.run.facts import Note
 from sluice.backfill.run.stats import RunStats
-from sluice.cli.backfill.wording import words
 from sluice.cli.output import LABEL_COLOURS, screen
+from sluice.cli.wording import words
 from sluice.tasks.sentence import Sentence
 
 if TYPE_CHECKING:

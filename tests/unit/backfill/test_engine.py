@@ -20,7 +20,7 @@ from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.run.stats import RunStats
 from sluice.backfill.run.stop import Stop, Stopped
-from sluice.cli.backfill.wording import words
+from sluice.cli.wording import words
 from sluice.tasks.errors import BrokerUnavailable, ChangedRun, InvalidInput, UnreadableArchive
 from sluice.tasks.sentence import Sentence
 from sluice.tasks.verdicts import no_thresholds

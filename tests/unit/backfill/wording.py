@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from sluice.backfill.run.facts import Note
-from sluice.cli.backfill.wording import said, words
+from sluice.cli.wording import said, words
 from sluice.tasks.errors import SluiceError
 from sluice.tasks.sentence import Sentence
 

@@ -20,7 +20,7 @@ from sluice.backfill.formats.detect import detect
 from sluice.backfill.formats.registry import Detected, open_reader
 from sluice.backfill.formats.table import NAMES
 from sluice.backfill.run.read_options import ReadOptions
-from sluice.cli.backfill import wording
+from sluice.cli import wording
 from sluice.tasks.errors import UnreadableArchive
 from tests.unit.backfill.inputs.reading import FIXTURES, format_name, input_file
 from tests.unit.backfill.wording import refused
