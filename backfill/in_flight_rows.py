@@ -59,7 +59,7 @@ class InFlightText:
 
     digest: bytes
     text: str
-    places: list[tuple[Chunk, int]]
+    rows: list[tuple[Chunk, int]]
 
 
 class InFlightRows:
@@ -156,7 +156,7 @@ class InFlightRows:
                 chunk.answer(index, entry)
             elif digest in self._pending:
                 chunk.saved += 1
-                self._pending[digest].places.append((chunk, index))
+                self._pending[digest].rows.append((chunk, index))
             else:
                 chunk.sent += 1
                 text = InFlightText(digest, rows[index].text or "", [(chunk, index)])
@@ -249,11 +249,11 @@ class InFlightRows:
                 self._suspects.append(text)
                 continue
             del self._pending[text.digest]
-            for chunk, place in text.places:
-                chunk.answer(place, entry)
+            for chunk, at in text.rows:
+                chunk.answer(at, entry)
             if is_prediction(entry):
-                chunk, place = text.places[0]
-                fresh.append((text.digest, chunk.start + place, entry))
+                chunk, at = text.rows[0]
+                fresh.append((text.digest, chunk.start + at, entry))
         if not any(texts):
             del self._open[identity], self._numbers[identity]
             done.append(identity)

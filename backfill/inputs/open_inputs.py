@@ -272,7 +272,7 @@ class Inputs:
             copy_stdin(folder / "stdin", self._check)
             return folder / "stdin"
         if input_path.path.is_fifo():
-            copy = self._unpacking.place(input_path.name)
+            copy = self._unpacking.new_path(input_path.name)
             copy_pipe(input_path.path, input_path.name, copy, self._check)
             return copy
         if not input_path.path.is_file():

@@ -137,16 +137,16 @@ class PackedFile:
         self.damage = damage
 
     def _unpack(self) -> Path:
-        place = self._unpacking.place(self._name)
+        copy_path = self._unpacking.new_path(self._name)
         with self.open() as stream:
             try:
-                with place.open("wb") as copy:
+                with copy_path.open("wb") as copy:
                     shutil.copyfileobj(stream, copy, CHUNK_BYTES)
             except OSError as exc:
-                raise UnwritableOutput(f"{place} cannot be written ({exc.strerror})") from exc
+                raise UnwritableOutput(f"{copy_path} cannot be written ({exc.strerror})") from exc
         if self.damage is not None:  # formats that seek have nothing to say about a part of themselves
             raise self.damage
-        return place
+        return copy_path
 
 
 def file_input(path: Path, name: str, size: int, unpacking: Unpacking) -> PackedFile:

@@ -13,7 +13,7 @@ NAME_CHARS = 60
 
 
 class Unpacking:
-    """Bounds what inputs unpack to, and gives them places for what must be a file.
+    """Bounds what inputs unpack to, and gives them paths for what must be a file.
 
     Args:
         folder: where unpacked files go; made when the first one is needed.
@@ -25,7 +25,7 @@ class Unpacking:
         self._folder = folder
         self._max_bytes = max_bytes
         self._left = max_bytes
-        self._places = 0
+        self._paths = 0
         self.check = check
 
     def take(self, name: str, count: int) -> None:
@@ -41,16 +41,16 @@ class Unpacking:
                 {"limit": self._max_bytes},
             )
 
-    def place(self, name: str) -> Path:
+    def new_path(self, name: str) -> Path:
         """A path in the folder that no other input has.
 
         Raises:
             UnwritableOutput: the folder cannot be made.
         """
-        self._places += 1
+        self._paths += 1
         ending = re.sub(r"[^A-Za-z0-9._-]", "_", Path(name).name)[-NAME_CHARS:]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise UnwritableOutput(f"{self._folder} cannot be made ({exc.strerror})") from exc
-        return self._folder / f"input-{self._places}-{ending}"
+        return self._folder / f"input-{self._paths}-{ending}"

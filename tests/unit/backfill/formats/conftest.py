@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "archives"
+from tests.unit.backfill.inputs.reading import FIXTURES
 
 
 class PlainFile:
