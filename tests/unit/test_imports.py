@@ -115,7 +115,7 @@ def _may(package: str, name: str) -> bool:
     name = name.removeprefix("sluice.")
     top = name.partition(".")[0]
     if top not in OWN or top == package:
-        return True
+        return top != "tests"
     return top in ALLOWED[package] and _within(name, ONLY.get((package, top), (top,)))
 
 
@@ -131,6 +131,18 @@ def test_the_engine_knows_nothing_of_the_broker() -> None:
         for path in modules("worker/engine")
         for name, line in imported(path)
         if any(f"{name.removeprefix('sluice.')}.".startswith(f"{one}.") for one in forbidden)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_tests_of_measurements_import_them() -> None:
+    """What others share with them lies in ``harness``."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules("tests")
+        if ROOT / "tests" / "unit" / "bench" not in path.parents
+        for name, line in imported(path)
+        if _within(name, ("sluice.bench",)) and name != "sluice"
     ]
     assert not wrong, "\n".join(wrong)
 
