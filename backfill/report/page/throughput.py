@@ -25,15 +25,15 @@ class Throughput:
     picture: Picture
 
 
-def throughput(tally: RunStats, labels: Labels) -> Section:
-    at, done = _curve(tally)
+def throughput(stats: RunStats, labels: Labels) -> Section:
+    at, done = _curve(stats)
     if len(at) < 3:
         return Nothing("Throughput", "The run was too short for a curve.")
     edges = np.linspace(0, at[-1], min(CURVE_POINTS, len(at) - 1) + 1)
     rates = np.diff(np.interp(edges, at, done)) / np.diff(edges)
-    restarts = [second for second in tally.restarts if 0 < second < at[-1]]
-    mean, most = rate(tally.rows, tally.seconds), rate(rates.max(), 1)
-    whole = f"Rows written a second: {mean} on average over {duration(tally.seconds)}; {most} in the quickest part."
+    restarts = [second for second in stats.restarts if 0 < second < at[-1]]
+    mean, most = rate(stats.rows, stats.seconds), rate(rates.max(), 1)
+    whole = f"Rows written a second: {mean} on average over {duration(stats.seconds)}; {most} in the quickest part."
     if restarts:
         times = "once" if len(restarts) == 1 else f"{len(restarts)} times"
         whole += f" The run was stopped and carried on {times} (dashed lines)."
@@ -46,8 +46,8 @@ def throughput(tally: RunStats, labels: Labels) -> Section:
     )
 
 
-def _curve(tally: RunStats) -> tuple[np.ndarray, np.ndarray]:
+def _curve(stats: RunStats) -> tuple[np.ndarray, np.ndarray]:
     """Times (s) and rows done by then, both from 0 on and rising."""
-    points = np.array([(0.0, 0), *tally.samples], dtype=float)
+    points = np.array([(0.0, 0), *stats.samples], dtype=float)
     rising = np.concatenate([[True], np.diff(np.maximum.accumulate(points[:, 0])) > 0])
     return points[rising, 0], np.maximum.accumulate(points[:, 1])[rising]

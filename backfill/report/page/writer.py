@@ -39,7 +39,7 @@ def write_report(
     target: Path,
     output_format: str,
     names: ReportNames,
-    tally: RunStats,
+    stats: RunStats,
     *,
     title: str,
     include_text: bool,
@@ -49,7 +49,7 @@ def write_report(
 
     Args:
         names: which columns of ``target`` hold what.
-        tally: of the backfill that wrote it.
+        stats: of the backfill that wrote it.
         include_text: show examples of texts, and senders as they are; without it no text of any message is on the
             page and numbers of senders are masked.
         count_pieces: the tokenizer of the model that answered; None where it is elsewhere.
@@ -60,27 +60,27 @@ def write_report(
     """
     if report.resolve() == target.resolve():
         raise UnwritableOutput(f"{report}: the report would overwrite the output")
-    pieces = Pieces(count_pieces, tally.rows) if count_pieces is not None else None
-    found = Findings(sorted(tally.labels), examples=include_text, pieces=pieces)
+    pieces = Pieces(count_pieces, stats.rows) if count_pieces is not None else None
+    found = Findings(sorted(stats.labels), examples=include_text, pieces=pieces)
     for batch in batches(target, output_format, names):
         found.add(batch)
     privacy = Privacy(include_text, names.people)
-    _write(report, rendered(_page(found, tally, title, target.name, privacy)))
+    _write(report, rendered(_page(found, stats, title, target.name, privacy)))
 
 
-def _page(found: Findings, tally: RunStats, title: str, output: str, privacy: Privacy) -> Page:
+def _page(found: Findings, stats: RunStats, title: str, output: str, privacy: Privacy) -> Page:
     labels = Labels.of(found)
     return Page(
         title,
         _subtitle(found),
-        list(_tiles(found, tally, labels)),
-        _about(tally, output),
-        list(_sections(found, tally, labels, privacy)),
+        list(_tiles(found, stats, labels)),
+        _about(stats, output),
+        list(_sections(found, stats, labels, privacy)),
         privacy.sentence,
     )
 
 
-def _sections(found: Findings, tally: RunStats, labels: Labels, privacy: Privacy) -> Iterator[Section]:
+def _sections(found: Findings, stats: RunStats, labels: Labels, privacy: Privacy) -> Iterator[Section]:
     if found.rows:
         yield counts(found, labels)
         yield over_time(found, labels)
@@ -89,14 +89,14 @@ def _sections(found: Findings, tally: RunStats, labels: Labels, privacy: Privacy
         yield top_senders(found, labels, privacy.sender)
         yield campaigns(found, labels)
         yield certainty(found, labels)
-        yield throughput(tally, labels)
+        yield throughput(stats, labels)
         yield errors(found)
         if found.examples is not None:
             yield examples(found.examples, labels)
     else:
         yield Nothing("No rows", "The archive has no rows, so there is nothing to show.")
-    if tally.notes:
-        yield Notes(tally.notes)
+    if stats.notes:
+        yield Notes(stats.notes)
 
 
 def _subtitle(found: Findings) -> str:
@@ -108,15 +108,15 @@ def _subtitle(found: Findings) -> str:
     return " · ".join(parts)
 
 
-def _tiles(found: Findings, tally: RunStats, labels: Labels) -> Iterator[Tile]:
+def _tiles(found: Findings, stats: RunStats, labels: Labels) -> Iterator[Tile]:
     yield _count(found.rows, "row")
     good = int(found.counts.sum())
     for number, label in list(zip(labels.order, labels.swatches, strict=True))[:TILES]:
         yield Tile(percent(int(found.counts[number]), good), label)
-    if tally.saved:
-        yield Tile(percent(tally.saved, tally.sent + tally.saved), "duplicates saved")
+    if stats.saved:
+        yield Tile(percent(stats.saved, stats.sent + stats.saved), "duplicates saved")
     yield _count(found.errors.total(), "error")
-    yield Tile(rate(tally.rows, tally.seconds), "rows/s")
+    yield Tile(rate(stats.rows, stats.seconds), "rows/s")
 
 
 def _count(count: int, noun: str) -> Tile:
@@ -124,19 +124,19 @@ def _count(count: int, noun: str) -> Tile:
     return Tile(number, noun)
 
 
-def _about(tally: RunStats, output: str) -> list[tuple[str, str]]:
+def _about(stats: RunStats, output: str) -> list[tuple[str, str]]:
     """What was done, by whom, and how long it took."""
-    models = tally.versions.most_common()
+    models = stats.versions.most_common()
     several = len(models) > 1
     names = [f"{name[:MAX_NAME_CHARS]}{f' ({rows(count)})' if several else ''}" for name, count in models]
-    stops = tally.runs - 1
-    saved = f"{rows(tally.saved)} ({percent(tally.saved, tally.sent + tally.saved)})"
+    stops = stats.runs - 1
+    saved = f"{rows(stats.saved)} ({percent(stats.saved, stats.sent + stats.saved)})"
     return [
         ("Output", output),
         ("Models" if several else "Model", ", ".join(names) or "none: no row got a label"),
-        ("Time taken", f"{duration(tally.seconds)}, {rate(tally.rows, tally.seconds)} rows/s"),
-        ("Sent to the model", rows(tally.sent)),
-        ("Duplicates saved", f"{saved} with the text of another one" if tally.saved else "none"),
+        ("Time taken", f"{duration(stats.seconds)}, {rate(stats.rows, stats.seconds)} rows/s"),
+        ("Sent to the model", rows(stats.sent)),
+        ("Duplicates saved", f"{saved} with the text of another one" if stats.saved else "none"),
         ("Interruptions", f"{plural(stops, 'stop')}, carried on each time" if stops else "none"),
     ]
 

@@ -41,18 +41,18 @@ def failure(code: str = "invalid_input") -> Line:
     return (None, None, None, None, None, f"{code}: the text is empty or blank")
 
 
-def tally_of(rows: list[Line], **changes: Any) -> RunStats:
-    tally = RunStats(sent=len(rows))
-    tally.labels = Counter(one[3] for one in rows if one[3] is not None)
-    tally.errors = Counter(one[5].split(":")[0] for one in rows if one[5] is not None)
-    tally.versions = Counter({"sms-mini 3": tally.labels.total()})
+def stats_of(rows: list[Line], **changes: Any) -> RunStats:
+    stats = RunStats(sent=len(rows))
+    stats.labels = Counter(one[3] for one in rows if one[3] is not None)
+    stats.errors = Counter(one[5].split(":")[0] for one in rows if one[5] is not None)
+    stats.versions = Counter({"sms-mini 3": stats.labels.total()})
     for name, value in changes.items():
-        setattr(tally, name, value)
-    return tally
+        setattr(stats, name, value)
+    return stats
 
 
 def report_on(folder: Path, rows: list[Line], names: ReportNames = NAMES, **options: Any) -> str:
-    """The page on ``rows``; options: ``tally``, ``title``, ``include_text``, ``output_format``."""
+    """The page on ``rows``; options: ``stats``, ``title``, ``include_text``, ``output_format``."""
     target, report = folder / "out", folder / "report.html"
     output_format = options.get("output_format", "csv")
     writer = open_writer(output_format, target, COLUMNS, None)
@@ -64,7 +64,7 @@ def report_on(folder: Path, rows: list[Line], names: ReportNames = NAMES, **opti
         target,
         output_format,
         names,
-        options.get("tally") or tally_of(rows),
+        options.get("stats") or stats_of(rows),
         title=options.get("title", "Backfill of archive.csv"),
         include_text=options.get("include_text", False),
     )

@@ -17,7 +17,7 @@ from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.page.writer import write_report
 from sluice.backfill.run.stats import RunStats
 from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
-from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, tally_of
+from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, stats_of
 
 VOID = frozenset({"meta", "img", "source", "br"})
 LABELS = ("ham", "spam", "phishing")
@@ -60,7 +60,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def test_one_page_has_pictures_and_figures_of_everything(tmp_path: Path) -> None:
-    tally = tally_of(
+    stats = stats_of(
         rows_of(),
         sent=60,
         saved=30,
@@ -70,7 +70,7 @@ def test_one_page_has_pictures_and_figures_of_everything(tmp_path: Path) -> None
         restarts=[30.0, 60.0],
         notes=["skipped 2 files that hold no messages: a.jpg, b.mp4"],
     )
-    page = Page(report_on(tmp_path, [*rows_of(), failure()], tally=tally))
+    page = Page(report_on(tmp_path, [*rows_of(), failure()], stats=stats))
     assert len(page.alts) == 6
     assert all(len(alt) > 40 for alt in page.alts)
     for told in (
