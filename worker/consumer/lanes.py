@@ -17,7 +17,7 @@ from kombu.common import QoS, ignore_errors
 from sluice.config.masking import masked_url
 from sluice.tasks.app import prefetch_envelopes, settings_of
 from sluice.tasks.envelope import ENVELOPE_MESSAGES, QUEUES
-from sluice.worker.consumer import revocations
+from sluice.worker.consumer import missed_revocations
 from sluice.worker.consumer.acks import give_back_abandoned, renew
 from sluice.worker.consumer.celery_types import Consumer, ControlState, pipeline_of
 from sluice.worker.consumer.handler import consume, direct
@@ -52,7 +52,7 @@ class Lanes(bootsteps.StartStopStep):
         self._queue = c.app.amqp.queues.consume_from.get(QUEUES["bulk"])
 
     def start(self, c: Consumer) -> None:
-        revocations.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
+        missed_revocations.remember(c.app)  # Celery's control consumer listens by now, so none is missed in between
         self._set_interactive_window(c)
         # Celery's consumer has declared both queues by now, but does not consume before the loop runs.
         assert c.task_consumer is not None

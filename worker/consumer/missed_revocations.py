@@ -1,4 +1,4 @@
-"""Envelopes cancelled while this worker was not listening: before it started, or without a broker connection."""
+"""Envelopes revoked while this worker was not listening: before it started, or without a broker connection."""
 
 from __future__ import annotations
 
