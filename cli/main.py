@@ -86,7 +86,7 @@ def run(argv: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return complain("stopped", interrupt.STATUS)
     except BrokenPipeError:
-        streams.give_up()  # the reader of our output (head, less) has gone
+        streams.abandon()  # the reader of our output (head, less) has gone
         return FAILED
     except Exception as exc:
         return complain("stopped", interrupt.STATUS) if interrupt.caused(exc) else _explain(exc)
@@ -119,7 +119,7 @@ def _explain(exc: Exception) -> int:
     if isinstance(exc, ModuleNotFoundError) and (advice := extras.explain(exc.name or "")):
         return complain(advice, FAILED)
     if isinstance(exc, streams.OutputLost):
-        streams.give_up()
+        streams.abandon()
     if isinstance(exc, SettingsError):
         return complain(str(exc), WRONG_SETTINGS)
     if isinstance(exc, SluiceError):

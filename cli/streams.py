@@ -61,7 +61,7 @@ def prepare() -> None:
     sys.stderr = _text(Complaints(STDERR, "w", closefd=False), sys.stderr)
 
 
-def give_up() -> None:
+def abandon() -> None:
     """Throw away what stdout has not taken: Python's own flush at its end would complain."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, STDOUT)
