@@ -6,11 +6,10 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from sluice.backfill.answer_store import AnswerStore
+from sluice.backfill.changes import options_of, refuse_changes
 from sluice.backfill.checkpoint import AHEAD, Checkpoint
 from sluice.backfill.clients.base import ClassifierClient
 from sluice.backfill.folder import RunFolder
@@ -20,7 +19,7 @@ from sluice.backfill.outputs.registry import open_writer
 from sluice.backfill.outputs.streamed import STDOUT
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.run.display import Display
-from sluice.backfill.run.facts import Option, Quoted
+from sluice.backfill.run.facts import Option
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stats import RunStats
 from sluice.backfill.run.stop import Stop, Stopped
@@ -104,9 +103,9 @@ class _Run:
         self._folder = folder
         self._source = source
         self._answers = answers
-        fresh = Checkpoint(source.fingerprint, _options(plan, source))
+        fresh = Checkpoint(source.fingerprint, options_of(plan, source))
         if kept is not None:
-            _refuse_changes(kept, fresh, folder.path)
+            refuse_changes(kept, fresh, folder.path)
         self._checkpoint = kept or fresh
         self._stats = RunStats.carried_on(kept.stats) if kept is not None and kept.stats else RunStats()
         self._stats.started = began
@@ -300,61 +299,3 @@ class _Run:
         self._writer.finish()
         self._checkpoint.output = self._folder.identity()
         self._folder.save(self._checkpoint)
-
-
-def _options(plan: Plan, source: Source) -> dict[str, Any]:
-    """What the output depends on besides the inputs, as JSON."""
-    return {
-        "output format": plan.output_format,
-        "scores": plan.scores,
-        "verdict": plan.verdict or None,  # as of a run that an earlier release began
-        "longest text": plan.max_text_chars,
-        **{name.replace("_", " "): value for name, value in asdict(plan.read).items()},
-        "columns": [column.name for column in source.columns],
-        "types": [str(column.type) for column in source.columns],
-    }
-
-
-def _refuse_changes(kept: Checkpoint, now: Checkpoint, folder: Path) -> None:
-    """Raise ChangedRun if the run in ``folder`` was begun with other inputs or options."""
-    way_out = Sentence(
-        "give what it was begun with, or {restart} to begin anew; its state is in {folder}",
-        restart=Option.RESTART,
-        folder=folder,
-    )
-    if len(kept.inputs) != len(now.inputs):
-        raise ChangedRun(
-            Sentence(
-                "this backfill was begun with {before} inputs and now has {after}: {way_out}",
-                before=len(kept.inputs),
-                after=len(now.inputs),
-                way_out=way_out,
-            ),
-            {"field": "inputs"},
-        )
-    for old, new in zip(kept.inputs, now.inputs, strict=True):
-        if (old["size"], old["sha256"]) != (new["size"], new["sha256"]):
-            raise ChangedRun(
-                Sentence(
-                    "{file} is not what it was when this backfill was begun: {way_out}",
-                    file=new["name"],
-                    way_out=way_out,
-                ),
-                {"field": new["name"]},
-            )
-    for name, value in now.options.items():
-        if kept.options.get(name) != value:
-            raise ChangedRun(
-                Sentence(
-                    "this backfill was begun with {option} {before}, now it is {after}: {way_out}",
-                    option=name,
-                    before=_shown(kept.options.get(name)),
-                    after=_shown(value),
-                    way_out=way_out,
-                ),
-                {"field": name},
-            )
-
-
-def _shown(value: Any) -> str | Quoted:
-    return "not given" if value is None else Quoted(value)

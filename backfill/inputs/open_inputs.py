@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from sluice.backfill.formats.registry import Detected, open_reader
 from sluice.backfill.formats.roles import says_text
 from sluice.backfill.formats.sms_ie import is_export
 from sluice.backfill.formats.table import Family, of_family
-from sluice.backfill.inputs.attachments import SMS_IE, SMS_IE_DATA, Neighbour, attachments
+from sluice.backfill.inputs.attachments import SMS_IE, Neighbour, attachments
 from sluice.backfill.inputs.input_paths import InputPath, find
 from sluice.backfill.inputs.names import is_called_text
 from sluice.backfill.inputs.packed import PackedFile, file_input, member_input
@@ -23,6 +22,7 @@ from sluice.backfill.inputs.packing import HEAD_BYTES, packing_of
 from sluice.backfill.inputs.pipe import copy_pipe, copy_stdin
 from sluice.backfill.inputs.unpacking import Unpacking
 from sluice.backfill.inputs.unreadable import EmptyReader, UnreadableFile
+from sluice.backfill.inputs.zip_members import folder_of, is_part_of, members_of, parts_of
 from sluice.backfill.run.facts import Note, Option, Quoted, Reason
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.stop import Stop
@@ -315,7 +315,7 @@ class Inputs:
                 Sentence("{file} is a damaged ZIP file ({reason})", file=input_path.name, reason=Reason(exc))
             ) from exc
         self._zips.append(archive)
-        members = sorted(_members(archive), key=lambda member: member.filename)
+        members = sorted(members_of(archive), key=lambda member: member.filename)
         if any(member.flag_bits & 1 for member in members):
             raise DamagedArchive(f"{input_path.name} is an encrypted ZIP file: unpack it first")
         if not input_path.asked and not DOCUMENT.isdisjoint(member.filename for member in members):
@@ -343,14 +343,14 @@ class Inputs:
         """The members that are looked at, with their formats; what was sent in a chat among them is left out."""
         input_files = [member_input(archive, member, input_path.name, self._unpacking) for member in members]
         exports = self._exports(members, input_files, input_path.name)
-        if exports and (self._plan.read.format is not None or all(_folder(member) == [] for member in exports)):
+        if exports and (self._plan.read.format is not None or all(folder_of(member) == [] for member in exports)):
             yield from ((input_files[members.index(member)], Detected(SMS_IE)) for member in exports)
             return
         told: list[Neighbour] = []
         damages: dict[str, DamagedArchive] = {}
         for member, input_file in zip(members, input_files, strict=True):
             self._check()
-            if any(_is_part_of(member, export) for export in exports):
+            if any(is_part_of(member, export) for export in exports):
                 continue
             try:
                 detected = Detected(SMS_IE) if member in exports else recognise(input_file, self._plan.read)
@@ -358,7 +358,7 @@ class Inputs:
                 detected, damages[input_file.name] = Detected(DAMAGED), exc
             if detected is None and len(members) == 1 and input_path.asked and is_called_text(member.filename):
                 detected = plain_text(input_file, self._plan.read)
-            told.append(Neighbour("/".join(_parts(member)), detected, input_file))
+            told.append(Neighbour("/".join(parts_of(member)), detected, input_file))
         sent = attachments(told, self._check, exported=True)
         for one in told:
             assert isinstance(one.input_file, PackedFile)
@@ -378,35 +378,8 @@ class Inputs:
         found = [
             member
             for member, input_file in zip(members, input_files, strict=True)
-            if _parts(member)[-1:] == [SMS_IE_MEMBER] and (wanted or is_export(input_file))
+            if parts_of(member)[-1:] == [SMS_IE_MEMBER] and (wanted or is_export(input_file))
         ]
         if not found and wanted is not None:
             raise UnreadableArchive(f"{name} holds no {SMS_IE_MEMBER}: it is no ZIP of SMS Import / Export")
         return found
-
-
-def _members(archive: ZipFile) -> Iterator[ZipInfo]:
-    for member in archive.infolist():
-        parts = _parts(member)
-        # Not ``is_dir``, which an empty name stops.
-        if (
-            not member.filename.endswith(("/", "\\"))
-            and parts[:1] != ["__MACOSX"]
-            and not any(part.startswith(".") for part in parts)
-        ):
-            yield member
-
-
-def _parts(member: ZipInfo) -> list[str]:
-    """Its path, which nothing is ever written to; some programs on Windows write it with backslashes."""
-    return [part for part in re.split(r"[/\\]", member.filename) if part not in ("", ".", "..")]
-
-
-def _folder(member: ZipInfo) -> list[str]:
-    return _parts(member)[:-1]
-
-
-def _is_part_of(member: ZipInfo, export: ZipInfo) -> bool:
-    """Whether it is an attachment in an export of SMS Import / Export, which has them in ``data``."""
-    folder = [*_folder(export), SMS_IE_DATA]
-    return _parts(member)[: len(folder)] == folder
