@@ -16,6 +16,7 @@ from sluice.harness.service import running
 from sluice.harness.web import Web
 from sluice.harness.worker import client_app
 from sluice.worker.model.loader import load
+from sluice.worker.model.precision import NAMES
 from tests.conftest import Brokers
 from tests.contract import answers, default_document
 
@@ -41,12 +42,14 @@ def texts() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def alone(texts: list[str]) -> list[tuple[str, float]]:
-    """What the model says to each text by itself, in this process."""
+def alone(web: Web, texts: list[str]) -> list[tuple[str, float]]:
+    """What the model says to each text by itself, in this process, in the precision that the worker has chosen."""
     import torch
 
     torch.set_num_threads(1)
-    model = load(read(model=str(SMALL_MODEL)))
+    (worker,) = web.ask("GET", "/stats").json["workers"]
+    (precision,) = (setting for setting, name in NAMES.items() if name == worker["precision"])
+    model = load(read(model=str(SMALL_MODEL), precision=precision))
     answers = []
     for ids in model.encode(texts):
         (row,) = model.forward([ids])

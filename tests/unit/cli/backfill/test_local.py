@@ -92,7 +92,7 @@ def test_batches_are_cut_over_several_envelopes(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_the_shipped_model_answers_as_it_does_alone() -> None:
-    shipped = read()
+    shipped = read(precision="fp32")  # `auto` measures anew at each load, and may choose otherwise
     texts = ["On my way home, do we need milk?", "Casino welcome bonus: 200 free spins, no deposit. Play now!"]
     texts += numbered(200)
     classifier = load(shipped)
