@@ -13,7 +13,7 @@ from sluice.backfill.archive import ending
 from sluice.backfill.archive.folder import REPORTING, Folder, Progress, Starts
 from sluice.backfill.archive.folder_display import FolderDisplay, counted
 from sluice.backfill.archive.plan import plan_of
-from sluice.backfill.archive.wording import said
+from sluice.backfill.archive.wording import said, words
 from sluice.backfill.clients.queue import QueueClient
 from sluice.backfill.engine import BackfillResult
 from sluice.backfill.run.plan import Plan
@@ -143,6 +143,7 @@ def _report(folder: Folder, plan: Plan, result: BackfillResult, title: str) -> b
             result.stats,
             title=title,
             include_text=False,
+            words=words,
         )
     except Exception as exc:  # its message could quote a text
         frames = "".join(traceback.format_tb(exc.__traceback__))

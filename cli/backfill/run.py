@@ -24,6 +24,7 @@ from sluice.cli.backfill.terminal_display import TerminalDisplay, print_summary
 from sluice.cli.embedded import require_running
 from sluice.cli.output import log_to, screen
 from sluice.cli.streams import OutputLost
+from sluice.cli.wording import words
 from sluice.config.settings import Settings
 from sluice.tasks.app import make_celery
 from sluice.tasks.errors import InvalidInput, UnreadableArchive, UnwritableOutput
@@ -240,6 +241,7 @@ def _write_report(
         title=_title(plan.inputs),
         include_text=include_text,
         count_pieces=count_pieces,
+        words=words,
     )
 
 

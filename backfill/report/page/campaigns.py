@@ -9,7 +9,7 @@ from typing import ClassVar
 from sluice.backfill.report.campaigns import STEPS_S, Campaign
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.page.labels import Labels
-from sluice.backfill.report.page.view import Name, Nothing, Part, Section, Sentence
+from sluice.backfill.report.page.view import Name, Nothing, Part, Prose, Section
 from sluice.backfill.report.times import NEVER
 from sluice.backfill.report.words import day, minute, percent, plural, rows, span
 
@@ -39,7 +39,7 @@ class Group:
     text: str
     row: int
     bar: Sequence[Part]
-    facts: Sequence[Sentence]
+    facts: Sequence[Prose]
     remarks: Sequence[str]
 
 
@@ -91,7 +91,7 @@ def campaigns(found: Findings, labels: Labels) -> Section:
 
 
 def _group(group: Campaign, burst: Burst | None, labels: Labels) -> Group:
-    facts: list[Sentence] = [_shares(group, labels)]
+    facts: list[Prose] = [_shares(group, labels)]
     if group.senders:
         facts.append(_senders(group))
     if group.first != NEVER:
@@ -107,7 +107,7 @@ def _bar(group: Campaign, labels: Labels) -> list[Part]:
     ]
 
 
-def _shares(group: Campaign, labels: Labels) -> Sentence:
+def _shares(group: Campaign, labels: Labels) -> Prose:
     ordered = sorted(group.labels, key=lambda at: (-group.labels[at], at))
     names = dict(zip(labels.order, labels.shown, strict=True))
     if len(ordered) == 1:

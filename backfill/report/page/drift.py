@@ -13,10 +13,12 @@ from sluice.backfill.report.drift import MIN_PERIODS, Departure, Drift, Measure,
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.page.labels import Labels, in_sentence
 from sluice.backfill.report.page.overtime import from_to
-from sluice.backfill.report.page.view import Name, Nothing, Picture, Section, Sentence, Swatch
+from sluice.backfill.report.page.view import Name, Nothing, Picture, Prose, Section, Swatch
 from sluice.backfill.report.plots import Panel
 from sluice.backfill.report.timeline import PERIODS, Bars
 from sluice.backfill.report.words import percent, plural, rows
+from sluice.backfill.run.facts import Option
+from sluice.tasks.sentence import Sentence
 
 TITLE = "Drift"
 CONFIDENCE, UNKNOWN = "confidence", "unknown pieces"
@@ -48,7 +50,7 @@ class DriftOverTime:
     unit: str
     scattered: bool
     told: str
-    unlike: Sequence[Sentence]
+    unlike: Sequence[Prose]
     picture: Picture
     measures: Sequence[str | Swatch]
     lines: Sequence[DriftLine]
@@ -58,7 +60,8 @@ class DriftOverTime:
 def drift(found: Findings, labels: Labels) -> Section:
     """Shares of labels, mean confidence and unknown pieces by week, and which weeks are unlike the others."""
     if found.times is None:
-        return Nothing(TITLE, "Nothing can be told of it without times; --time-column names their column.")
+        why = "Nothing can be told of it without times; {option} names their column."
+        return Nothing(TITLE, Sentence(why, option=Option.TIME_COLUMN))
     bars = found.timeline.bars(len(found.labels), PERIODS)
     if bars is None:
         return Nothing(TITLE, "Nothing can be told of it: no labelled row has a time that could be read.")
@@ -97,9 +100,9 @@ def _measures(found: Findings, labels: Labels, bars: Bars, counts: np.ndarray) -
 
 def _sentences(
     result: Drift, measures: Sequence[Measure], names: Sequence[str], total: np.ndarray, unit: str
-) -> list[Sentence]:
+) -> list[Prose]:
     """What is unlike the others, in words."""
-    told: list[Sentence] = [
+    told: list[Prose] = [
         _sentence(one, measures, names[one.period], int(total[one.period]), unit) for one in result.found[:TOLD]
     ]
     if len(result.found) > TOLD:
@@ -107,7 +110,7 @@ def _sentences(
     return told
 
 
-def _sentence(one: Departure, measures: Sequence[Measure], name: str, count: int, unit: str) -> Sentence:
+def _sentence(one: Departure, measures: Sequence[Measure], name: str, count: int, unit: str) -> Prose:
     since = f"{unit.capitalize()} from " if unit in ("week", "quarter") else ""
     parts: list[str | Name] = [f"{since}{name} ({rows(count)}): "]
     for number, others in one.measures:

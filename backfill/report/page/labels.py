@@ -11,7 +11,7 @@ import numpy as np
 from sluice.backfill.report import palette, plots
 from sluice.backfill.report.findings import Findings
 from sluice.backfill.report.masking import visible
-from sluice.backfill.report.page.view import CountLine, CountTable, Name, Picture, Sentence, Swatch
+from sluice.backfill.report.page.view import CountLine, CountTable, Name, Picture, Prose, Swatch
 
 #: Longest name of a label, a column, a model that is shown.
 MAX_NAME_CHARS = 60
@@ -63,7 +63,7 @@ class Labels:
         """Those of ``unwanted`` that occur: ``spam + phishing``."""
         return " + ".join(visible(name, MAX_NAME_CHARS) for name in self.names if name in unwanted)
 
-    def picture(self, draw: Callable[[plots.Look], bytes], alt: str, caption: Sentence) -> Picture:
+    def picture(self, draw: Callable[[plots.Look], bytes], alt: str, caption: Prose) -> Picture:
         """What ``draw`` makes, for light and for dark pages."""
         made = []
         for theme in (palette.LIGHT, palette.DARK):

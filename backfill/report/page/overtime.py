@@ -12,6 +12,8 @@ from sluice.backfill.report.page.labels import Labels
 from sluice.backfill.report.page.view import CountTable, Nothing, Picture, Section
 from sluice.backfill.report.times import Times
 from sluice.backfill.report.words import rows
+from sluice.backfill.run.facts import Option
+from sluice.tasks.sentence import Sentence
 
 TITLE = "Over time"
 
@@ -28,7 +30,8 @@ class OverTime:
 
 def over_time(found: Findings, labels: Labels) -> Section:
     if found.times is None:
-        return Nothing(TITLE, "No column is known to hold the times; --time-column names one.")
+        why = "No column is known to hold the times; {option} names one."
+        return Nothing(TITLE, Sentence(why, option=Option.TIME_COLUMN))
     bars = found.timeline.bars(len(found.labels))
     if bars is None:
         return Nothing(TITLE, "No labelled row has a time that could be read.", _unread(found.times))

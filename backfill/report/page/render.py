@@ -10,6 +10,7 @@ Opened in a browser, a template shows its words and where the rest goes. Filters
 from __future__ import annotations
 
 import base64
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -17,22 +18,23 @@ from sluice.backfill.report import palette
 from sluice.backfill.report.masking import MAX_TEXT_CHARS, visible
 from sluice.backfill.report.page.labels import MAX_NAME_CHARS
 from sluice.backfill.report.page.view import Page
+from sluice.tasks.sentence import Sentence, Words
 
 #: Nothing that a view holds is shown with more characters.
 MAX_CHARS = 1_000
 
 
-def rendered(page: Page) -> str:
-    """``page`` as HTML."""
-    return _environment().get_template("page.html").render(page=page, themes=(palette.LIGHT, palette.DARK))
+def rendered(page: Page, words: Words = str) -> str:
+    """``page`` as HTML; ``words`` says the facts of sentences."""
+    return _environment(words).get_template("page.html").render(page=page, themes=(palette.LIGHT, palette.DARK))
 
 
-def _environment() -> Environment:
+def _environment(words: Words) -> Environment:
     made = Environment(
         loader=PackageLoader("sluice.backfill.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=partial(_shown, words),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -41,8 +43,10 @@ def _environment() -> Environment:
     return made
 
 
-def _shown(value: object) -> object:
+def _shown(words: Words, value: object) -> object:
     """Every expression passes here before it is escaped: no hidden character reaches the page from a view."""
+    if isinstance(value, Sentence):
+        value = value.said(words)
     return visible(value, MAX_CHARS) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

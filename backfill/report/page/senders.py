@@ -11,6 +11,8 @@ from sluice.backfill.report.page.labels import Labels
 from sluice.backfill.report.page.view import Nothing, Section
 from sluice.backfill.report.senders import MIN_ROWS, Senders
 from sluice.backfill.report.words import percent, plural, rows
+from sluice.backfill.run.facts import Option
+from sluice.tasks.sentence import Sentence
 
 TITLE = "Senders"
 TOP_SENDERS = 15
@@ -57,7 +59,8 @@ def top_senders(found: Findings, labels: Labels, show: Callable[[str], str]) -> 
     """``show`` says how a sender is shown."""
     senders = found.senders
     if senders is None:
-        return Nothing(TITLE, "No column is known to hold the senders; --sender-column names one.")
+        why = "No column is known to hold the senders; {option} names one."
+        return Nothing(TITLE, Sentence(why, option=Option.SENDER_COLUMN))
     if not senders.distinct:
         return Nothing(TITLE, "No labelled row has a sender.")
     ranked = [

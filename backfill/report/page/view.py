@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from sluice.tasks.sentence import Sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -14,11 +16,11 @@ class Name:
     text: str
 
 
-Sentence = str | Sequence[str | Name]
+Prose = str | Sequence[str | Name]
 """Words; pieces of them where a name is among them."""
 
 
-def plain(sentence: Sentence) -> str:
+def plain(sentence: Prose) -> str:
     """The same without marks, for places that have none, such as ``alt``."""
     if isinstance(sentence, str):
         return sentence
@@ -56,7 +58,7 @@ class Picture:
     light: bytes
     dark: bytes
     alt: str
-    caption: Sentence
+    caption: Prose
     width: int
 
 
@@ -96,7 +98,7 @@ class Nothing:
 
     template: ClassVar[str] = "nothing.html"
     title: str
-    why: str
+    why: str | Sentence
     remarks: Sequence[str] = ()
 
 

@@ -29,6 +29,7 @@ from sluice.backfill.report.read import batches
 from sluice.backfill.report.words import duration, minute, percent, plural, rate, rows, span
 from sluice.backfill.run.stats import RunStats
 from sluice.tasks.errors import UnwritableOutput
+from sluice.tasks.sentence import Words
 
 #: Labels that get a tile each; with more of them, only so many.
 TILES = 4
@@ -44,6 +45,7 @@ def write_report(
     title: str,
     include_text: bool,
     count_pieces: CountPieces | None = None,
+    words: Words = str,
 ) -> None:
     """Read the finished output ``target`` once and write a page about it; ``report`` appears whole or not at all.
 
@@ -53,6 +55,7 @@ def write_report(
         include_text: show examples of texts, and senders as they are; without it no text of any message is on the
             page and numbers of senders are masked.
         count_pieces: the tokenizer of the model that answered; None where it is elsewhere.
+        words: how options are called where the page is read.
 
     Raises:
         UnreadableArchive: ``target`` is absent, broken or lacks a column.
@@ -65,7 +68,7 @@ def write_report(
     for batch in batches(target, output_format, names):
         found.add(batch)
     privacy = Privacy(include_text, names.people)
-    _write(report, rendered(_page(found, stats, title, target.name, privacy)))
+    _write(report, rendered(_page(found, stats, title, target.name, privacy), words))
 
 
 def _page(found: Findings, stats: RunStats, title: str, output: str, privacy: Privacy) -> Page:

@@ -52,7 +52,7 @@ def stats_of(rows: list[Line], **changes: Any) -> RunStats:
 
 
 def report_on(folder: Path, rows: list[Line], names: ReportNames = NAMES, **options: Any) -> str:
-    """The page on ``rows``; options: ``stats``, ``title``, ``include_text``, ``output_format``."""
+    """The page on ``rows``; options: ``stats``, ``title``, ``include_text``, ``output_format``, ``words``."""
     target, report = folder / "out", folder / "report.html"
     output_format = options.get("output_format", "csv")
     writer = open_writer(output_format, target, COLUMNS, None)
@@ -67,5 +67,6 @@ def report_on(folder: Path, rows: list[Line], names: ReportNames = NAMES, **opti
         options.get("stats") or stats_of(rows),
         title=options.get("title", "Backfill of archive.csv"),
         include_text=options.get("include_text", False),
+        words=options.get("words", str),
     )
     return report.read_text(encoding="utf-8")

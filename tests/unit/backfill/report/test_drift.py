@@ -158,7 +158,7 @@ def test_the_page_names_the_week_and_what_changed(tmp_path: Path) -> None:
     assert "2 weeks are unlike the others:" in page
     assert "Week from 23 Mar 2026 (300 rows): confidence 0.600 instead of 0.950." in page
     assert "Week from 20 Apr 2026 (300 rows): ham 50.0% instead of 90.0%, phishing 50.0% instead of 10.0%." in page
-    assert "Unknown pieces are counted with --local only" in page
+    assert "Unknown pieces are counted by `sluice backfill --local`" in page
 
 
 def test_the_page_says_that_nothing_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

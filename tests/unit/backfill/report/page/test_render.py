@@ -97,7 +97,7 @@ def test_every_template_is_used() -> None:
 
 def test_a_name_that_a_view_lacks_fails() -> None:
     with pytest.raises(UndefinedError):
-        render._environment().from_string("{{ page.titel }}").render(page=Page("", "", [], [], [], ""))
+        render._environment(str).from_string("{{ page.titel }}").render(page=Page("", "", [], [], [], ""))
 
 
 def test_long_words_are_cut() -> None:

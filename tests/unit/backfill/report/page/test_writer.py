@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from sluice.backfill.archive import wording as http_wording
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.page.writer import write_report
 from sluice.backfill.run.stats import RunStats
+from sluice.cli import wording
 from sluice.tasks.errors import UnreadableArchive, UnwritableOutput
 from tests.unit.backfill.report.outputs import NAMES, Line, failure, report_on, row, stats_of
 
@@ -198,10 +200,13 @@ def test_one_is_no_plural_and_pictures_say_what_they_leave_out(tmp_path: Path) -
 
 def test_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
     names = ReportNames(None, None, None, "label", "probability", "error")
-    page = Page(report_on(tmp_path, rows_of(), names))
+    page = Page(report_on(tmp_path, rows_of(), names, words=wording.words))
     assert "--time-column names one" in page.text
     assert "--sender-column names one" in page.text
     assert "No labelled row has a text to look at." in page.text
+    over_http = Page(report_on(tmp_path, rows_of(), names, words=http_wording.words)).text
+    assert "; time_column names one" in over_http
+    assert "; sender_column names one" in over_http
 
 
 def test_matplotlib_waits_until_there_is_something_to_draw() -> None:
