@@ -14,7 +14,7 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binomtest
 from sklearn.isotonic import IsotonicRegression
 
-from sluice.training.measures import Tally
+from sluice.training.measures import MeasureSums
 from sluice.training.pools import Pool
 from sluice.training.predictions import BAD, Predictions
 from sluice.worker.model.card import CARD_FILE
@@ -149,8 +149,8 @@ def _floored(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _ece(predictions: Predictions) -> float:
-    tally = Tally(predictions)
-    return float(tally.figures(tally.columns.sum(axis=0, keepdims=True))["ece"][0])
+    sums = MeasureSums(predictions)
+    return float(sums.figures(sums.columns.sum(axis=0, keepdims=True))["ece"][0])
 
 
 def _thresholds(predictions: Predictions, max_ham_blocked: float, notes: list[str]) -> Thresholds:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from sluice.training.measures import Tally
+from sluice.training.measures import MeasureSums
 from sluice.training.predictions import Predictions
 
 SAMPLES = 1000
@@ -44,24 +44,24 @@ def estimates(predictions: Predictions) -> dict[str, Estimate]:
     exact binomial interval (Clopper and Pearson 1934). The calibration error of a resample is larger than that of its
     sample, for the same gaps are met with more noise: its interval is moved by the mean difference.
     """
-    tally = Tally(predictions)
-    values = tally.figures(tally.columns.sum(axis=0, keepdims=True))
-    spread = tally.figures(resampled(tally.columns))
-    return {name: _estimate(tally, name, float(values[name][0]), spread[name]) for name in tally.names}
+    sums = MeasureSums(predictions)
+    values = sums.figures(sums.columns.sum(axis=0, keepdims=True))
+    spread = sums.figures(resampled(sums.columns))
+    return {name: _estimate(sums, name, float(values[name][0]), spread[name]) for name in sums.names}
 
 
 def differences(first: Predictions, second: Predictions) -> dict[str, Estimate]:
     """`first` less `second`, two models on the same messages: the resamples are the same for both (paired)."""
-    tallies = Tally(first), Tally(second)
-    names = [name for name in tallies[0].names if name in tallies[1].names]
-    at = [tally.figures(tally.columns.sum(axis=0, keepdims=True)) for tally in tallies]
-    spread = [tally.figures(resampled(tally.columns)) for tally in tallies]
+    both = MeasureSums(first), MeasureSums(second)
+    names = [name for name in both[0].names if name in both[1].names]
+    at = [sums.figures(sums.columns.sum(axis=0, keepdims=True)) for sums in both]
+    spread = [sums.figures(resampled(sums.columns)) for sums in both]
     result = {}
     for name in names:
-        share = tallies[0].share(name)
+        share = both[0].share(name)
         low, high = percentiles(spread[0][name] - spread[1][name])
         difference = float(at[0][name][0] - at[1][name][0])
-        result[name] = Estimate(difference, low, high, share[1] if share else tallies[0].messages)
+        result[name] = Estimate(difference, low, high, share[1] if share else both[0].messages)
     return result
 
 
@@ -99,14 +99,14 @@ def share(hits: int, of: int) -> Estimate:
     return Estimate(hits / of, *exact(hits, of), of)
 
 
-def _estimate(tally: Tally, name: str, value: float, spread: np.ndarray) -> Estimate:
-    counted = tally.share(name)
+def _estimate(sums: MeasureSums, name: str, value: float, spread: np.ndarray) -> Estimate:
+    counted = sums.share(name)
     if counted is not None and counted[0] in (0, counted[1]):
         return share(*counted)
     if name == "ece":
         spread = spread - (spread.mean() - value)
     low, high = percentiles(spread)
-    return Estimate(value, max(0.0, low), min(1.0, high), counted[1] if counted else tally.messages)
+    return Estimate(value, max(0.0, low), min(1.0, high), counted[1] if counted else sums.messages)
 
 
 def as_json(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:

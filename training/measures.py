@@ -60,7 +60,7 @@ def applicable(predictions: Predictions) -> tuple[str, ...]:
     return tuple(name for name in MEASURES if there.get(name, True))
 
 
-class Tally:
+class MeasureSums:
     """What is summed of each message, and the measures that follow from the sums."""
 
     def __init__(self, predictions: Predictions) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from sluice.training.data import Example
-from sluice.training.measures import Tally
+from sluice.training.measures import MeasureSums
 from sluice.training.predictions import predictions
 
 
@@ -66,8 +66,8 @@ class Scores:
 def score(examples: Sequence[Example], probabilities: np.ndarray, labels: Sequence[str]) -> Scores:
     """Compares `probabilities`, (examples, labels), with the labels of the examples."""
     given = predictions(examples, probabilities, labels)
-    tally = Tally(given)
-    figures = tally.figures(tally.columns.sum(axis=0, keepdims=True))
+    sums = MeasureSums(given)
+    figures = sums.figures(sums.columns.sum(axis=0, keepdims=True))
     confusion = confusion_matrix(given.truth, given.guess, labels=range(len(labels)))
     return Scores(
         messages=len(examples),

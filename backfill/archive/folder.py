@@ -28,9 +28,9 @@ import orjson
 
 from sluice.backfill.files.atomic import atomic_write
 from sluice.backfill.files.lock import Lock
+from sluice.backfill.outputs.table import suffix_of
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
-SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "sqlite": ".sqlite"}
 TRASH = ".trash-"
 #: The note of an archive whose results are there already.
 REPORTING = "writing the report"
@@ -157,7 +157,7 @@ class Folder:
         return (self.path / "ending.json").exists() and self.progress().state == "done"
 
     def result(self, output: str) -> Path:
-        return self.path / f"result{SUFFIXES[output]}"
+        return self.path / f"result{suffix_of(output)}"
 
     def lock(self) -> Lock | None:
         """The right to work on the folder; None when another process has it."""

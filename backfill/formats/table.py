@@ -41,6 +41,7 @@ class Format:
         suffixes: what names of such files end in; they say what a file was, not what it is.
         certainty: of those that are text.
         signatures: its first bytes, of those that are no text.
+        attachments: whether what was sent with its messages lies beside it, named in them, and so is no input.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Format:
     suffixes: tuple[str, ...]
     certainty: Certainty = Certainty.MARKS
     signatures: tuple[bytes, ...] = ()
+    attachments: bool = False
 
 
 _TABLE, _BACKUP = Family.TABLE, Family.BACKUP
@@ -63,7 +65,7 @@ FORMATS = (
     Format("sms-ie", "SMS Import / Export, ZIP", "sms_ie", _BACKUP, (".zip", ".ndjson", ".json")),
     Format("fossify", "Fossify Messages, Simple SMS Messenger, JSON", "fossify", _BACKUP, (".json",)),
     Format("imessage", "iMessage, `chat.db`", "imessage", _BACKUP, (".db",), signatures=_SQLITE),
-    Format("whatsapp", "WhatsApp, `_chat.txt`", "whatsapp", _BACKUP, (".txt", ".zip")),
+    Format("whatsapp", "WhatsApp, `_chat.txt`", "whatsapp", _BACKUP, (".txt", ".zip"), attachments=True),
     Format("sqlite", "SQLite of our own making", "sqlite", _TABLE, (".sqlite", ".sqlite3", ".db"), signatures=_SQLITE),
     Format("text", "plain text", "text", Family.TEXT, (".txt",), Certainty.NOTHING),
 )

@@ -13,14 +13,16 @@ from sluice.backfill.formats.encoding import Encoding
 from sluice.backfill.formats.input_file import InputFile
 from sluice.backfill.formats.registry import Detected
 from sluice.backfill.formats.sample import Sample
-from sluice.backfill.formats.table import Family, of_family
+from sluice.backfill.formats.table import FORMATS, Family, of_family
 from sluice.backfill.run.read_options import ReadOptions
 
-CHAT, SMS_IE = "whatsapp", "sms-ie"
+SMS_IE = "sms-ie"
 #: The folder beside an archive of SMS Import / Export that holds the attachments of its messages.
 SMS_IE_DATA = "data"
 #: Formats of backups and of chats, which are made by programs of their own; anything else may have been sent.
 BACKUPS = of_family(Family.BACKUP)
+#: Those whose attachments lie beside them.
+CHATS = frozenset(one.name for one in FORMATS if one.attachments)
 #: How WhatsApp names what it exports: ``00000012-prices.csv`` on iOS, ``DOC-20260401-WA0003.csv`` on Android.
 SENT = re.compile(r"\d{8}-.|.*-WA\d{4,}(\D|$)", re.IGNORECASE)
 #: Characters of a chat that are looked through at once, and the longest name, which may lie across two pieces.
@@ -66,7 +68,7 @@ def attachments(found: Sequence[Neighbour], check: Callable[[], None], *, export
     data = [one.folder / SMS_IE_DATA for one in found if one.kind == SMS_IE]
     sent = {one.path for one in found if one.kind is not None and any(map(one.folder.is_relative_to, data))}
     for chat in found:
-        if chat.kind != CHAT or chat.input_file is None or chat.path in sent:
+        if chat.kind not in CHATS or chat.input_file is None or chat.path in sent:
             continue
         near = [one for one in found if _is_near(one, chat) and one.kind is not None and one.path not in sent]
         sent.update(one.path for one in near if one.kind not in BACKUPS and _is_sent(one, chat, exported))

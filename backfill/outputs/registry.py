@@ -1,4 +1,4 @@
-"""The formats of outputs, and their writers."""
+"""The writers of the formats of outputs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sluice.backfill.outputs.base import State, Writer
+from sluice.backfill.outputs.table import FORMATS, OUTPUTS
 from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnwritableOutput
-
-#: Suffixes by format; the first is the one that we give.
-FORMATS = {
-    "csv": (".csv",),
-    "tsv": (".tsv", ".tab"),
-    "jsonl": (".jsonl", ".ndjson"),
-    "parquet": (".parquet", ".pq"),
-    "sqlite": (".sqlite", ".sqlite3", ".db"),
-}
 
 
 def format_of(path: Path) -> str | None:
     """The format that the suffix of ``path`` stands for, whatever its case; None if it stands for none."""
     suffix = path.suffix.lower()
-    return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), None)
+    return next((one.name for one in OUTPUTS if suffix in one.suffixes), None)
 
 
 def open_writer(output_format: str, partial: Path, columns: Sequence[Column], state: State | None) -> Writer:

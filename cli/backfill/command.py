@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from sluice.backfill.formats.table import FORMATS, NAMES
+from sluice.backfill.outputs.table import FORMATS as OUTPUTS, STREAM_DEFAULT
 from sluice.cli.completion import files
 
-OUTPUTS = ("csv", "tsv", "jsonl", "parquet", "sqlite")
 DEFAULT_WINDOW = 16_384
 
 
+#: Of files that are written.
+SUFFIXES = " ".join(suffix for one in OUTPUTS.values() for suffix in one.suffixes)
 #: What is read, as people call it.
 TITLES = "; ".join(one.title.replace("`", "") for one in FORMATS)
 HELP = f"""Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
@@ -56,8 +58,8 @@ Examples:
     "--to",
     "--output-format",
     "output_format",
-    type=click.Choice(OUTPUTS),
-    help="Format of OUT.  [default: by its suffix: .csv .tsv .jsonl .ndjson .parquet .sqlite .db; jsonl for -]",
+    type=click.Choice(tuple(OUTPUTS)),
+    help=f"Format of OUT.  [default: by its suffix: {SUFFIXES}; {STREAM_DEFAULT} for -]",
 )
 @click.option("--format", type=click.Choice(NAMES), help="Format of IN.  [default: found out from the content]")
 @click.option(

@@ -15,8 +15,9 @@ from sluice.backfill import engine
 from sluice.backfill.clients.base import ClassifierClient
 from sluice.backfill.clients.queue import QueueClient
 from sluice.backfill.engine import BackfillResult
-from sluice.backfill.outputs.registry import FORMATS, format_of
+from sluice.backfill.outputs.registry import format_of
 from sluice.backfill.outputs.streamed import STDOUT
+from sluice.backfill.outputs.table import FORMATS, STREAM_DEFAULT, STREAMED, suffix_of
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.read_options import ReadOptions
 from sluice.backfill.run.stop import Stop, Stopped
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sluice.backfill.report.pieces import CountPieces
-
-#: Formats that can be written without going back; the first is the one for standard output.
-STREAMED = ("jsonl", "csv", "tsv")
 
 
 def run(
@@ -181,11 +179,12 @@ def _check_stream(output_format: str | None, report: Path | None) -> None:
 
 
 def _format(target: Path) -> str:
-    found = STREAMED[0] if target == STDOUT else format_of(target)
+    found = STREAM_DEFAULT if target == STDOUT else format_of(target)
     if found is None:
+        *most, last = map(suffix_of, FORMATS)
+        endings = f"{', '.join(most)} or {last}"
         raise InvalidInput(
-            f"{target} does not say which format is wanted: end it in .csv, .tsv, .jsonl, .parquet or .sqlite,"
-            f" or give --to {'|'.join(FORMATS)}",
+            f"{target} does not say which format is wanted: end it in {endings}, or give --to {'|'.join(FORMATS)}",
             {"field": "--to"},
         )
     return found

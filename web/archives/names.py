@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from sluice.backfill.archive.folder import SUFFIXES as OUTPUT_SUFFIXES
 from sluice.backfill.formats.table import SUFFIXES
+from sluice.backfill.outputs.table import suffix_of
 
 MAX_NAME_CHARS = 100
 DEFAULT = "archive"
@@ -23,4 +23,4 @@ def result_name(names: list[str], output: str) -> str:
     stem = names[0] if len(names) == 1 else DEFAULT
     while suffix := next((one for one in SUFFIXES if stem.lower().endswith(one)), None):
         stem = stem[: -len(suffix)]
-    return f"{stem.strip('. ') or DEFAULT}.classified{OUTPUT_SUFFIXES[output]}"
+    return f"{stem.strip('. ') or DEFAULT}.classified{suffix_of(output)}"

@@ -13,6 +13,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import get_input_stream
 
+from sluice.backfill.outputs.table import MEDIA_TYPES
 from sluice.tasks.errors import BadRequest, Conflict, NotFound, SluiceError, UnsupportedMediaType
 from sluice.web.archives.names import result_name
 from sluice.web.archives.service import Archive, ArchiveService
@@ -25,12 +26,6 @@ from sluice.web.http.errors import iso_of
 from sluice.web.http.idempotency import key_digest
 
 FORM = "multipart/form-data"
-MIMETYPES = {
-    "csv": "text/csv",
-    "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-    "sqlite": "application/vnd.sqlite3",
-}
 POLL_AFTER_S = 2
 #: Seconds for which a request waits for a report that is being written, and between looks at it.
 REPORT_WAIT_S, REPORT_POLL_S = 10.0, 0.1
@@ -78,7 +73,7 @@ def blueprint(service: ArchiveService, supervisor: RunnerSupervisor, guard: Guar
         _require_done(archive)
         output = archive.description.output
         name = result_name(archive.description.names, output)
-        return _file(archive.folder.result(output), MIMETYPES[output], name)
+        return _file(archive.folder.result(output), MEDIA_TYPES[output], name)
 
     @routes.get("/jobs/<archive:archive_id>/report")
     def report(archive_id: str) -> Response:

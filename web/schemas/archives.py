@@ -8,13 +8,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from sluice.backfill.formats.table import NAMES
+from sluice.backfill.outputs.table import MEDIA_TYPES
 from sluice.web.schemas.body import Body
 from sluice.web.schemas.error import Failure
 
 if TYPE_CHECKING:
     ArchiveFormat = str
+    ResultFormat = str
 else:
     ArchiveFormat = Literal[NAMES]
+    ResultFormat = Literal[tuple(MEDIA_TYPES)]
 #: Delimiters that have a name, as `sluice backfill` takes them.
 DELIMITERS = frozenset({"tab", "comma", "semicolon", "pipe", "\\t"})
 ColumnName = Annotated[str, Field(max_length=200)]
@@ -37,7 +40,7 @@ def _delimiter(name: str) -> str:
 class ArchiveRequest(Body):
     """The fields of a form that says how to read an archive and what to make of it; its files come beside them."""
 
-    output: Literal["csv", "jsonl", "parquet", "sqlite"] = Field("csv", description="format of the results")
+    output: ResultFormat = Field("csv", description="format of the results")
     format: ArchiveFormat | None = Field(None, description="what the files are; found out from their content if absent")
     text_column: ColumnName | None = Field(
         None, description="column of the texts; `text`, `message`, `body`, `sms` or `content` if absent"

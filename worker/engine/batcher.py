@@ -72,13 +72,13 @@ class Batcher(GuardedThread):
     def _read_inbox(self) -> None:
         """Wait for a note or for something to be due, then take every note that is there."""
         try:
-            self._handle(self._inbox.get(timeout=self._patience()))
+            self._handle(self._inbox.get(timeout=self._timeout_s()))
             while not self._ended:
                 self._handle(self._inbox.get_nowait())
         except Empty:
             pass
 
-    def _patience(self) -> float | None:
+    def _timeout_s(self) -> float | None:
         """Seconds until something is due without a note; None: nothing is."""
         due = self._scheduler.wake_at()
         return None if due == NEVER else max(0.0, due - time.monotonic())

@@ -19,7 +19,7 @@ import pytest
 from sluice.backfill import engine
 from sluice.backfill.in_flight_rows import CHUNK_ROWS
 from sluice.backfill.outputs.arrow_types import stored
-from sluice.backfill.outputs.registry import FORMATS
+from sluice.backfill.outputs.table import FORMATS
 from sluice.backfill.run.facts import Note
 from sluice.backfill.run.plan import Plan
 from sluice.backfill.run.read_options import ReadOptions
@@ -149,7 +149,7 @@ def type_in(output_format: str, kind: pa.DataType) -> pa.DataType:
 @pytest.mark.parametrize("output_format", FORMATS)
 @pytest.mark.parametrize("name", INPUTS)
 def test_rows_survive_in_order_with_their_texts_and_types(tmp_path: Path, name: str, output_format: str) -> None:
-    source, target = tmp_path / "archive", tmp_path / f"out{FORMATS[output_format][0]}"
+    source, target = tmp_path / "archive", tmp_path / f"out{FORMATS[output_format].suffixes[0]}"
     kind, make = INPUTS[name]
     make(source)
     options = ReadOptions(text_column="Nachricht" if name == "semicolons" else None)

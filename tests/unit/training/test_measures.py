@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 
 from sluice.training.curves import reliability, roc_by_language
 from sluice.training.intervals import differences, estimates, exact, resampled
-from sluice.training.measures import Tally, applicable
+from sluice.training.measures import MeasureSums, applicable
 from sluice.training.predictions import Predictions
 from sluice.worker.model.thresholds import Threshold
 
@@ -26,8 +26,8 @@ def made(truth: str, guess: str, stated: float = 0.8, thresholds: dict[str, Thre
 
 
 def figures(predictions: Predictions) -> dict[str, float]:
-    tally = Tally(predictions)
-    return {name: float(value[0]) for name, value in tally.figures(tally.columns.sum(axis=0, keepdims=True)).items()}
+    sums = MeasureSums(predictions)
+    return {name: float(value[0]) for name, value in sums.figures(sums.columns.sum(axis=0, keepdims=True)).items()}
 
 
 def test_by_hand() -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from sluice.backfill.archive.folder import REPORTING, Folder
+from sluice.tasks.parent import end_with
 
 REFUSALS = {
     b"junk": {"error": "unsupported_media_type", "message": "the format is not recognised", "details": {}},
@@ -62,6 +63,8 @@ def run(folder: Folder, word: bytes) -> None:
 
 
 if __name__ == "__main__":
+    if "--parent" in sys.argv:
+        end_with(int(sys.argv[sys.argv.index("--parent") + 1]), signal.SIGKILL)
     here = Folder(Path(sys.argv[-1]))
     first = (here.uploads / "file-1").read_bytes()[:100].split(b",")[0]
     if "--check" in sys.argv:

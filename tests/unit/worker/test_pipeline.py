@@ -7,6 +7,7 @@ import pytest
 from sluice.config.settings import read
 from sluice.tasks.app import make_celery
 from sluice.tasks.envelope import Message
+from sluice.tasks.wire.status import WorkerStatus
 from sluice.worker.engine.capacity import Capacity
 from sluice.worker.engine.mail import InFlightEnvelope, Started
 from sluice.worker.model.calibrate import Cost
@@ -58,3 +59,7 @@ def test_jobs_are_announced_to_the_result_store_others_are_not(pipeline: Pipelin
     assert waker.woken == 2
     assert pipeline.writer.inbox.get_nowait() is part
     assert pipeline.writer.inbox.empty()
+
+
+def test_every_field_of_a_status_is_filled_in(pipeline: Pipeline) -> None:
+    assert pipeline.status().model_fields_set == set(WorkerStatus.model_fields) - {"wire"}

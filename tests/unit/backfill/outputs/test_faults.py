@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.backfill.outputs.registry import FORMATS, open_writer
+from sluice.backfill.outputs.registry import open_writer
+from sluice.backfill.outputs.table import FORMATS
 from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.outputs.reading import read_back

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from sluice.backfill.outputs.registry import FORMATS, format_of, open_writer
+from sluice.backfill.outputs.registry import format_of, open_writer
+from sluice.backfill.outputs.table import FORMATS
 from sluice.backfill.table.columns import Column
 from sluice.tasks.errors import UnwritableOutput
 from tests.unit.backfill.outputs.reading import written

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from sluice.backfill.outputs.base import State
-from sluice.backfill.outputs.registry import FORMATS, open_writer
+from sluice.backfill.outputs.registry import open_writer
+from sluice.backfill.outputs.table import FORMATS
 from sluice.backfill.table.columns import Column
 from tests.unit.backfill.outputs.reading import read_back, written
 

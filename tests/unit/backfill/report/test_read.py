@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sluice.backfill.outputs.registry import FORMATS, open_writer
+from sluice.backfill.outputs.registry import open_writer
+from sluice.backfill.outputs.table import FORMATS
 from sluice.backfill.report.names import ReportNames
 from sluice.backfill.report.read import BATCH_CHARS, BATCH_ROWS, batches
 from sluice.backfill.table.columns import Column
@@ -24,7 +25,7 @@ ROWS: list[list[Any]] = [
 
 
 def written(folder: Path, output_format: str, rows: list[list[Any]], columns: list[Column] = COLUMNS) -> Path:
-    target = folder / f"out{FORMATS[output_format][0]}"
+    target = folder / f"out{FORMATS[output_format].suffixes[0]}"
     writer = open_writer(output_format, target, columns, None)
     writer.write(rows)
     writer.finish()
