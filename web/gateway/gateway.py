@@ -102,7 +102,7 @@ class Gateway:
 
         Returns:
             The entry (``sluice.tasks.envelope``; with what any message of its envelope wants), or ``Queued`` when the
-            time ran out.
+            time ran out; always the latter for ``wait_s`` 0.
 
         Raises:
             QueueFull: too many messages wait.
@@ -116,7 +116,7 @@ class Gateway:
         parts.overload_guard.begin(waiter)
         answered = waiter.wait(wait_s)
         parts.overload_guard.end(waiter)
-        if not answered:
+        if not answered or wait_s <= 0:
             return self._late(parts, waiter, wait_s, punctual)
         if waiter.error is not None:
             raise waiter.error
@@ -236,7 +236,8 @@ class Gateway:
         if punctual and (reason := parts.monitor.reasons()["backend"]):
             raise BackendUnavailable(reason, retry_after_s=2)  # asking it would take seconds more
         job = Job.of_message(waiter.envelope_id, waiter.token, alone=waiter.alone, options=waiter.options)
-        entry = waiter.entry or (self._stored(parts, job) if wait_s > 0 else None)
+        # Who does not wait is promised an id, however quick the answer was; it is stored before its reply is sent.
+        entry = (waiter.entry or self._stored(parts, job)) if wait_s > 0 else None
         if entry is not None:
             return entry
         parts.store.put(job)

@@ -77,6 +77,15 @@ def test_no_worker_leaves_the_message_queued_and_its_result_is_found_later(
     assert labels == ["spam", "ham", None]
 
 
+def test_who_does_not_wait_gets_an_id_however_quick_the_answer_is(gateway: Gateway, worker: FakeWorker) -> None:
+    with ThreadPoolExecutor(64) as pool:
+        given = list(pool.map(lambda text: gateway.classify(text, 0), [f"text {i}" for i in range(600)]))
+    assert all(isinstance(one, Queued) for one in given)
+    ids = [one.id for one in given if isinstance(one, Queued)]
+    wait_for(lambda: all(gateway.job(one).finished for one in ids), "the answers", 5)
+    assert gateway.job_results(ids[-1], 0, 10).entries[0].get("label") == "ham"
+
+
 def test_the_id_of_a_neighbour_cannot_be_made_from_one_s_own(gateway: Gateway, worker: FakeWorker) -> None:
     worker.pause()
     pending = gateway.classify("hello", 0)
