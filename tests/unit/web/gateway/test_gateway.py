@@ -213,8 +213,14 @@ class SilentQueues(QueueCounter):
 
 def test_callers_are_let_go_early_though_the_broker_is_silent(lone: Callable[..., Gateway]) -> None:
     gateway = lone(ports=Ports(queues=SilentQueues), web_threads=4)
+    together = threading.Barrier(3)  # once one is let go, those who came much later may stay
+
+    def call() -> Entry | Queued:
+        together.wait(20)
+        return gateway.classify("hello", 60)
+
     with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(gateway.classify, "hello", 60) for _ in range(3)]
+        waiting = [pool.submit(call) for _ in range(3)]
         assert all(isinstance(one.result(20), Queued) for one in waiting)
     SilentQueues.over.set()
 
