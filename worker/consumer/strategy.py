@@ -35,6 +35,7 @@ from sluice.worker.engine.mail import InFlightEnvelope
 
 log = get_logger(__name__)
 
+BULK = QUEUES["bulk"]
 #: What stands for a call whose arguments make no sense.
 UNREADABLE = Call([], single=True)
 
@@ -212,25 +213,27 @@ class Receiver:
         options = call.options
         if headers.verdict or self._always_verdict:
             options = PredictionOptions(options.scores, verdict=True)
-        dead = request.delivery_info.get("exchange") == DEAD_LETTERS
+        # Not through Celery's cached properties: each takes a lock, and this runs for every envelope.
+        said, delivery, expires = request.request_dict, request.delivery_info, request.expires
+        dead = delivery.get("exchange") == DEAD_LETTERS
         return InFlightEnvelope(
             id=str(request.id),
             handle=request,
-            group=request.group,
-            group_index=request.group_index,
-            parent_id=request.parent_id,
-            root_id=request.root_id,
+            group=said.get("group"),
+            group_index=said.get("group_index"),
+            parent_id=said.get("parent_id"),
+            root_id=said.get("root_id"),
             ignore_result=request.ignore_result,
             embedded=request.embedded,
-            expires=request.expires.timestamp() if request.expires is not None else None,
+            expires=None if expires is None else expires.timestamp(),
             messages=call.messages,
             single=call.single,
-            bulk=request.delivery_info.get("routing_key") == QUEUES["bulk"],
+            bulk=delivery.get("routing_key") == BULK,
             arrived=time.monotonic(),
             generation=self._generation,
             reply_to=headers.reply_to,
             more=headers.more,
-            redelivered=dead or bool(request.delivery_info.get("redelivered")),
+            redelivered=dead or bool(delivery.get("redelivered")),
             dead=dead,
             refused=refused,
             options=options,
