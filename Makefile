@@ -18,7 +18,7 @@ help:
 	@echo "make demo              the whole service on real messages, in under a minute; stops by itself"
 	@echo "make run               the service on 127.0.0.1:8000, Flower on 5555; Ctrl-C stops it"
 	@echo "make test              all tests, against real Redis and RabbitMQ servers and a browser"
-	@echo "make test-unit         the tests that need no server and no browser, in under 90 seconds"
+	@echo "make test-unit         the tests that need no server and no browser"
 	@echo "make test-oldest       those that touch Celery, with the oldest Celery and kombu that are supported"
 	@echo "make chaos-backfill    kills a backfill, its workers and brokers, and compares the outputs; some minutes"
 	@echo "make lint              ruff (rules and format) and mypy"
