@@ -13,9 +13,9 @@ from sluice.backfill.report.words import percent, rows
 
 @dataclass(frozen=True, slots=True)
 class ErrorLine:
-    """Rows with an error code, and their share of all rows."""
+    """Rows with an error, by its code, and their share of all rows."""
 
-    code: str
+    name: str
     rows: int
     share: str
 
