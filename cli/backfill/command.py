@@ -8,14 +8,12 @@ from typing import Any
 import click
 
 from sluice.backfill.formats.table import FORMATS, NAMES
-from sluice.backfill.outputs.table import FORMATS as OUTPUTS, STREAM_DEFAULT
+from sluice.backfill.outputs.table import OUTPUTS, STREAM_DEFAULT
+from sluice.backfill.run.plan import DEFAULT_MAX_IN_FLIGHT
 from sluice.cli.completion import files
 
-DEFAULT_WINDOW = 16_384
-
-
 #: Of files that are written.
-SUFFIXES = " ".join(suffix for one in OUTPUTS.values() for suffix in one.suffixes)
+SUFFIXES = " ".join(suffix for one in OUTPUTS for suffix in one.suffixes)
 #: What is read, as people call it.
 TITLES = "; ".join(one.title.replace("`", "") for one in FORMATS)
 HELP = f"""Classify every message of IN... (files, globs, folders, or - for standard input) and write OUT.
@@ -58,7 +56,7 @@ Examples:
     "--to",
     "--output-format",
     "output_format",
-    type=click.Choice(tuple(OUTPUTS)),
+    type=click.Choice(tuple(one.name for one in OUTPUTS)),
     help=f"Format of OUT.  [default: by its suffix: {SUFFIXES}; {STREAM_DEFAULT} for -]",
 )
 @click.option("--format", type=click.Choice(NAMES), help="Format of IN.  [default: found out from the content]")
@@ -92,7 +90,7 @@ Examples:
 @click.option(
     "--window",
     type=click.IntRange(1, 1_000_000),
-    default=DEFAULT_WINDOW,
+    default=DEFAULT_MAX_IN_FLIGHT,
     show_default=True,
     metavar="N",
     help="Most messages under way at once; fewer when the workers are slower.",
